@@ -1,0 +1,79 @@
+"""Where each event ended: exactly one outcome for every event of a batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from streams.errors import PipelineError
+from streams.records import SourceRecord
+
+
+class Outcome(Enum):
+    """What became of an event."""
+
+    PROCESSED = "processed"
+    DUPLICATE = "duplicate"
+    FILTERED = "filtered"
+    LATE = "late"
+    RETRIED = "retried"
+    PARKED = "parked"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A record that cannot go on, and why."""
+
+    record: SourceRecord
+    error: PipelineError
+
+
+class Ledger:
+    """The outcomes of one batch of one pipeline.
+
+    A step calls ``end`` for events that do not go on and ``bury`` for those that are dead; whatever is left at
+    the end of the walk is ``processed``. ``late_by_table`` counts events too late for one table, whatever their outcome.
+    """
+
+    __slots__ = ("_counts", "dead_letters", "late_by_table", "size")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        """Events of the batch."""
+        self.dead_letters: list[DeadLetter] = []
+        self.late_by_table: Counter[str] = Counter()
+        self._counts: dict[Outcome, int] = {}
+
+    def end(self, outcome: Outcome, events: int = 1) -> None:
+        """Count ``events`` that ended with ``outcome``."""
+        if events:
+            self._counts[outcome] = self._counts.get(outcome, 0) + events
+
+    def bury(self, record: SourceRecord, error: PipelineError) -> None:
+        """Set ``record`` aside as dead."""
+        self.dead_letters.append(DeadLetter(record=record, error=error))
+        self.end(Outcome.DEAD)
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        """Events by outcome; outcomes that did not occur are absent."""
+        return self._counts
+
+    def reasons(self) -> Counter[str]:
+        """Dead letters by reason."""
+        return Counter(letter.error.reason for letter in self.dead_letters)
+
+    def add(self, other: Ledger) -> None:
+        """Take over what ``other`` counted: its events belong to the same batch."""
+        self.size += other.size
+        self.dead_letters += other.dead_letters
+        self.late_by_table.update(other.late_by_table)
+        for outcome, events in other.counts.items():
+            self.end(outcome, events)
+
+    def is_balanced(self) -> bool:
+        """Every event of the batch has exactly one outcome."""
+        return sum(self._counts.values()) == self.size
