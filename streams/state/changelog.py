@@ -1,0 +1,64 @@
+"""Changelog records and the marker: how a store is written, and rebuilt from what Kafka holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from .stores.base import Store
+
+MARKER_KEY = b"\0marker"
+"""Where a store keeps its marker, and the key of the marker's record in a state changelog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """Up to where a store has come; written in the same atomic write as the changes."""
+
+    changelogs: Mapping[str, int] = field(default_factory=dict)
+    """By changelog topic: the offset where a restore goes on."""
+    sources: Mapping[str, int] = field(default_factory=dict)
+    """By source topic: the next offset to process."""
+    fingerprint: str = ""
+    """Of the plan that wrote the store."""
+    written_ms: int = 0
+    """Wall clock at the last write, ms since the epoch; 0: unknown."""
+
+
+def changelog_topic(app: str, short_name: str) -> str:
+    """Full name of a changelog topic."""
+    return f"{app}-{short_name}-changelog"
+
+
+def store_key(short_name: str, record_key: bytes) -> bytes:
+    """Where the record of a changelog is kept in the store."""
+    return short_name.encode() + b"\0" + record_key
+
+
+def encode_marker(marker: Marker) -> bytes:
+    """The marker as JSON."""
+    return msgspec.json.encode(marker)
+
+
+def decode_marker(value: bytes) -> Marker:
+    """The marker that ``encode_marker`` wrote; raises ``msgspec.ValidationError`` where it is none."""
+    return msgspec.json.decode(value, type=Marker)
+
+
+def read_marker(store: Store) -> Marker:
+    """How far ``store`` has come; an empty marker for a new one."""
+    (value,) = store.get_many([MARKER_KEY])
+    return Marker() if value is None else decode_marker(value)
+
+
+def apply_changelog(
+    store: Store, short_name: str, records: Iterable[tuple[bytes, bytes | None]], marker: Marker
+) -> None:
+    """Write a run of changelog records and the marker that says so, in one atomic write.
+
+    Marker records among them carry the source offsets; they are the caller's to read, and are not stored as entries.
+    """
+    changes = {store_key(short_name, key): value for key, value in records if key != MARKER_KEY}
+    store.write({**changes, MARKER_KEY: encode_marker(marker)})

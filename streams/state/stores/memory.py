@@ -1,0 +1,38 @@
+"""A store that lives as long as the process: for the test driver and for ``STREAMS_STORE=memory://``."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+
+
+class MemoryStore:
+    """Entries in a dictionary, their keys sorted when somebody scans."""
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, bytes] = {}
+        self._sorted: list[bytes] | None = []
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """Values of ``keys``, in their order."""
+        return [self._entries.get(key) for key in keys]
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Entries with ``start <= key < end``, ascending."""
+        if self._sorted is None:
+            self._sorted = sorted(self._entries)
+        first, last = bisect_left(self._sorted, start), bisect_left(self._sorted, end)
+        for key in self._sorted[first:last]:
+            yield key, self._entries[key]
+
+    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Apply all changes or none; ``None`` deletes."""
+        for key, value in changes.items():
+            if value is None:
+                self._entries.pop(key, None)
+            else:
+                self._entries[key] = value
+        self._sorted = None
+
+    def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,136 @@
+"""One keyspace of a task: committed entries below, what is not yet committed above.
+
+Three layers lie over the store. ``batch`` holds what the batch in hand wrote and is its savepoint: kept when the
+batch is done, dropped when it fails. ``dirty`` holds what was kept since the last checkpoint. ``clean`` caches
+committed entries that are hot. Values are decoded Python values and are never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .stores.base import Store
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec(Generic[V]):
+    """Where a keyspace lives and how its values are written."""
+
+    changelog: str
+    """Short name; the topic is ``<app>-<changelog>-changelog``."""
+    prefix: bytes = b""
+    """Leads every key, where several keyspaces share a changelog."""
+    encode: Callable[[V], bytes]
+    decode: Callable[[bytes], V]
+    cached: int = 0
+    """Committed entries to keep decoded."""
+
+
+class Table(Generic[V]):
+    """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
+
+    __slots__ = ("_batch", "_clean", "_dirty", "_space", "_store", "spec")
+
+    def __init__(self, spec: TableSpec[V], store: Store) -> None:
+        self.spec = spec
+        self._store = store
+        self._space = spec.changelog.encode() + b"\0" + spec.prefix
+        self._batch: dict[bytes, V | None] = {}
+        self._dirty: dict[bytes, V | None] = {}
+        self._clean: dict[bytes, V | None] = {}
+
+    def get(self, key: bytes) -> V | None:
+        """The value of ``key``, ``None`` where there is none."""
+        return self.get_many((key,))[key]
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, V | None]:
+        """Values of ``keys``; one round trip to the store for all that are not in memory."""
+        found: dict[bytes, V | None] = {}
+        missing = []
+        for key in keys:
+            for layer in (self._batch, self._dirty, self._clean):
+                if key in layer:
+                    found[key] = layer[key]
+                    break
+            else:
+                missing.append(key)
+        if missing:
+            self._read(missing, found)
+        return found
+
+    def _read(self, keys: list[bytes], found: dict[bytes, V | None]) -> None:
+        space, decode = self._space, self.spec.decode
+        values = self._store.get_many([space + key for key in keys])
+        read = {key: None if value is None else decode(value) for key, value in zip(keys, values, strict=True)}
+        found.update(read)
+        if self.spec.cached:
+            self._clean.update(read)
+
+    def put_many(self, values: Mapping[bytes, V | None]) -> None:
+        """Write into the batch's savepoint; ``None`` deletes."""
+        self._batch.update(values)
+
+    def put(self, key: bytes, value: V | None) -> None:
+        """Write one entry into the batch's savepoint; ``None`` deletes."""
+        self._batch[key] = value
+
+    def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
+        """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
+        cut, decode = len(self._space), self.spec.decode
+        over = {**self._dirty, **self._batch}
+        above = iter(sorted(key for key in over if key >= start and (end is None or key < end)))
+        bound = _after(self._space) if end is None else self._space + end
+        waiting = next(above, None)
+        for stored, value in self._store.scan(self._space + start, bound):
+            key = stored[cut:]
+            while waiting is not None and waiting <= key:
+                if (entry := over[waiting]) is not None:
+                    yield waiting, entry
+                waiting = next(above, None)
+            if key not in over:
+                yield key, decode(value)
+        for key in ([] if waiting is None else [waiting, *above]):
+            if (entry := over[key]) is not None:
+                yield key, entry
+
+    @property
+    def dirty_keys(self) -> Iterable[bytes]:
+        """Keys written since the last checkpoint."""
+        return self._dirty.keys()
+
+    def keep_batch(self) -> None:
+        """The batch is done: its writes belong to the next checkpoint."""
+        if self._batch:
+            self._dirty.update(self._batch)
+            self._batch.clear()
+
+    def discard_batch(self) -> None:
+        """The batch failed: as if it had not been."""
+        self._batch.clear()
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """What the next checkpoint must write: (record key, value), ``None`` deletes."""
+        prefix, encode = self.spec.prefix, self.spec.encode
+        return [(prefix + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
+
+    def commit(self) -> None:
+        """The store holds the changes now."""
+        if self.spec.cached:
+            self._clean.update(self._dirty)
+            for key in list(self._clean)[: max(0, len(self._clean) - self.spec.cached)]:
+                del self._clean[key]
+        self._dirty = {}
+
+    def abort(self) -> None:
+        """Nothing since the last checkpoint happened."""
+        self._batch.clear()
+        self._dirty.clear()
+
+
+def _after(space: bytes) -> bytes:
+    """The smallest key greater than all that start with ``space``; ``space`` ends in no 0xff."""
+    return space[:-1] + bytes((space[-1] + 1,))
