@@ -28,6 +28,10 @@ class Operation(Enum):
     MESSAGE = "m"
 
 
+ROW_CHANGES = frozenset({Operation.INSERT, Operation.UPDATE, Operation.DELETE})
+"""What counts as a change: a READ is an upsert of a snapshot, a TRUNCATE is of the whole table."""
+
+
 class SourceRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One Kafka record as read from a source topic, still in bytes."""
 
@@ -79,10 +83,8 @@ class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
     key: Row
     """The record's key as an object, empty where it has none."""
     event_time_ms: int
-    identity: bytes | None = None
-    """Which change this is; ``None``: it is never a duplicate (rows of an incremental snapshot)."""
-    order: tuple[int, int, int] = (0, 0, 0)
-    """(end of the previous commit, log position, place in the transaction): greater is newer, per row."""
+    transaction: Row | None = None
+    """Debezium's ``transaction`` block: place of the change in its transaction."""
     unsent: frozenset[str] = frozenset()
     """Columns the source did not send: unchanged TOAST, or unknown on DELETE."""
     schema_version: str = ""

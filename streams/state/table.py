@@ -98,6 +98,11 @@ class Table(Generic[V]):
                 yield key, entry
 
     @property
+    def is_dirty(self) -> bool:
+        """Something was written since the last checkpoint."""
+        return bool(self._dirty)
+
+    @property
     def dirty_keys(self) -> Iterable[bytes]:
         """Keys written since the last checkpoint."""
         return self._dirty.keys()

@@ -1,0 +1,99 @@
+"""Aggregate: counts and sums of groups, in windows of event time.
+
+In:   events with their final rows, and the watermark as each found it.
+Out:  the groups they changed, each as it stood after the event; late events are counted, and told apart.
+Next: streams.pipeline.route
+
+Windows are half-open, [start, start + size), aligned to the epoch, and closed once watermark >= end + grace.
+INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.ledger import Ledger
+from streams.records import ROW_CHANGES, ChangeEvent
+from streams.state.table import Table
+
+from .plan import Accumulator, Aggregation
+from .tables import PipelineTables, window_key
+
+Results = dict[int, Accumulator]
+"""By record offset: the state of the event's group right after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregated:
+    """What a batch did to the groups of a pipeline."""
+
+    results: Mapping[str, Results] = field(default_factory=dict)
+    """By table, for tables that a route attaches."""
+    late: Mapping[str, list[ChangeEvent]] = field(default_factory=dict)
+    """By table: events whose window had closed."""
+
+
+def aggregate_events(
+    events: list[ChangeEvent],
+    aggregations: tuple[Aggregation, ...],
+    tables: PipelineTables,
+    clock: Mapping[int, int],
+    ledger: Ledger,
+) -> Aggregated:
+    """Add each change to its group in every aggregation."""
+    if not aggregations:
+        return Aggregated()
+    changes = [event for event in events if event.operation in ROW_CHANGES]
+    results, late = {}, {}
+    forced = tables.current_progress().forced
+    for aggregation in aggregations:
+        timely, too_late = _split_late(changes, aggregation, clock, forced.get(aggregation.table))
+        late[aggregation.table] = too_late
+        if too_late:
+            ledger.late_by_table[aggregation.table] += len(too_late)
+        results[aggregation.table] = _accumulate(timely, aggregation, tables.groups[aggregation.table])
+    return Aggregated(results=results, late=late)
+
+
+def _split_late(
+    events: list[ChangeEvent], aggregation: Aggregation, clock: Mapping[int, int], forced_ms: int | None
+) -> tuple[list[tuple[bytes, ChangeEvent]], list[ChangeEvent]]:
+    """(key and event of those in time, events whose window had closed)."""
+    group, size_ms = aggregation.group, aggregation.size_ms
+    if size_ms is None:
+        return [(group(event), event) for event in events], []
+    open_ms = size_ms + aggregation.grace_ms
+    timely, late = [], []
+    for event in events:
+        start_ms = event.event_time_ms - event.event_time_ms % size_ms
+        now_ms = clock[event.record.offset]
+        if start_ms + open_ms <= now_ms or (forced_ms is not None and start_ms + open_ms <= forced_ms):
+            late.append(event)
+        else:
+            timely.append((window_key(start_ms, group(event)), event))
+    return timely, late
+
+
+def _accumulate(
+    timely: list[tuple[bytes, ChangeEvent]], aggregation: Aggregation, groups: Table[Accumulator]
+) -> Results:
+    stored = groups.get_many({key for key, _ in timely})
+    initial, updates = aggregation.initial, [column.update for column in aggregation.columns]
+    changed: dict[bytes, Accumulator] = {}
+    results: Results = {}
+    is_attached = aggregation.is_attached
+    for key, event in timely:
+        state = changed.get(key)
+        if state is None:
+            # A copy: what the table holds is what a failed batch falls back to.
+            before = stored[key]
+            state = changed[key] = [event.event_time_ms, *initial] if before is None else before.copy()
+        if event.event_time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
+            state[0] = event.event_time_ms
+        for update in updates:
+            update(state, event)
+        if is_attached:
+            results[event.record.offset] = state.copy()
+    groups.put_many(changed)
+    return results

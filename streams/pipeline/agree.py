@@ -1,0 +1,67 @@
+"""Agree: does what would be published honour the contracts of its routes?
+
+In:   events with their final rows.
+Out:  events that every route can publish; the rest is dead before it has touched a table.
+Next: streams.pipeline.table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from streams.errors import ContractViolationError, KeyMissingError, PipelineError
+from streams.ledger import Ledger
+from streams.records import ChangeEvent, Operation
+
+from .plan import Route
+
+Check = Callable[[ChangeEvent], PipelineError | None]
+
+
+def check_routes(events: list[ChangeEvent], routes: tuple[Route, ...], ledger: Ledger) -> list[ChangeEvent]:
+    """The events whose rows fit all of ``routes``."""
+    checks = [_check_of(route) for route in routes if route.contract is not None or route.key]
+    if not checks:
+        return events
+    fitting = []
+    for event in events:
+        error = _first_error(event, checks)
+        if error is None:
+            fitting.append(event)
+        else:
+            ledger.bury(event.record, error)
+    return fitting
+
+
+def _first_error(event: ChangeEvent, checks: Iterable[Check]) -> PipelineError | None:
+    if event.operation is Operation.TRUNCATE:
+        return None
+    for check in checks:
+        if (error := check(event)) is not None:
+            return error
+    return None
+
+
+def _check_of(route: Route) -> Check:
+    key, contract = route.key, route.contract
+    if contract is None:
+        return lambda event: _missing_key(event, key)
+    # An attached result is a number by construction, and is not there yet.
+    attached = frozenset(attachment.name for attachment in route.attachments)
+    validator = contract.validator_without(attached) if attached else contract.validator
+    is_valid, uri = validator.is_valid, contract.uri
+
+    def check(event: ChangeEvent) -> PipelineError | None:
+        if event.operation is not Operation.DELETE and not event.unsent and not is_valid(event.row):
+            return ContractViolationError(uri, validator.violations(event.row))
+        return _missing_key(event, key)
+
+    return check
+
+
+def _missing_key(event: ChangeEvent, key: tuple[str, ...]) -> PipelineError | None:
+    row = event.row
+    for column in key:
+        if column not in row:
+            return KeyMissingError(key)
+    return None

@@ -1,0 +1,36 @@
+"""Decode: which change of which row do these bytes hold?
+
+In:   source records, in bytes.
+Out:  one event for each that holds one; tombstones, heartbeats and messages are filtered, garbage is dead.
+Next: streams.pipeline.validate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streams.errors import PipelineError, RecordTooLargeError
+from streams.ledger import Ledger, Outcome
+from streams.records import ChangeEvent, SourceRecord
+
+from .plan import Plan
+
+
+def decode_records(records: Iterable[SourceRecord], plan: Plan, ledger: Ledger) -> list[ChangeEvent]:
+    """The events that ``records`` hold, in their order."""
+    decode, limit = plan.codec.decode, plan.limits.record_bytes
+    events, skipped = [], 0
+    for record in records:
+        try:
+            if (size := len(record.value or b"") + len(record.key or b"")) > limit:
+                raise RecordTooLargeError(size, limit)
+            event = decode(record)
+        except PipelineError as error:
+            ledger.bury(record, error)
+            continue
+        if event is None:
+            skipped += 1
+        else:
+            events.append(event)
+    ledger.end(Outcome.FILTERED, skipped)
+    return events

@@ -1,0 +1,40 @@
+"""Deduplicate: has this very change been here before?
+
+In:   valid events.
+Out:  events seen for the first time; the rest are duplicates.
+Next: streams.pipeline.filter
+
+It is a question of identity, never of order: log positions repeat and go backwards, so nothing is
+dropped for being "not newer". An entry is forgotten once the watermark passes its first event's time + keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams.ledger import Ledger, Outcome
+from streams.records import ChangeEvent
+from streams.state.table import Table
+
+from .plan import Deduplication
+
+
+def drop_duplicates(
+    events: list[ChangeEvent], rule: Deduplication | None, seen: Table[int], clock: Mapping[int, int], ledger: Ledger
+) -> list[ChangeEvent]:
+    """The first event of each identity."""
+    if rule is None:
+        return events
+    identities = list(map(rule.identify, events))
+    expiry_by_identity = seen.get_many({identity for identity in identities if identity is not None})
+    keep_ms, new, first = rule.keep_ms, {}, []
+    for event, identity in zip(events, identities, strict=True):
+        if identity is not None:
+            expires_ms = expiry_by_identity[identity]
+            if expires_ms is not None and expires_ms > clock[event.record.offset]:
+                continue
+            expiry_by_identity[identity] = new[identity] = event.event_time_ms + keep_ms
+        first.append(event)
+    seen.put_many(new)
+    ledger.end(Outcome.DUPLICATE, len(events) - len(first))
+    return first

@@ -1,0 +1,91 @@
+"""Filter: does anybody want this change?
+
+In:   events seen for the first time.
+Out:  the events that match, each with the full row where the table knows it.
+Next: streams.pipeline.mask
+
+A column that the source did not send (unchanged TOAST, everything but the key on DELETE) is filled from the
+row as it was after the last event that passed. Those values are masked already and stay in ``unsent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from streams.ledger import Ledger, Outcome
+from streams.records import ChangeEvent, Operation
+from streams.state.table import Table
+
+from .plan import RowTable
+from .tables import StoredRow, encode_key
+
+
+def keep_matching(
+    events: list[ChangeEvent],
+    condition: Callable[[ChangeEvent], bool] | None,
+    table: RowTable | None,
+    rows: Table[StoredRow] | None,
+    ledger: Ledger,
+) -> list[ChangeEvent]:
+    """The events for which ``condition`` is TRUE; FALSE and NULL are filtered."""
+    if table is not None and rows is not None:
+        kept = _complete_and_keep(events, condition, KnownRows(table, rows, events))
+    elif condition is not None:
+        kept = [event for event in events if condition(event)]
+    else:
+        return events
+    ledger.end(Outcome.FILTERED, len(events) - len(kept))
+    return kept
+
+
+def _complete_and_keep(
+    events: Iterable[ChangeEvent], condition: Callable[[ChangeEvent], bool] | None, known: KnownRows
+) -> list[ChangeEvent]:
+    kept = []
+    for event in events:
+        whole = known.complete(event) if event.unsent else event
+        if condition is None or condition(whole):
+            known.learn(whole)
+            kept.append(whole)
+    return kept
+
+
+class KnownRows:
+    """What is known of the rows a batch touches: the table's content, then what the batch itself has told."""
+
+    def __init__(self, table: RowTable, rows: Table[StoredRow], events: Iterable[ChangeEvent]) -> None:
+        self._key = table.key
+        wanted = {self._key_of(event) for event in events if event.unsent}
+        self._stored = rows.get_many(wanted)
+        self._learned: dict[bytes, ChangeEvent | None] = {}
+
+    def _key_of(self, event: ChangeEvent) -> bytes:
+        row = event.row
+        return encode_key([row.get(column) for column in self._key])
+
+    def complete(self, event: ChangeEvent) -> ChangeEvent:
+        """The event with the columns that it does not carry, as far as they are known."""
+        key = self._key_of(event)
+        if key in self._learned:
+            last = self._learned[key]
+            return event if last is None else _fill(event, last.row, last.unsent)
+        stored = self._stored.get(key)
+        return event if stored is None else _fill(event, stored.row, frozenset(stored.row))
+
+    def learn(self, event: ChangeEvent) -> None:
+        """Remember what ``event`` says of its row, for the events behind it."""
+        if event.operation is Operation.TRUNCATE:
+            self._learned.update(dict.fromkeys([*self._learned, *self._stored]))
+        else:
+            self._learned[self._key_of(event)] = None if event.operation is Operation.DELETE else event
+
+
+def _fill(event: ChangeEvent, known: dict[str, object], masked: frozenset[str]) -> ChangeEvent:
+    """``event`` with its unsent columns from ``known``; of those, ``masked`` ones have been through the mask."""
+    unsent = event.unsent
+    is_gone = event.operation is Operation.DELETE
+    filling = {column: value for column, value in known.items() if (column in unsent or is_gone)}
+    row = {**filling, **event.row}
+    return replace(event, row=row, unsent=(unsent | frozenset(filling)) & (masked | (unsent - frozenset(filling))))

@@ -1,0 +1,1 @@
+"""Formats of source records: each makes a ``Codec`` for a contract."""

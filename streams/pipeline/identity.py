@@ -1,0 +1,50 @@
+"""Identity: which change is this? Never which is newer: log positions repeat and go backwards.
+
+Sources: Debezium 3.7, ``provide.transaction.metadata``; real captures in which every row of a COPY has one LSN,
+and interleaved transactions go backwards inside a partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from streams.records import ChangeEvent, Operation
+
+from .tables import encode_key
+
+Identify = Callable[[ChangeEvent], bytes | None]
+
+
+def identify_by_change(key: tuple[str, ...]) -> Identify:
+    """(source name, transaction, place in it), else (source name, key, log position, operation).
+
+    Rows of an incremental snapshot have no position, and keyless rows of a snapshot nothing that tells them apart:
+    they have no identity and are never duplicates.
+    """
+
+    def identify(event: ChangeEvent) -> bytes | None:
+        source, transaction = event.source, event.transaction
+        name = source.get("name")
+        if transaction is not None and (place := transaction.get("total_order")) is not None:
+            return b"t%b" % encode_key([name, source.get("txId"), place])
+        if source.get("lsn") is None or (not key and event.operation is Operation.READ):
+            return None
+        values = [event.row.get(column) for column in key]
+        position = source.get("sequence") or source.get("lsn")
+        return b"p%b" % encode_key([name, values, position, event.operation.value])
+
+    return identify
+
+
+def identify_by_columns(columns: tuple[str, ...], *, is_secret: bool) -> Identify:
+    """The values of ``columns``; as a keyless digest of 16 bytes where one of them is to be masked."""
+
+    def identify(event: ChangeEvent) -> bytes | None:
+        row = event.row
+        return encode_key([row.get(column) for column in columns])
+
+    def identify_secretly(event: ChangeEvent) -> bytes | None:
+        return blake2b(encode_key([event.row.get(column) for column in columns]), digest_size=16).digest()
+
+    return identify_secretly if is_secret else identify

@@ -1,0 +1,197 @@
+"""The plan: a pipeline file and its contracts, compiled once into what the steps do for every event.
+
+Nothing here is parsed, looked up or decided per event. ``streams.pipeline.compile`` makes a ``Plan``,
+``streams.pipeline.process`` walks a batch through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from streams.contracts.model import Contract, ContractFamily
+from streams.records import ChangeEvent, Row, SourceRecord
+
+Evaluate = Callable[[ChangeEvent], object]
+"""A compiled expression: the event's value of it, typed; ``None`` is SQL's NULL."""
+
+Accumulator = list[object]
+"""State of one group: newest event time (ms), then what each aggregate column keeps."""
+
+
+class DeadLetterStyle(Enum):
+    """Whose headers a dead letter carries besides our own."""
+
+    CONNECT = "connect"
+    STREAMS = "streams"
+    SPRING = "spring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes a record may have."""
+
+    record_bytes: int = 1_048_576
+    """Value and key of a source record, and of a published one; above: dead (``too_large``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How a source record becomes an event."""
+
+    name: str
+    decode: Callable[[SourceRecord], ChangeEvent | None]
+    """``None``: no event for this pipeline (tombstone, heartbeat, message). Raises ``PipelineError``."""
+    has_images: bool
+    """A change format: operations, before images, columns that may be unsent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deduplication:
+    """What makes two records the same change, and for how long."""
+
+    identify: Callable[[ChangeEvent], bytes | None]
+    keep_ms: int
+    """In event time, from the first of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskRule:
+    """One column that must not go on as it came."""
+
+    column: str
+    cover: Callable[[object], object] | None
+    """JSON view to JSON view; ``None``: the column is dropped."""
+    evaluate: Evaluate | None = None
+    """A mask written as an expression, in place of ``cover``; its result in JSON view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derivation:
+    """A column computed from others, its result in JSON view."""
+
+    column: str
+    evaluate: Evaluate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowTable:
+    """The latest row by key."""
+
+    name: str
+    key: tuple[str, ...]
+
+
+class Emission(Enum):
+    """When results of a window are published."""
+
+    CURRENT = "current"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateColumn:
+    """One aggregate: how its slots start, change and are read."""
+
+    name: str
+    initial: tuple[object, ...]
+    """What its slots hold before the first event."""
+    update: Callable[[Accumulator, ChangeEvent], None]
+    read: Callable[[Accumulator], object]
+    """The result in JSON view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregation:
+    """Groups, their windows and what is kept of each."""
+
+    table: str
+    by: tuple[str, ...]
+    group: Callable[[ChangeEvent], bytes]
+    """Canonical JSON array of the group's values."""
+    size_ms: int | None
+    """Length of its tumbling windows; ``None``: one window since ever."""
+    grace_ms: int = 0
+    idle_ms: int = 30_000
+    retain_ms: int = 86_400_000
+    """How long a closed window is kept for queries, in event time."""
+    columns: tuple[AggregateColumn, ...]
+    initial: tuple[object, ...]
+    emission: Emission = Emission.CURRENT
+    to: str | None = None
+    late_to: str | None = None
+    is_attached: bool = False
+    """A route adds this table's running results to its rows."""
+
+    def read(self, state: Accumulator) -> dict[str, object]:
+        """The aggregate columns of one group."""
+        return {column.name: column.read(state) for column in self.columns}
+
+
+class OnDelete(Enum):
+    """What a route publishes for a row that went."""
+
+    TOMBSTONE = "tombstone"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A running result that a route adds to its rows."""
+
+    name: str
+    table: str
+    read: Callable[[Accumulator], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One topic that rows are published to."""
+
+    to: str
+    key: tuple[str, ...]
+    contract: Contract | None = None
+    is_envelope: bool = False
+    on_delete: OnDelete = OnDelete.TOMBSTONE
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTime:
+    """Where an event's time is read."""
+
+    column: str | None
+    """``None``: the commit time, or the record's timestamp where the format has none."""
+    read: Callable[[Row], int | None] | None
+    """Milliseconds since the epoch; ``None``: no time there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One pipeline, ready to run."""
+
+    name: str
+    topic: str
+    contract: ContractFamily
+    key: tuple[str, ...]
+    """The contract's key columns; empty for keyless datasets."""
+    codec: Codec
+    event_time: EventTime
+    max_future_ms: int
+    deduplicate: Deduplication | None = None
+    deduplicate_by: str = "none"
+    """``identity``, ``event_id``, the columns, or ``none``: part of what a stored state depends on."""
+    condition: Callable[[ChangeEvent], bool] | None = None
+    masks: tuple[MaskRule, ...] = ()
+    derivations: tuple[Derivation, ...] = ()
+    table: RowTable | None = None
+    aggregations: tuple[Aggregation, ...] = ()
+    routes: tuple[Route, ...] = ()
+    dead_letters: str
+    dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
+    app: str
+    limits: Limits = Limits()
+    spec: Mapping[str, object] = field(default_factory=dict)
+    """The pipeline file as parsed: for ``describe`` and the fingerprint."""
+

@@ -1,0 +1,76 @@
+"""One batch, all steps: the only place that knows their order.
+
+The way of a batch, from top to bottom, is the specification. Look-ups, joins, quality rules and retries
+take their places here when they come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.ledger import Ledger, Outcome
+from streams.records import ChangeEvent, Delivery, RecordBatch
+
+from .aggregate import Aggregated, aggregate_events
+from .agree import check_routes
+from .clock import advance_clock
+from .decode import decode_records
+from .deduplicate import drop_duplicates
+from .derive import derive_columns
+from .filter import keep_matching
+from .mask import mask_events
+from .plan import Plan
+from .route import route_events
+from .set_aside import set_aside
+from .table import materialise_rows
+from .tables import PipelineTables
+from .validate import validate_events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineResult:
+    """What one pipeline makes of a batch."""
+
+    deliveries: list[Delivery]
+    ledger: Ledger
+    commit_times_ms: tuple[int, ...] = ()
+    """When the source committed the first and the last event of the batch: samples for the latency."""
+
+
+def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Carry one batch through every step and say what must become of each record."""
+    ledger = Ledger(len(batch.records))
+    events = decode_records(batch.records, plan, ledger)
+    events = validate_events(events, plan, ledger, now_ms=now_ms)
+    commit_times_ms = tuple(commit_time_ms(event) for event in (*events[:1], *events[-1:]))
+    clock = advance_clock(events, tables)
+    events = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
+    events = keep_matching(events, plan.condition, plan.table, tables.rows, ledger)
+    events = mask_events(events, plan.masks)
+    events = derive_columns(events, plan.derivations)
+    events = check_routes(events, plan.routes, ledger)
+    materialise_rows(events, plan.table, tables.rows)
+    aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
+    deliveries = route_events(events, plan, aggregated)
+    _count_used(events, plan, aggregated, ledger)
+    deliveries += set_aside(ledger, plan, now_ms=now_ms)
+    return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
+
+
+def commit_time_ms(event: ChangeEvent) -> int:
+    """When the source committed the change; where it does not say, when the record was written."""
+    committed_ms = event.source.get("ts_ms")
+    return committed_ms if isinstance(committed_ms, int) else event.record.timestamp_ms
+
+
+def _count_used(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated, ledger: Ledger) -> None:
+    """An event is ``late`` only if it came too late for every table and nothing else used it."""
+    late = 0
+    if plan.aggregations and plan.table is None and not plan.routes:
+        counts: dict[int, int] = {}
+        for events_of_table in aggregated.late.values():
+            for event in events_of_table:
+                counts[event.record.offset] = counts.get(event.record.offset, 0) + 1
+        late = sum(count == len(plan.aggregations) for count in counts.values())
+    ledger.end(Outcome.LATE, late)
+    ledger.end(Outcome.PROCESSED, len(events) - late)

@@ -1,0 +1,86 @@
+"""Query: what a table holds, as people ask for it.
+
+In:   the committed store of a task.
+Out:  rows with their keys; never anything that is not committed.
+Next: streams.worker.web, streams.testing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from streams.state.changelog import store_key
+from streams.state.stores.base import Store
+
+from .plan import Aggregation, Plan
+from .tables import decode_group, decode_state, decode_stored_row, encode_key, split_window_key, window_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """One entry of a table."""
+
+    key: tuple[object, ...]
+    """Values of the key columns or of the group, in JSON view."""
+    window: tuple[int, int] | None
+    """Start and end in ms, end exclusive; ``None`` where the table has no windows."""
+    row: dict[str, object]
+
+
+def find_row(
+    store: Store, plan: Plan, table: str, key: list[object], *, window_start_ms: int | None = None
+) -> TableRow | None:
+    """The row of ``key``, ``None`` if there is none; ``KeyError`` if the plan keeps no such table."""
+    stored_key = encode_key(key)
+    if window_start_ms is not None:
+        stored_key = window_key(window_start_ms, stored_key)
+    (value,) = store.get_many([store_key(table, stored_key)])
+    return None if value is None else _row(plan, table, stored_key, value)
+
+
+def scan_rows(
+    store: Store, plan: Plan, table: str, *, from_ms: int | None = None, to_ms: int | None = None, after: bytes = b""
+) -> Iterator[tuple[bytes, TableRow]]:
+    """(stored key, row) of a table, ascending, behind the stored key ``after``.
+
+    ``from_ms`` and ``to_ms`` bound window starts, [from, to); they are ignored where there are no windows.
+    """
+    space = store_key(table, b"")
+    start, end = after + b"\0" if after else b"", space[:-1] + b"\x01"
+    if _aggregation(plan, table) is not None and _is_windowed(plan, table):
+        start = max(start, b"" if from_ms is None else window_key(from_ms, b""))
+        end = end if to_ms is None else space + window_key(to_ms, b"")
+    for key, value in store.scan(space + start, end):
+        yield key[len(space) :], _row(plan, table, key[len(space) :], value)
+
+
+def _aggregation(plan: Plan, table: str) -> Aggregation | None:
+    for aggregation in plan.aggregations:
+        if aggregation.table == table:
+            return aggregation
+    if plan.table is None or plan.table.name != table:
+        raise KeyError(table)
+    return None
+
+
+def _is_windowed(plan: Plan, table: str) -> bool:
+    aggregation = _aggregation(plan, table)
+    return aggregation is not None and aggregation.size_ms is not None
+
+
+def _row(plan: Plan, table: str, key: bytes, value: bytes) -> TableRow:
+    aggregation = _aggregation(plan, table)
+    if aggregation is None:
+        return TableRow(key=tuple(decode_group(key)), window=None, row=decode_stored_row(value).row)
+    window, group = None, key
+    facts: dict[str, object] = {}
+    if aggregation.size_ms is not None:
+        start_ms, group = split_window_key(key)
+        window = (start_ms, start_ms + aggregation.size_ms)
+        facts = {"window_start": window[0], "window_end": window[1]}
+    values = decode_group(group)
+    identity = dict(zip(aggregation.by, values, strict=True))
+    return TableRow(
+        key=tuple(values), window=window, row={**identity, **facts, **aggregation.read(decode_state(value))}
+    )

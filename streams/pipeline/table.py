@@ -1,0 +1,64 @@
+"""Table: the latest row by key.
+
+In:   events with their final rows.
+Out:  the same events; the table holds what they leave of each row.
+Next: streams.pipeline.aggregate
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from streams.records import ChangeEvent, Operation
+from streams.state.table import Table
+
+from .plan import RowTable
+from .tables import StoredRow, encode_key
+
+Order = tuple[int, int, int]
+
+
+def materialise_rows(events: Iterable[ChangeEvent], table: RowTable | None, rows: Table[StoredRow] | None) -> None:
+    """Write the row that each event leaves; DELETE removes it, TRUNCATE all rows that are older in order."""
+    if table is None or rows is None:
+        return
+    columns = table.key
+    left: dict[bytes, StoredRow | None] = {}
+    for event in events:
+        if event.operation is Operation.TRUNCATE:
+            left.update(_truncate(rows, left, order_of(event)))
+            continue
+        row = event.row
+        key = encode_key([row.get(column) for column in columns])
+        left[key] = None if event.operation is Operation.DELETE else _stored(event)
+    rows.put_many(left)
+
+
+def _stored(event: ChangeEvent) -> StoredRow:
+    return StoredRow(schema_version=event.schema_version, order=order_of(event), row=event.row)
+
+
+def _truncate(
+    rows: Table[StoredRow], left: dict[bytes, StoredRow | None], order: Order
+) -> dict[bytes, StoredRow | None]:
+    """The removals that a TRUNCATE of that ``order`` causes."""
+    present = {**dict(rows.scan()), **left}
+    return {key: None for key, stored in present.items() if stored is not None and stored.order < order}
+
+
+def order_of(event: ChangeEvent) -> Order:
+    """(end of the previous commit, log position, place in the transaction): greater is newer, per row.
+
+    Source: Debezium's PostgreSQL connector, ``source.sequence`` = JSON ``["<last commit's end>", "<lsn>"]``.
+    """
+    sequence = event.source.get("sequence")
+    committed, position = 0, _integer(event.source.get("lsn"))
+    if isinstance(sequence, str):
+        parts = json.loads(sequence)
+        committed, position = _integer(parts[0]), _integer(parts[1]) or position
+    return committed, position, _integer((event.transaction or {}).get("total_order"))
+
+
+def _integer(value: object) -> int:
+    return int(value) if isinstance(value, (int, str)) and str(value).isdigit() else 0

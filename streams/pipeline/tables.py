@@ -1,0 +1,145 @@
+"""The tables of one pipeline in one task, typed: what the steps read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from struct import Struct as Layout
+from typing import Any, cast
+
+import msgspec
+
+from streams.state.stores.base import Store
+from streams.state.table import Table, TableSpec
+
+from .plan import Accumulator, Plan
+
+_encode_json = msgspec.json.Encoder(decimal_format="number").encode
+_decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
+_expiry = Layout(">q")
+_window_start = Layout(">Q")
+_EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before those after
+
+CACHED_ROWS = 20_000
+CACHED_GROUPS = 50_000
+
+
+class StoredRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A row of a latest-row table, with what later steps must know of it."""
+
+    schema_version: str
+    order: tuple[int, int, int]
+    """Of the change that wrote it."""
+    row: dict[str, Any]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How far the clock of one pipeline has come in one partition; all in ms of event time."""
+
+    watermark: int | None = None
+    """Largest event time seen."""
+    forced: dict[str, int] = {}
+    """By aggregation: a later clock that the wall clock has forced on an idle input."""
+    closed: dict[str, int] = {}
+    """By aggregation: windows that start before this are closed and, where ``final``, published."""
+    purged: dict[str, int] = {}
+    """By aggregation: windows that start before this are gone."""
+
+    def clock(self, table: str) -> int | None:
+        """What closes the windows of ``table``."""
+        forced = self.forced.get(table)
+        if forced is None or self.watermark is None:
+            return forced if self.watermark is None else self.watermark
+        return max(forced, self.watermark)
+
+
+PROGRESS_KEY = b""
+
+decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
+_progress = msgspec.json.Decoder(Progress).decode
+
+
+def decode_state(value: bytes) -> Accumulator:
+    """State of a group from its changelog record."""
+    return cast(Accumulator, _decode_json(value))
+
+
+def window_key(start_ms: int, group: bytes) -> bytes:
+    """Key of a window's state: all windows of one start stand together, oldest first."""
+    return _window_start.pack(start_ms + _EPOCH_SHIFT) + group
+
+
+def split_window_key(key: bytes) -> tuple[int, bytes]:
+    """(start in ms, group) of a window's key."""
+    return _window_start.unpack_from(key)[0] - _EPOCH_SHIFT, key[8:]
+
+
+def decode_group(group: bytes) -> list[object]:
+    """Values of a group's canonical key, in JSON view."""
+    return cast("list[object]", _decode_json(group))
+
+
+def encode_key(values: list[object]) -> bytes:
+    """Canonical key of a row or group: the JSON array of its values."""
+    return _encode_json(values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineTables:
+    """State of one pipeline in one task."""
+
+    seen: Table[int]
+    """Identity to the event time (ms) when it may be forgotten."""
+    progress: Table[Progress]
+    rows: Table[StoredRow] | None
+    groups: Mapping[str, Table[Accumulator]]
+
+    @property
+    def all(self) -> Iterable[Table[Any]]:
+        """Every table, in a fixed order."""
+        rows = () if self.rows is None else (self.rows,)
+        return (self.seen, self.progress, *rows, *self.groups.values())
+
+    def current_progress(self) -> Progress:
+        """The clock as it stands."""
+        return self.progress.get(PROGRESS_KEY) or Progress()
+
+    def set_progress(self, progress: Progress) -> None:
+        """Move the clock."""
+        self.progress.put(PROGRESS_KEY, progress)
+
+
+def state_changelog(plan: Plan) -> str:
+    """Short name of the changelog that holds what a pipeline remembers beside its tables."""
+    return f"{plan.name}-state"
+
+
+def open_tables(plan: Plan, store: Store) -> PipelineTables:
+    """The tables of ``plan`` over ``store``."""
+    state = state_changelog(plan)
+    rows = None
+    if plan.table is not None:
+        rows = Table(
+            TableSpec(changelog=plan.table.name, encode=_encode_json, decode=decode_stored_row, cached=CACHED_ROWS), store
+        )
+    groups: dict[str, Table[Accumulator]] = {
+        aggregation.table: Table(
+            TableSpec(
+                changelog=aggregation.table, encode=_encode_json, decode=decode_state, cached=CACHED_GROUPS
+            ),
+            store,
+        )
+        for aggregation in plan.aggregations
+    }
+    return PipelineTables(
+        seen=Table(
+            TableSpec(
+                changelog=state, prefix=b"s", encode=_expiry.pack, decode=lambda value: int(_expiry.unpack(value)[0])
+            ),
+            store,
+        ),
+        progress=Table(TableSpec(changelog=state, prefix=b"p", encode=_encode_json, decode=_progress, cached=1), store),
+        rows=rows,
+        groups=groups,
+    )

@@ -1,0 +1,245 @@
+"""A task: one partition of a sub-topology, its state and its place in the source.
+
+In:   batches of the partition's records, one after another.
+Out:  deliveries for the open transaction; at each checkpoint window results, changelog records and offsets.
+Next: streams.worker (Kafka commits, then ``commit``) or streams.testing (the same, in memory)
+
+No clock, no Kafka, no threads: whoever drives a task brings them. The order of calls is
+``process``* → ``prepare_checkpoint`` → (Kafka commits) → ``commit``, or ``abort`` at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.errors import InternalError, PipelineError
+from streams.ledger import Ledger
+from streams.records import Delivery, RecordBatch, SourceRecord
+from streams.state.changelog import (
+    MARKER_KEY,
+    Marker,
+    changelog_topic,
+    encode_marker,
+    read_marker,
+    store_key,
+)
+from streams.state.stores.base import Store
+
+from .close import close_windows, force_idle
+from .forget import Forgetter
+from .plan import Plan
+from .process import PipelineResult, process_batch
+from .set_aside import set_aside
+from .tables import PipelineTables, open_tables, state_changelog
+from .topology import SubTopology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """What a task makes of a batch, over all of its pipelines."""
+
+    deliveries: list[Delivery]
+    ledgers: Mapping[str, Ledger]
+    """By pipeline; each is balanced."""
+    commit_times_ms: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What the transaction must hold besides what the batches delivered."""
+
+    deliveries: list[Delivery]
+    """Window results."""
+    changelog: list[Delivery]
+    """Every change of state, with full topic names and the partition set; each state changelog's marker last."""
+    offsets: Mapping[str, int]
+    """By source topic: the next offset to process."""
+    changes: Mapping[bytes, bytes | None] = field(default_factory=dict)
+    """The same changes as the store keeps them."""
+
+
+class Task:
+    """One partition of a sub-topology; ``store`` has been restored to the committed state."""
+
+    def __init__(self, sub: SubTopology, partition: int, store: Store) -> None:
+        self.sub = sub
+        self.partition = partition
+        self.store = store
+        self._app = sub.plans[0].app
+        self._tables = {plan.name: open_tables(plan, store) for plan in sub.plans}
+        self._forgetters = {plan.name: Forgetter(plan.deduplicate) for plan in sub.plans}
+        self._marker = read_marker(store)
+        self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
+        self._prepared: Checkpoint | None = None
+        self._last_record_ms: int | None = None
+        self.pending_bytes = 0
+        """Bytes of the records processed since the last checkpoint: what bounds the overlay."""
+
+    # -- where it is
+
+    def position(self, topic: str) -> int:
+        """The next offset of ``topic`` to process."""
+        return self._positions[topic]
+
+    def committed_position(self, topic: str) -> int:
+        """Where ``abort`` goes back to."""
+        return self._marker.sources.get(topic, 0)
+
+    def start_at(self, topic: str, offset: int) -> None:
+        """Begin ``topic`` at its committed offset; a task with state must agree with it, the caller sees to that."""
+        self._positions[topic] = offset
+        self._marker = Marker(
+            changelogs=self._marker.changelogs,
+            sources={**self._marker.sources, topic: offset},
+            fingerprint=self.sub.fingerprint,
+            written_ms=self._marker.written_ms,
+        )
+
+    @property
+    def is_touched(self) -> bool:
+        """There is something to commit."""
+        moved = any(self._positions[topic] != self.committed_position(topic) for topic in self._positions)
+        return moved or any(table.is_dirty for tables in self._tables.values() for table in tables.all)
+
+    def watermarks(self) -> Mapping[str, int | None]:
+        """By pipeline the largest event time seen, ms."""
+        return {name: tables.current_progress().watermark for name, tables in self._tables.items()}
+
+    # -- batches
+
+    def process(self, batch: RecordBatch, *, now_ms: int) -> BatchResult:
+        """Carry ``batch`` through every pipeline; ``now_ms`` is the wall clock, ms since the epoch."""
+        results = {plan.name: self._process(batch, plan, self._tables[plan.name], now_ms) for plan in self.sub.plans}
+        self._positions[batch.topic] = batch.next_offset
+        self._last_record_ms = now_ms
+        self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
+        return BatchResult(
+            deliveries=[delivery for result in results.values() for delivery in result.deliveries],
+            ledgers={name: result.ledger for name, result in results.items()},
+            commit_times_ms=tuple(time for result in results.values() for time in result.commit_times_ms),
+        )
+
+    def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
+        try:
+            result = process_batch(batch, plan, tables, now_ms=now_ms)
+        except Exception:
+            # A bug, or a result too large to publish: undo the batch and find the record that does it.
+            _discard(tables)
+            return self._isolate(batch, plan, tables, now_ms)
+        _keep(tables)
+        return result
+
+    def _isolate(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
+        """The batch again, record by record: the culprits are dead, everything else goes on."""
+        deliveries: list[Delivery] = []
+        ledger = Ledger(0)
+        for record in batch.records:
+            one = RecordBatch(
+                topic=batch.topic, partition=batch.partition, records=[record], next_offset=record.offset + 1
+            )
+            try:
+                result = process_batch(one, plan, tables, now_ms=now_ms)
+            except Exception as error:
+                _discard(tables)
+                result = _bury(record, error, plan, now_ms)
+            _keep(tables)
+            deliveries += result.deliveries
+            ledger.add(result.ledger)
+        return PipelineResult(deliveries=deliveries, ledger=ledger)
+
+    def advance_clock(self, *, now_ms: int, is_caught_up: bool) -> None:
+        """Wall clock passes: the windows of an input that is caught up and silent close in the end."""
+        if self._last_record_ms is None or not is_caught_up:
+            self._last_record_ms = now_ms
+        silent_ms = now_ms - self._last_record_ms
+        for plan in self.sub.plans:
+            tables = self._tables[plan.name]
+            force_idle(plan.aggregations, tables, silent_ms)
+            _keep(tables)
+
+    # -- checkpoints
+
+    def prepare_checkpoint(self, *, now_ms: int) -> Checkpoint:
+        """What this checkpoint publishes and stores; nothing is final before ``commit``.
+
+        ``now_ms``, the wall clock, is the changelog records' timestamp: brokers roll and compact segments by it.
+        """
+        deliveries: list[Delivery] = []
+        changelog: list[Delivery] = []
+        changes: dict[bytes, bytes | None] = {}
+        for plan in self.sub.plans:
+            tables = self._tables[plan.name]
+            deliveries += close_windows(plan.aggregations, tables)
+            self._forgetters[plan.name].forget(tables)
+            _keep(tables)
+            changelog += self._changes(tables, changes, now_ms)
+        changelog += self._markers(now_ms)
+        self._prepared = Checkpoint(
+            deliveries=deliveries, changelog=changelog, offsets=dict(self._positions), changes=changes
+        )
+        return self._prepared
+
+    def _changes(self, tables: PipelineTables, changes: dict[bytes, bytes | None], now_ms: int) -> list[Delivery]:
+        changelog = []
+        for table in tables.all:
+            short, topic = table.spec.changelog, changelog_topic(self._app, table.spec.changelog)
+            for key, value in table.changes():
+                changes[store_key(short, key)] = value
+                changelog.append(
+                    Delivery(topic=topic, key=key, value=value, timestamp_ms=now_ms, partition=self.partition)
+                )
+        return changelog
+
+    def _markers(self, now_ms: int) -> list[Delivery]:
+        value = encode_marker(Marker(sources=self._positions, fingerprint=self.sub.fingerprint))
+        topics = [changelog_topic(self._app, state_changelog(plan)) for plan in self.sub.plans]
+        return [
+            Delivery(topic=topic, key=MARKER_KEY, value=value, timestamp_ms=now_ms, partition=self.partition)
+            for topic in topics
+        ]
+
+    def commit(self, changelog_positions: Mapping[str, int], *, now_ms: int) -> None:
+        """Kafka has committed the prepared checkpoint: the store may have it now, in one atomic write.
+
+        ``changelog_positions``: by full topic name, the offset behind the last record written to it.
+        """
+        if self._prepared is None:
+            raise RuntimeError("commit without a prepared checkpoint")
+        self._marker = Marker(
+            changelogs={**self._marker.changelogs, **changelog_positions},
+            sources=self._prepared.offsets,
+            fingerprint=self.sub.fingerprint,
+            written_ms=now_ms,
+        )
+        self.store.write({**self._prepared.changes, MARKER_KEY: encode_marker(self._marker)})
+        for tables in self._tables.values():
+            for table in tables.all:
+                table.commit()
+        self._prepared = None
+        self.pending_bytes = 0
+
+    def abort(self) -> None:
+        """Nothing since the last commit happened; processing starts again at the committed positions."""
+        self._prepared = None
+        self.pending_bytes = 0
+        self._positions = {topic: self.committed_position(topic) for topic in self._positions}
+        for tables in self._tables.values():
+            for table in tables.all:
+                table.abort()
+
+
+def _keep(tables: PipelineTables) -> None:
+    for table in tables.all:
+        table.keep_batch()
+
+
+def _discard(tables: PipelineTables) -> None:
+    for table in tables.all:
+        table.discard_batch()
+
+
+def _bury(record: SourceRecord, error: Exception, plan: Plan, now_ms: int) -> PipelineResult:
+    ledger = Ledger(1)
+    ledger.bury(record, error if isinstance(error, PipelineError) else InternalError(error))
+    return PipelineResult(deliveries=set_aside(ledger, plan, now_ms=now_ms), ledger=ledger)

@@ -1,0 +1,132 @@
+"""The topology: which plans share a task, and which topics all of them need.
+
+Everything connected by a shared source topic is one sub-topology; a task is one partition of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+
+from streams.state.changelog import changelog_topic
+
+from .plan import Aggregation, Plan
+from .tables import state_changelog
+
+LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
+MONTH_MS = str(30 * 86_400_000)
+
+
+class TopicKind(Enum):
+    """What a topic is for."""
+
+    SOURCE = "source"
+    OUTPUT = "output"
+    CHANGELOG = "changelog"
+    DEAD_LETTERS = "dead_letters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """A topic the pipelines need; the worker creates what is missing, except sources."""
+
+    name: str
+    kind: TopicKind
+    source: str
+    """Its partition count is that of this source topic; where ``kind`` is not OUTPUT it must be."""
+    config: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubTopology:
+    """Plans that share their source topic, and so their tasks."""
+
+    source_topics: tuple[str, ...]
+    plans: tuple[Plan, ...]
+    fingerprint: str
+    """16 hex digits of what a stored state depends on: names, keys and windows of tables, dedup."""
+    changelogs: tuple[tuple[str, str], ...]
+    """(short name, full topic name), fixed order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """All pipelines of an application."""
+
+    app: str
+    plans: tuple[Plan, ...]
+    subtopologies: tuple[SubTopology, ...]
+    topics: tuple[TopicSpec, ...]
+
+    def subtopology_of(self, topic: str) -> SubTopology:
+        """The sub-topology that reads ``topic``; ``KeyError`` if none does."""
+        for sub in self.subtopologies:
+            if topic in sub.source_topics:
+                return sub
+        raise KeyError(topic)
+
+    def table_owner(self, table: str) -> tuple[SubTopology, Plan]:
+        """Who keeps ``table``; ``KeyError`` if nobody does."""
+        for sub in self.subtopologies:
+            for plan in sub.plans:
+                if table in table_names(plan):
+                    return sub, plan
+        raise KeyError(table)
+
+
+def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
+    """Group ``plans`` by source topic and list their topics."""
+    plans = tuple(plans)
+    sources = tuple(dict.fromkeys(plan.topic for plan in plans))
+    subs = tuple(_subtopology(app, source, tuple(p for p in plans if p.topic == source)) for source in sources)
+    topics: dict[str, TopicSpec] = {}
+    for plan in plans:
+        for spec in _topics(app, plan):
+            topics.setdefault(spec.name, spec)
+    return Topology(app=app, plans=plans, subtopologies=subs, topics=tuple(topics.values()))
+
+
+def table_names(plan: Plan) -> tuple[str, ...]:
+    """Names of the tables that ``plan`` keeps: the latest rows, then its aggregations."""
+    rows = () if plan.table is None else (plan.table.name,)
+    return (*rows, *(aggregation.table for aggregation in plan.aggregations))
+
+
+def _subtopology(app: str, source: str, plans: tuple[Plan, ...]) -> SubTopology:
+    shorts = [short for plan in plans for short in (*table_names(plan), state_changelog(plan))]
+    facts = repr([[plan.name, plan.topic, _stored_shape(plan)] for plan in plans])
+    return SubTopology(
+        source_topics=(source,),
+        plans=plans,
+        fingerprint=blake2b(facts.encode(), digest_size=8).hexdigest(),
+        changelogs=tuple((short, changelog_topic(app, short)) for short in shorts),
+    )
+
+
+def _stored_shape(plan: Plan) -> object:
+    def shape(aggregation: Aggregation) -> object:
+        columns = [(column.name, column.initial) for column in aggregation.columns]
+        return aggregation.table, aggregation.by, aggregation.size_ms, columns
+
+    rows = None if plan.table is None else (plan.table.name, plan.table.key)
+    return rows, [shape(aggregation) for aggregation in plan.aggregations], plan.deduplicate_by
+
+
+def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:
+    yield TopicSpec(name=plan.topic, kind=TopicKind.SOURCE, source=plan.topic)
+    output = (("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS),)
+    names = [route.to for route in plan.routes]
+    names += [name for aggregation in plan.aggregations for name in (aggregation.to, aggregation.late_to) if name]
+    for name in names:
+        yield TopicSpec(name=name, kind=TopicKind.OUTPUT, source=plan.topic, config=output)
+    for short in (*table_names(plan), state_changelog(plan)):
+        yield TopicSpec(
+            name=changelog_topic(app, short),
+            kind=TopicKind.CHANGELOG,
+            source=plan.topic,
+            config=(("cleanup.policy", "compact"), ("delete.retention.ms", str(7 * 86_400_000)), *output),
+        )
+    dead = (("message.timestamp.type", "LogAppendTime"), ("retention.ms", MONTH_MS))
+    yield TopicSpec(name=plan.dead_letters, kind=TopicKind.DEAD_LETTERS, source=plan.topic, config=dead)
