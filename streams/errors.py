@@ -96,7 +96,8 @@ class KeyMissingError(PipelineError):
 
     def __init__(self, columns: Iterable[str]) -> None:
         self.columns = tuple(columns)
-        super().__init__(f"no value for the key: {', '.join(self.columns)}" if self.columns else "the record has no key")
+        named = ", ".join(self.columns)
+        super().__init__(f"no value for the key: {named}" if named else "the record has no key")
 
 
 class EventTimeMissingError(PipelineError):

@@ -34,8 +34,9 @@ class DeadLetter:
 class Ledger:
     """The outcomes of one batch of one pipeline.
 
-    A step calls ``end`` for events that do not go on and ``bury`` for those that are dead; whatever is left at
-    the end of the walk is ``processed``. ``late_by_table`` counts events too late for one table, whatever their outcome.
+    A step calls ``end`` for events that do not go on and ``bury`` for those that are dead; whatever is left
+    at the end of the walk is ``processed``. ``late_by_table`` counts events too late for one table, whatever
+    their outcome.
     """
 
     __slots__ = ("_counts", "dead_letters", "late_by_table", "size")

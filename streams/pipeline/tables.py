@@ -120,9 +120,10 @@ def open_tables(plan: Plan, store: Store) -> PipelineTables:
     state = state_changelog(plan)
     rows = None
     if plan.table is not None:
-        rows = Table(
-            TableSpec(changelog=plan.table.name, encode=_encode_json, decode=decode_stored_row, cached=CACHED_ROWS), store
+        spec = TableSpec(
+            changelog=plan.table.name, encode=_encode_json, decode=decode_stored_row, cached=CACHED_ROWS
         )
+        rows = Table(spec, store)
     groups: dict[str, Table[Accumulator]] = {
         aggregation.table: Table(
             TableSpec(

@@ -36,9 +36,7 @@ def validate_events(events: Iterable[ChangeEvent], plan: Plan, ledger: Ledger, *
             and (event.record.key is not None or not is_keyed)
             and NO_TIME < event.event_time_ms <= horizon_ms
             and is_valid(event.row)
-        ):
-            valid.append(event)
-        elif (error := find_error(event, plan, now_ms=now_ms)) is None:
+        ) or (error := find_error(event, plan, now_ms=now_ms)) is None:
             valid.append(event)
         else:
             ledger.bury(event.record, error)

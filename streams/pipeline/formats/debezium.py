@@ -196,6 +196,7 @@ def _decimal_converter(scale: int | None, encoding: str | None, *, is_text: bool
     """Precise mode's base64 (two's complement, big-endian) or {scale, value}, else as it came."""
 
     def convert(value: object) -> object:
+        number: object
         if isinstance(value, dict):
             number = _from_base64(value["value"], value["scale"])
         elif isinstance(value, str) and encoding == "base64":

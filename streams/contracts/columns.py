@@ -1,0 +1,120 @@
+"""Columns: the type behind a column's JSON, from its schema and from what its contract adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from open_data_contract_standard.model import SchemaProperty
+
+from .model import Column, ColumnType, split_physical_type
+
+_BY_PHYSICAL = {
+    "numeric": ColumnType.DECIMAL,
+    "decimal": ColumnType.DECIMAL,
+    "timestamp": ColumnType.TIMESTAMP,
+    "timestamptz": ColumnType.TIMESTAMP,
+    "timestamp with time zone": ColumnType.TIMESTAMP,
+    "timestamp without time zone": ColumnType.TIMESTAMP,
+    "date": ColumnType.DATE,
+    "time": ColumnType.TIME,
+    "timetz": ColumnType.TEXT,
+    "uuid": ColumnType.UUID,
+    "bytea": ColumnType.BYTES,
+    "real": ColumnType.DOUBLE,
+    "double precision": ColumnType.DOUBLE,
+    "smallint": ColumnType.INTEGER,
+    "integer": ColumnType.INTEGER,
+    "bigint": ColumnType.INTEGER,
+    "boolean": ColumnType.BOOLEAN,
+}
+_BY_FORMAT = {
+    "date-time": ColumnType.TIMESTAMP,
+    "date": ColumnType.DATE,
+    "time": ColumnType.TIME,
+    "uuid": ColumnType.UUID,
+}
+_BY_JSON = {
+    "boolean": ColumnType.BOOLEAN,
+    "integer": ColumnType.INTEGER,
+    "number": ColumnType.DECIMAL,
+    "string": ColumnType.TEXT,
+    "object": ColumnType.OBJECT,
+    "array": ColumnType.ARRAY,
+}
+
+
+def build_columns(
+    schema: Mapping[str, object], properties: Mapping[str, SchemaProperty]
+) -> Mapping[str, Column]:
+    """Every column of ``schema``, with what the contract's ``properties`` say of it."""
+    declared = schema.get("properties")
+    required = schema.get("required")
+    names = required if isinstance(required, list) else []
+    shapes = declared if isinstance(declared, dict) else {}
+    return {
+        name: _build_column(name, shape if isinstance(shape, dict) else {}, properties.get(name), name in names)
+        for name, shape in shapes.items()
+    }
+
+
+def _build_column(
+    name: str, shape: Mapping[str, object], prop: SchemaProperty | None, is_required: bool
+) -> Column:
+    types = _json_types(shape)
+    named = shape.get("format")
+    text_format = named if isinstance(named, str) else None
+    physical = None if prop is None else prop.physicalType
+    own = {} if prop is None else {p.property: p.value for p in prop.customProperties or ()}
+    kind = _type_of(types - {"null"}, text_format, physical, shape)
+    physical_name, first, second = split_physical_type(physical)
+    scale = own.get("scale", second if physical_name in ("numeric", "decimal") else None)
+    if scale is None and physical_name in ("numeric", "decimal") and first is not None:
+        scale = 0
+    return Column(
+        name=name,
+        type=kind,
+        nullable=not is_required or not types or "null" in types,
+        json_types=frozenset(types - {"null"}),
+        format=text_format,
+        physical_type=physical,
+        scale=None if scale is None else int(scale),
+        unit=own.get("unit") or _unit_of(kind, physical_name, first),
+        encoding=own.get("encoding"),
+        classification=None if prop is None else prop.classification,
+    )
+
+
+def _json_types(shape: Mapping[str, object]) -> set[str]:
+    named = shape.get("type")
+    if isinstance(named, str):
+        return {named}
+    if isinstance(named, list):
+        return {str(kind) for kind in named}
+    alternatives = shape.get("anyOf") or shape.get("oneOf")
+    if isinstance(alternatives, list):
+        return {kind for held in alternatives if isinstance(held, dict) for kind in _json_types(held)}
+    return set()
+
+
+def _type_of(
+    types: set[str], text_format: str | None, physical: str | None, shape: Mapping[str, object]
+) -> ColumnType:
+    by_physical = _BY_PHYSICAL.get(split_physical_type(physical)[0])
+    if by_physical is not None:
+        return by_physical
+    if "string" in types and text_format in _BY_FORMAT:
+        return _BY_FORMAT[text_format]
+    if "string" in types and shape.get("contentEncoding") == "base64":
+        return ColumnType.BYTES
+    if types == {"integer", "number"}:
+        return ColumnType.DECIMAL
+    return _BY_JSON[next(iter(types))] if len(types) == 1 and types <= _BY_JSON.keys() else ColumnType.UNKNOWN
+
+
+def _unit_of(kind: ColumnType, physical_name: str, precision: int | None) -> str | None:
+    """Debezium's adaptive rule: up to three digits milliseconds, above microseconds; dates in days."""
+    if kind is ColumnType.DATE:
+        return "days"
+    if not physical_name or kind not in (ColumnType.TIMESTAMP, ColumnType.TIME):
+        return None
+    return "ms" if precision is not None and precision <= 3 else "us"

@@ -1,0 +1,158 @@
+"""What ``schemas/`` holds, as values: contracts, their versions and their columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .iglu import Criterion, parse_criterion, version_numbers
+from .validation import Validator
+
+
+class ColumnType(Enum):
+    """The type that expressions see, whatever the column's JSON looks like."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    DECIMAL = "numeric"
+    DOUBLE = "double precision"
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
+    DATE = "date"
+    TIME = "time"
+    UUID = "uuid"
+    BYTES = "bytea"
+    OBJECT = "object"
+    ARRAY = "array"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a dataset: its schema and what its contract adds."""
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+    json_types: frozenset[str] = frozenset()
+    """JSON Schema types without ``null``; empty: any."""
+    format: str | None = None
+    physical_type: str | None = None
+    """As the source database names it, such as ``numeric(12,2)``."""
+    scale: int | None = None
+    """Digits after the point of a decimal whose bytes do not say it."""
+    unit: str | None = None
+    """``s ms us ns`` of an integer timestamp or time, ``days`` of an integer date."""
+    encoding: str | None = None
+    """``base64``: decimals come as big-endian two's complement (Debezium's precise mode)."""
+    classification: str | None = None
+    """Privacy class, such as ``pii``."""
+
+
+class UnknownContractError(LookupError):
+    """No version in ``schemas/`` is what a pipeline asks for."""
+
+    def __init__(self, criterion: str, known: tuple[str, ...]) -> None:
+        self.criterion = criterion
+        self.known = known
+        super().__init__(f"no contract {criterion}; there are: {', '.join(known) or 'none'}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """One version of a dataset's contract."""
+
+    uri: str
+    """``iglu:vendor/name/jsonschema/M-R-A``."""
+    subject: str
+    """``iglu:vendor/name/jsonschema``."""
+    version: str
+    key: tuple[str, ...]
+    """Key columns in their order; empty: the dataset has no key."""
+    columns: Mapping[str, Column]
+    schema: Mapping[str, object]
+    validator: Validator
+    compile_without: Callable[[frozenset[str]], Validator]
+    _without: dict[frozenset[str], Validator] = field(default_factory=dict, repr=False, compare=False)
+
+    def validator_without(self, columns: frozenset[str]) -> Validator:
+        """The same check with ``columns`` neither required nor checked; compiled once per set."""
+        validator = self._without.get(columns)
+        if validator is None:
+            validator = self._without[columns] = self.compile_without(columns)
+        return validator
+
+    @property
+    def is_closed(self) -> bool:
+        """The schema allows no unknown fields."""
+        return self.schema.get("additionalProperties") is False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFamily:
+    """The versions of one subject that a pipeline accepts."""
+
+    subject: str
+    versions: tuple[Contract, ...]
+    """Oldest first; at least one."""
+
+    @property
+    def newest(self) -> Contract:
+        """What holds for records that name no version."""
+        return self.versions[-1]
+
+    def version(self, version: str) -> Contract | None:
+        """The contract of ``version``, if it is accepted."""
+        for contract in self.versions:
+            if contract.version == version:
+                return contract
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contracts:
+    """Everything in ``schemas/``."""
+
+    folder: str
+    families: Mapping[str, ContractFamily]
+    """By subject."""
+    pipeline_texts: Mapping[str, str]
+    """By file, relative to ``folder``: pipelines as written."""
+    warnings: tuple[str, ...] = ()
+
+    def resolve(self, criterion: str) -> ContractFamily:
+        """The versions that ``criterion`` admits; ``ValueError`` or ``UnknownContractError``."""
+        wanted: Criterion = parse_criterion(criterion)
+        family = self.families.get(wanted.subject)
+        admitted = () if family is None else tuple(c for c in family.versions if wanted.admits(c.version))
+        if not admitted:
+            raise UnknownContractError(criterion, self._similar(wanted.subject))
+        return ContractFamily(subject=wanted.subject, versions=admitted)
+
+    def _similar(self, subject: str) -> tuple[str, ...]:
+        family = self.families.get(subject)
+        if family is not None:
+            return tuple(contract.uri for contract in family.versions)
+        return tuple(sorted(self.families))
+
+
+def family_of(subject: str, contracts: list[Contract]) -> ContractFamily:
+    """``contracts`` of one subject, oldest first."""
+    ordered = sorted(contracts, key=lambda contract: version_numbers(contract.version))
+    return ContractFamily(subject=subject, versions=tuple(ordered))
+
+
+_PHYSICAL = re.compile(
+    r"\s*(?P<name>[a-z][a-z ]*?)\s*(?:\((?P<first>\d+)(?:\s*,\s*(?P<second>\d+))?\))?\s*(?P<rest>[a-z ]*)"
+)
+
+
+def split_physical_type(text: str | None) -> tuple[str, int | None, int | None]:
+    """``numeric(12,2)`` as ("numeric", 12, 2); a type without arguments has ``None`` there."""
+    match = _PHYSICAL.fullmatch((text or "").lower())
+    if match is None:
+        return (text or "").lower(), None, None
+    first, second = match["first"], match["second"]
+    return match["name"], None if first is None else int(first), None if second is None else int(second)

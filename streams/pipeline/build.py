@@ -1,0 +1,285 @@
+"""Build: one pipeline and its contract become a plan, or problems with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from streams.contracts.documents import Path
+from streams.contracts.model import Column, ColumnType, ContractFamily, Contracts, UnknownContractError
+from streams.errors import Problem
+
+from .accumulate import compile_column
+from .covers import partial, pseudonym, redact
+from .expressions import ExpressionError, Scope, compile_aggregate, compile_condition, compile_expression, to_json
+from .formats.codecs import build_codec
+from .formats.times import event_time_reader, is_event_time
+from .grammar import CHANGE_FORMATS
+from .group import group_by
+from .identity import identify_by_change, identify_by_columns
+from .plan import (
+    AggregateColumn,
+    Aggregation,
+    Deduplication,
+    Derivation,
+    Emission,
+    Evaluate,
+    EventTime,
+    MaskRule,
+    Plan,
+    RowTable,
+)
+from .routes import RouteBuilder
+from .spec import AggregateSpec, Pipeline
+
+T = TypeVar("T")
+
+
+class PlanBuilder:
+    """Collects what is wrong while it builds, so that one start shows every mistake."""
+
+    def __init__(self, pipeline: Pipeline, contracts: Contracts, *, app: str, mask_key: bytes | None) -> None:
+        self.problems: list[Problem] = []
+        self._pipeline = pipeline
+        self._contracts = contracts
+        self._app = app
+        self._mask_key = mask_key
+        self._is_change_format = pipeline.source.format in CHANGE_FORMATS
+        self._reads_key = False
+        self._columns: dict[str, Column] = {}
+        self._key: tuple[str, ...] = ()
+
+    def build(self) -> Plan | None:
+        """The plan; ``None`` where ``problems`` say why not."""
+        family = self.resolve(self._pipeline.source.contract, ("source", "contract"))
+        if family is None:
+            return None
+        self._columns, self._key = dict(family.newest.columns), family.newest.key
+        plan = self._plan(family)
+        return None if self.problems else plan
+
+    # -- shared by the parts
+
+    def problem(self, path: Path, message: str) -> None:
+        """Note a mistake at ``path`` of the file."""
+        self.problems.append(self._pipeline.document.problem(path, message))
+
+    def resolve(self, criterion: str, path: Path) -> ContractFamily | None:
+        """The contract versions that ``criterion`` admits."""
+        try:
+            return self._contracts.resolve(criterion)
+        except (UnknownContractError, ValueError) as error:
+            self.problem(path, str(error))
+            return None
+
+    def require_columns(self, names: tuple[str, ...], path: Path, columns: Mapping[str, Column]) -> None:
+        """Each of ``names`` must be one of ``columns``."""
+        for name in names:
+            if name not in columns:
+                self.problem(path, f"no column {name!r}; there are: {', '.join(sorted(columns))}")
+
+    def _compiled(self, path: Path, compile_text: Callable[[], T]) -> T | None:
+        try:
+            return compile_text()
+        except ExpressionError as error:
+            self.problem(path, error.message)
+            return None
+
+    def _scope(self) -> Scope:
+        return Scope(columns=self._columns, envelope=self._is_change_format)
+
+    # -- the parts, in the order of the steps
+
+    def _plan(self, family: ContractFamily) -> Plan:
+        pipeline = self._pipeline
+        event_time = self._event_time()
+        deduplicate, by = self._deduplication()
+        condition = self._condition()
+        masks = self._masks()
+        derivations = self._derivations()
+        table = self._table()
+        aggregations = tuple(self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates))
+        routes = RouteBuilder(self, pipeline, self._columns, self._key, table, aggregations).build()
+        if pipeline.source.key is not None:
+            self.require_columns(pipeline.source.key, ("source", "key"), family.newest.columns)
+        codec = build_codec(pipeline.source.format, family, event_time, key=self._key, reads_key=self._reads_key)
+        attached = {attachment.table for route in routes for attachment in route.attachments}
+        return Plan(
+            name=pipeline.name,
+            topic=pipeline.source.topic,
+            contract=family,
+            key=self._key,
+            codec=codec,
+            event_time=event_time,
+            max_future_ms=pipeline.source.max_future_ms,
+            deduplicate=deduplicate,
+            deduplicate_by=by,
+            condition=condition,
+            masks=masks,
+            derivations=derivations,
+            table=table,
+            aggregations=tuple(mark_attached(aggregation, attached) for aggregation in aggregations),
+            routes=routes,
+            dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
+            app=self._app,
+        )
+
+    def _event_time(self) -> EventTime:
+        name = self._pipeline.source.event_time
+        if name is None:
+            return EventTime(column=None, read=None)
+        column = self._columns.get(name)
+        if column is None or not is_event_time(column):
+            what = "no such column" if column is None else f"{column.type.value}, not a timestamp or an integer"
+            self.problem(("source", "event_time"), f"{name}: {what}")
+            return EventTime(column=name, read=None)
+        return EventTime(column=name, read=event_time_reader(name, self._columns))
+
+    def _deduplication(self) -> tuple[Deduplication | None, str]:
+        spec = self._pipeline.deduplicate
+        by = ("identity" if self._is_change_format else "none") if spec is None else spec.by
+        keep_ms = 86_400_000 if spec is None else spec.keep_ms
+        if by == "none":
+            return None, "none"
+        if by == "identity":
+            if not self._is_change_format:
+                self.problem(("deduplicate", "by"), "identity is for change formats; name event_id or columns")
+            return Deduplication(identify=identify_by_change(self._key), keep_ms=keep_ms), "identity"
+        columns = ("event_id",) if isinstance(by, str) else by
+        self.require_columns(columns, ("deduplicate", "by"), self._columns)
+        is_secret = any(column in self._pipeline.mask for column in columns)
+        return Deduplication(identify=identify_by_columns(columns, is_secret=is_secret), keep_ms=keep_ms), repr(columns)
+
+    def _condition(self) -> Callable[..., bool] | None:
+        text = self._pipeline.filter
+        if text is None:
+            return None
+        condition = self._compiled(("filter",), lambda: compile_condition(text, self._scope()))
+        if condition is None:
+            return None
+        self._reads_key |= condition.reads_key
+        unsure = sorted((condition.columns & self._pipeline.mask.keys()) - set(self._key))
+        if unsure and self._is_change_format:
+            message = f"{', '.join(unsure)}: masked, and not always sent; a filter sees it raw or not at all"
+            self.problem(("filter",), message)
+        return condition.holds
+
+    def _masks(self) -> tuple[MaskRule, ...]:
+        rules = []
+        for name, kind in self._pipeline.mask.items():
+            column = self._columns.get(name)
+            if column is None:
+                self.require_columns((name,), ("mask", name), self._columns)
+            elif (rule := self._mask(name, kind, column)) is not None:
+                rules.append(rule)
+        for name in (name for name, kind in self._pipeline.mask.items() if kind == "drop"):
+            self._columns.pop(name, None)
+        return tuple(rules)
+
+    def _mask(self, name: str, kind: str, column: Column) -> MaskRule | None:
+        is_text = column.type is ColumnType.TEXT
+        match kind:
+            case "drop":
+                return MaskRule(column=name, cover=None)
+            case "redact":
+                if not column.nullable and not is_text:
+                    self.problem(("mask", name), "a column that is neither text nor nullable cannot be redacted; drop")
+                return MaskRule(column=name, cover=redact(column))
+            case "partial":
+                if not is_text:
+                    self.problem(("mask", name), f"partial is for text; {name} is {column.type.value}")
+                return MaskRule(column=name, cover=partial(column))
+            case "hash":
+                return self._hash(name, is_text)
+            case _:
+                evaluate = self._json_of(kind, ("mask", name), column)
+                return None if evaluate is None else MaskRule(column=name, cover=None, evaluate=evaluate)
+
+    def _hash(self, name: str, is_text: bool) -> MaskRule:
+        if self._mask_key is None:
+            self.problem(("mask", name), "hash needs a secret; put one in a file and set STREAMS_MASK_KEY_FILE")
+        if not is_text:
+            self.problem(("mask", name), f"hash is text, {name} is not; derive a text column from it")
+        return MaskRule(column=name, cover=pseudonym(self._mask_key or b""))
+
+    def _json_of(self, text: str, path: Path, column: Column | None) -> Evaluate | None:
+        expression = self._compiled(path, lambda: compile_expression(text, self._scope()))
+        if expression is None:
+            return None
+        self._reads_key |= expression.reads_key
+        evaluate, kind = expression.evaluate, column or expression.type
+        if expression.type in (ColumnType.INTEGER, ColumnType.BOOLEAN):
+            return evaluate
+        return lambda event: to_json(evaluate(event), kind)
+
+    def _derivations(self) -> tuple[Derivation, ...]:
+        derivations = []
+        for name, text in self._pipeline.derive.items():
+            path: Path = ("derive", name)
+            expression = self._compiled(path, lambda text=text: compile_expression(text, self._scope()))  # type: ignore[misc]  # the loop's text, bound now
+            evaluate = self._json_of(text, path, None) if expression is not None else None
+            if expression is None or evaluate is None:
+                continue
+            derivations.append(Derivation(column=name, evaluate=evaluate))
+            self._columns[name] = Column(name=name, type=expression.type)
+        return tuple(derivations)
+
+    def _table(self) -> RowTable | None:
+        spec = self._pipeline.table
+        if spec is None:
+            return None
+        key = spec.key or self._key
+        if not key:
+            self.problem(("table",), "the contract has no key; name one: table: {name: …, key: […]}")
+        self.require_columns(key, ("table", "key"), self._columns)
+        for name in key:
+            if name in self._pipeline.mask:
+                self.problem(("mask", name), f"{name} is the key of table {spec.name}; a masked key finds no row")
+            if name not in self._key and self._is_change_format:
+                self.problem(("table", "key"), f"{name}: on DELETE only the contract's key is known")
+        return RowTable(name=spec.name, key=key)
+
+    def _aggregation(self, spec: AggregateSpec, index: int) -> Aggregation:
+        path: Path = ("aggregate", index)
+        self.require_columns(spec.by, (*path, "by"), self._columns)
+        self._check_local(spec, path)
+        columns: list[AggregateColumn] = []
+        slot = 1
+        for name, text in spec.columns.items():
+            call = self._compiled((*path, "columns", name), lambda text=text: compile_aggregate(text, self._scope()))  # type: ignore[misc]  # the loop's text, bound now
+            if call is None:
+                continue
+            if name in spec.by or name in ("window_start", "window_end"):
+                self.problem((*path, "columns", name), "a result has this column already")
+            self._reads_key |= call.argument is not None and call.argument.reads_key
+            columns.append(compile_column(name, call, slot))
+            slot += len(columns[-1].initial)
+        return Aggregation(
+            table=spec.table,
+            by=spec.by,
+            group=group_by(spec.by, self._columns),
+            size_ms=spec.tumbling_ms,
+            grace_ms=spec.grace_ms,
+            idle_ms=spec.idle_ms,
+            columns=tuple(columns),
+            initial=tuple(value for column in columns for value in column.initial),
+            emission=Emission(spec.emit),
+            to=spec.to,
+            late_to=spec.late,
+        )
+
+    def _check_local(self, spec: AggregateSpec, path: Path) -> None:
+        """A group must live in one task: without repartitioning that takes the topic's own key."""
+        key = self._pipeline.source.key or self._key
+        if not key or not set(key) <= set(spec.by):
+            message = (
+                f"groups by {', '.join(spec.by) or 'nothing'}, but the topic is partitioned by"
+                f" {', '.join(key) or 'no key'} (source.key); repartitioning arrives later"
+            )
+            self.problem((*path, "by"), message)
+
+
+def mark_attached(aggregation: Aggregation, attached: set[str]) -> Aggregation:
+    """Tell an aggregation that a route wants its running results."""
+    return replace(aggregation, is_attached=aggregation.table in attached)

@@ -1,0 +1,73 @@
+"""Compile: pipelines and contracts become plans; whatever they disagree on is reported at once, with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from streams.contracts.model import Contracts
+from streams.errors import ConfigurationError, Problem
+
+from .build import PlanBuilder
+from .grammar import parse_pipelines
+from .plan import DeadLetterStyle, Limits, Plan
+from .spec import Pipeline
+from .topology import Topology, build_topology, table_names
+
+
+def compile_topology(
+    contracts: Contracts,
+    *,
+    app: str,
+    only: Iterable[str] | None = None,
+    mask_key: bytes | None = None,
+    dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT,
+    limits: Limits | None = None,
+) -> Topology:
+    """The topology of all pipelines in ``contracts``, or of those named in ``only``.
+
+    ``mask_key``: secret of ``mask: hash``; without it such masks are refused. Raises ``ConfigurationError``.
+    """
+    pipelines = _chosen(parse_pipelines(contracts.pipeline_texts), only)
+    problems: list[Problem] = []
+    plans: dict[str, Plan] = {}
+    for pipeline in pipelines:
+        builder = PlanBuilder(pipeline, contracts, app=app, mask_key=mask_key)
+        plan = builder.build()
+        problems += builder.problems
+        if plan is not None:
+            plans[pipeline.name] = replace(plan, dead_letter_style=dead_letter_style, limits=limits or Limits())
+    problems += _shared_names(pipelines, plans)
+    if problems:
+        raise ConfigurationError(problems)
+    return build_topology(app, plans.values())
+
+
+def _chosen(pipelines: tuple[Pipeline, ...], only: Iterable[str] | None) -> tuple[Pipeline, ...]:
+    if only is None:
+        return pipelines
+    by_name = {pipeline.name: pipeline for pipeline in pipelines}
+    missing = [name for name in only if name not in by_name]
+    if missing:
+        known = ", ".join(sorted(by_name)) or "none"
+        raise ConfigurationError(
+            [Problem(file="pipelines", message=f"no pipeline {name!r}; there are: {known}") for name in missing]
+        )
+    return tuple(by_name[name] for name in only)
+
+
+def _shared_names(pipelines: tuple[Pipeline, ...], plans: Mapping[str, Plan]) -> Iterable[Problem]:
+    """Two pipelines may share a source, never a table; and nothing may be read and written by one application."""
+    owners: dict[str, str] = {}
+    sources = {pipeline.source.topic for pipeline in pipelines}
+    for pipeline in pipelines:
+        plan = plans.get(pipeline.name)
+        for table in () if plan is None else table_names(plan):
+            if table in owners:
+                yield pipeline.document.problem((), f"table {table} belongs to pipeline {owners[table]}; rename it")
+            owners[table] = pipeline.name
+        for index, route in enumerate(pipeline.routes):
+            if route.to in sources:
+                yield pipeline.document.problem(
+                    ("route", index, "to"), f"{route.to} is a source here; chained pipelines arrive later"
+                )

@@ -1,0 +1,25 @@
+"""Codecs: which decoder reads a pipeline's format."""
+
+from __future__ import annotations
+
+from streams.contracts.model import ContractFamily
+
+from ..plan import Codec, EventTime
+from .debezium import debezium_codec
+from .plain import iglu_codec, json_codec
+
+
+def build_codec(
+    name: str, contract: ContractFamily, event_time: EventTime, *, key: tuple[str, ...], reads_key: bool
+) -> Codec:
+    """The codec of format ``name``; ``ValueError`` for one that the grammar should have refused."""
+    match name:
+        case "debezium-json":
+            newest = contract.newest
+            return debezium_codec(newest.columns, key, event_time, version=newest.version, reads_key=reads_key)
+        case "json":
+            return json_codec(contract, event_time)
+        case "iglu-json":
+            return iglu_codec(contract, event_time)
+        case _:
+            raise ValueError(f"no codec for {name}")

@@ -1,0 +1,225 @@
+"""The grammar: pipeline files become ``Pipeline`` values, or every mistake in all of them at once.
+
+The whole grammar is known. What this release does not run is refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from streams.contracts.documents import Document, DocumentError, Path, parse_yaml, split_path
+from streams.contracts.validation import Validator, compile_validator
+from streams.errors import ConfigurationError, Problem
+
+from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
+
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+CHANGE_FORMATS = frozenset({"debezium-json"})
+FORMATS = CHANGE_FORMATS | {"json", "iglu-json"}
+
+_LATER: tuple[tuple[Path, str], ...] = (
+    (("where",), "where: membership of rows arrives later; use filter, which drops events"),
+    (("quality",), "quality: quality rules arrive later"),
+    (("lookup",), "lookup: look-ups arrive later"),
+    (("join",), "join: joins arrive later"),
+    (("errors", "retry"), "errors.retry: retries arrive later; without it such records are dead letters"),
+    (("errors", "in_order"), "errors.in_order: parking arrives later with retries"),
+)
+
+
+def parse_pipelines(texts: Mapping[str, str]) -> tuple[Pipeline, ...]:
+    """All pipelines of ``texts`` (text by file); raises ``ConfigurationError`` with the problems of all files."""
+    problems: list[Problem] = []
+    pipelines: dict[str, Pipeline] = {}
+    for file, text in texts.items():
+        try:
+            pipeline = parse_pipeline(text, file)
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
+        if pipeline.name in pipelines:
+            other = pipelines[pipeline.name].document.file
+            problems.append(pipeline.document.problem(("pipeline",), f"{other} has this name already"))
+        pipelines[pipeline.name] = pipeline
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(pipelines.values())
+
+
+def parse_pipeline(text: str, file: str) -> Pipeline:
+    """The pipeline in ``text``; raises ``ConfigurationError`` with every problem of the file."""
+    try:
+        document = parse_yaml(text, file)
+    except DocumentError as error:
+        raise ConfigurationError([error.problem]) from None
+    problems = list(_shape_problems(document))
+    if not problems:
+        problems = [*_later_problems(document), *_own_problems(document)]
+    if problems:
+        raise ConfigurationError(problems)
+    return _build(document)
+
+
+def duration_ms(text: str) -> int:
+    """``10s`` as 10000."""
+    number = text.rstrip("smhd")
+    return int(number) * _UNIT_MS[text[len(number) :]]
+
+
+def grammar_schema() -> dict[str, Any]:
+    """The grammar's JSON Schema (2020-12), for editors and for the check of shapes."""
+    schema: dict[str, Any] = json.loads(files("streams.pipeline").joinpath("pipeline.schema.json").read_text("utf-8"))
+    return schema
+
+
+@cache
+def _validator() -> Validator:
+    return compile_validator(grammar_schema())
+
+
+def _shape_problems(document: Document) -> Iterator[Problem]:
+    yield from _unknown_keys(document, document.value, grammar_schema(), ())
+    for violation in _validator().violations(document.value):
+        if violation.code != "additionalProperties":
+            yield document.problem(split_path(violation.path), violation.message)
+
+
+def _unknown_keys(document: Document, value: Any, schema: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """Keys that the grammar has not, each with the nearest that it has."""
+    if isinstance(value, dict) and isinstance(known := schema.get("properties"), dict):
+        for key, held in value.items():
+            if key in known:
+                yield from _unknown_keys(document, held, known[key], (*path, key))
+            else:
+                near = get_close_matches(key, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
+                yield document.problem((*path, key), f"unknown key {key!r}{hint}")
+    elif isinstance(value, list) and isinstance(items := schema.get("items"), dict):
+        for index, held in enumerate(value):
+            yield from _unknown_keys(document, held, items, (*path, index))
+    elif isinstance(value, dict) and isinstance(more := schema.get("additionalProperties"), dict):
+        for key, held in value.items():
+            yield from _unknown_keys(document, held, more, (*path, key))
+
+
+def _later_problems(document: Document) -> Iterator[Problem]:
+    value = document.value
+    for path, message in _LATER:
+        held: Any = value
+        for step in path:
+            held = held.get(step) if isinstance(held, dict) else None
+        if held is not None:
+            yield document.problem(path, message)
+    if value["source"]["format"] not in FORMATS:
+        message = f"format {value['source']['format']} arrives later; this release reads {', '.join(sorted(FORMATS))}"
+        yield document.problem(("source", "format"), message)
+    for column, kind in value.get("mask", {}).items():
+        if kind == "tokenize":
+            yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")
+    for index, aggregate in enumerate(value.get("aggregate", ())):
+        yield from _later_in_aggregate(document, aggregate, ("aggregate", index))
+    for index, route in enumerate(value.get("route", ())):
+        if "where" in route:
+            yield document.problem(("route", index, "where"), "where of a route arrives later")
+        if route.get("format", "json") != "json":
+            yield document.problem(("route", index, "format"), "avro arrives later; routes publish json")
+
+
+def _later_in_aggregate(document: Document, aggregate: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    if aggregate.get("over", "changes") != "changes":
+        yield document.problem((*path, "over"), "over: rows arrives later; over: changes counts each change once")
+    for kind in ("hopping", "sliding", "session"):
+        if kind in aggregate.get("window", {}):
+            yield document.problem((*path, "window", kind), f"{kind} windows arrive later; tumbling ones are there")
+
+
+def _own_problems(document: Document) -> Iterator[Problem]:
+    value = document.value
+    tables = [aggregate["table"] for aggregate in value.get("aggregate", ())]
+    tables += [value["table"]["name"]] if "table" in value else []
+    for name in sorted({name for name in tables if tables.count(name) > 1}):
+        yield document.problem(("aggregate",), f"two tables are called {name}")
+    for index, aggregate in enumerate(value.get("aggregate", ())):
+        window = aggregate.get("window")
+        if window is not None and "tumbling" not in window and not {"hopping", "sliding", "session"} & set(window):
+            yield document.problem(("aggregate", index, "window"), "name its length, such as tumbling: 1m")
+        elif window is not None and "tumbling" in window and duration_ms(window["tumbling"]) == 0:
+            yield document.problem(("aggregate", index, "window", "tumbling"), "a window is longer than nothing")
+        if window is None and aggregate.get("emit") == "final":
+            yield document.problem(("aggregate", index, "emit"), "without a window nothing is ever final")
+    if not value.get("route") and not tables:
+        yield document.problem((), "it publishes nothing: add route, table or aggregate")
+
+
+def _build(document: Document) -> Pipeline:
+    value = document.value
+    return Pipeline(
+        name=value["pipeline"],
+        source=_source(value["source"]),
+        deduplicate=_deduplicate(value.get("deduplicate")),
+        filter=value.get("filter"),
+        mask=value.get("mask", {}),
+        derive=value.get("derive", {}),
+        table=_table(value.get("table")),
+        aggregates=tuple(_aggregate(held) for held in value.get("aggregate", ())),
+        routes=tuple(_route(held) for held in value.get("route", ())),
+        dead_letters=value.get("errors", {}).get("dead_letters"),
+        document=document,
+    )
+
+
+def _columns(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def _source(value: Mapping[str, Any]) -> Source:
+    return Source(
+        topic=value["topic"],
+        format=value["format"],
+        contract=value["contract"],
+        key=_columns(value.get("key")),
+        event_time=value.get("event_time"),
+        max_future_ms=duration_ms(value.get("max_future", "1h")),
+    )
+
+
+def _deduplicate(value: Mapping[str, Any] | None) -> Deduplicate | None:
+    if value is None:
+        return None
+    by = value["by"] if isinstance(value["by"], str) else tuple(value["by"])
+    return Deduplicate(by=by, keep_ms=duration_ms(value.get("keep", "24h")))
+
+
+def _table(value: Mapping[str, Any] | None) -> TableSpec | None:
+    return None if value is None else TableSpec(name=value["name"], key=_columns(value.get("key")))
+
+
+def _aggregate(value: Mapping[str, Any]) -> AggregateSpec:
+    window = value.get("window")
+    return AggregateSpec(
+        table=value["table"],
+        by=tuple(value["by"]),
+        tumbling_ms=None if window is None else duration_ms(window["tumbling"]),
+        grace_ms=0 if window is None else duration_ms(window.get("grace", "0s")),
+        columns=value["columns"],
+        emit=value.get("emit", "current"),
+        idle_ms=duration_ms(value.get("idle", "30s")),
+        late=value.get("late"),
+        to=value.get("to"),
+    )
+
+
+def _route(value: Mapping[str, Any]) -> RouteSpec:
+    return RouteSpec(
+        to=value["to"],
+        key=_columns(value.get("key")),
+        contract=value.get("contract"),
+        value=value.get("value", "row"),
+        on_delete=value.get("on_delete", "tombstone"),
+        attach=value.get("attach", {}),
+    )

@@ -1,0 +1,100 @@
+"""Routes: what a pipeline file says of its outputs, checked and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from streams.contracts.documents import Path
+from streams.contracts.model import Column, Contract, ContractFamily
+
+from .grammar import CHANGE_FORMATS
+from .plan import Aggregation, Attachment, OnDelete, Route, RowTable
+from .spec import Pipeline, RouteSpec
+
+
+class Reporter(Protocol):
+    """Who collects problems."""
+
+    def problem(self, path: Path, message: str) -> None: ...
+
+    def resolve(self, criterion: str, path: Path) -> ContractFamily | None: ...
+
+    def require_columns(self, names: tuple[str, ...], path: Path, columns: Mapping[str, Column]) -> None: ...
+
+
+class RouteBuilder:
+    """Compiles the routes of one pipeline; mistakes go to ``reporter``."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        pipeline: Pipeline,
+        columns: Mapping[str, Column],
+        key: tuple[str, ...],
+        table: RowTable | None,
+        aggregations: tuple[Aggregation, ...],
+    ) -> None:
+        self._reporter = reporter
+        self._pipeline = pipeline
+        self._columns = columns
+        self._key = key
+        self._table = table
+        self._aggregations = {aggregation.table: aggregation for aggregation in aggregations}
+
+    def build(self) -> tuple[Route, ...]:
+        """The routes, in the order of the file."""
+        return tuple(self._route(spec, ("route", index)) for index, spec in enumerate(self._pipeline.routes))
+
+    def _route(self, spec: RouteSpec, path: Path) -> Route:
+        key = self._key if spec.key is None else spec.key
+        self._reporter.require_columns(key, (*path, "key"), self._columns)
+        self._check_known_on_delete(key, (*path, "key"))
+        attachments = tuple(
+            attachment
+            for name, text in spec.attach.items()
+            if (attachment := self._attachment(name, text, (*path, "attach", name))) is not None
+        )
+        return Route(
+            to=spec.to,
+            key=key,
+            contract=self._contract(spec, path),
+            is_envelope=spec.value == "envelope",
+            on_delete=OnDelete(spec.on_delete),
+            attachments=attachments,
+        )
+
+    def _check_known_on_delete(self, key: tuple[str, ...], path: Path) -> None:
+        if self._table is not None or self._pipeline.source.format not in CHANGE_FORMATS:
+            return
+        known = set(self._key) | set(self._pipeline.source.key or ())
+        if unknown := [name for name in key if name not in known]:
+            message = f"{', '.join(unknown)}: not known on DELETE; keep a table, or key by {', '.join(self._key)}"
+            self._reporter.problem(path, message)
+
+    def _contract(self, spec: RouteSpec, path: Path) -> Contract | None:
+        if spec.contract is None:
+            return None
+        family = self._reporter.resolve(spec.contract, (*path, "contract"))
+        if family is None:
+            return None
+        for name in spec.attach:
+            if name not in family.newest.columns and family.newest.is_closed:
+                self._reporter.problem((*path, "attach", name), f"{family.newest.uri} is closed and has no {name}")
+        if spec.value == "envelope":
+            self._reporter.problem((*path, "contract"), "a contract is of rows; leave it out with value: envelope")
+        return family.newest
+
+    def _attachment(self, name: str, text: str, path: Path) -> Attachment | None:
+        table, column = text.split(".", 1)
+        aggregation = self._aggregations.get(table)
+        if aggregation is None:
+            there = ", ".join(self._aggregations) or "none"
+            self._reporter.problem(path, f"no aggregate table {table!r} in this pipeline; there are: {there}")
+            return None
+        for known in aggregation.columns:
+            if known.name == column:
+                return Attachment(name=name, table=table, read=known.read)
+        there = ", ".join(known.name for known in aggregation.columns)
+        self._reporter.problem(path, f"table {table} has no column {column!r}; there are: {there}")
+        return None

@@ -1,0 +1,87 @@
+"""The grammar of a pipeline file as values, checked for shape and not yet against contracts.
+
+``streams.pipeline.grammar`` makes them of YAML, ``streams.pipeline.compile`` makes plans of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.contracts.documents import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is read."""
+
+    topic: str
+    format: str
+    contract: str
+    """A criterion such as ``iglu:vendor/name/jsonschema/1-*-*``."""
+    key: tuple[str, ...] | None
+    """``None``: the contract's key."""
+    event_time: str | None
+    max_future_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deduplicate:
+    """What makes two records the same change."""
+
+    by: str | tuple[str, ...]
+    """``identity``, ``event_id``, ``none`` or columns."""
+    keep_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec:
+    """A table of latest rows."""
+
+    name: str
+    key: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateSpec:
+    """Groups and their windows."""
+
+    table: str
+    by: tuple[str, ...]
+    tumbling_ms: int | None
+    grace_ms: int
+    columns: Mapping[str, str]
+    emit: str
+    idle_ms: int
+    late: str | None
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSpec:
+    """A topic that rows are published to."""
+
+    to: str
+    key: tuple[str, ...] | None
+    contract: str | None
+    value: str
+    on_delete: str
+    attach: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """One pipeline file."""
+
+    name: str
+    source: Source
+    deduplicate: Deduplicate | None
+    filter: str | None
+    mask: Mapping[str, str]
+    derive: Mapping[str, str]
+    table: TableSpec | None
+    aggregates: tuple[AggregateSpec, ...]
+    routes: tuple[RouteSpec, ...]
+    dead_letters: str | None
+    document: Document = field(repr=False, compare=False)
+    """Where it was written, for problems that only a contract brings up."""
