@@ -147,13 +147,21 @@ class _RowReader:
             unsent = frozenset(name for name, held in image.items() if held in _UNAVAILABLE_FORMS)
         if not unsent and not self._converters:
             return image, unsent
-        return {name: self._convert(name, held) for name, held in image.items() if name not in unsent}, unsent
+        row = image if not unsent else {name: held for name, held in image.items() if name not in unsent}
+        return self._converted(row), unsent
 
     def image(self, image: dict[str, object] | None) -> dict[str, object] | None:
         """A ``before`` in the contract's form."""
         if image is None or not self._converters:
             return image
-        return {name: self._convert(name, held) for name, held in image.items()}
+        return self._converted(image)
+
+    def _converted(self, image: dict[str, object]) -> dict[str, object]:
+        row = dict(image)
+        for name in self._converters:
+            if name in row:
+                row[name] = self._convert(name, row[name])
+        return row
 
     def remaining(
         self, before: Row, key: tuple[str, ...], record_key: Row
@@ -178,7 +186,7 @@ def converter_of(column: Column) -> Convert | None:
     """How Debezium's form of a value becomes the contract's; ``None`` where they are the same."""
     is_text = "string" in column.json_types
     match column.type:
-        case ColumnType.DECIMAL:
+        case ColumnType.DECIMAL if is_text or column.physical_type is not None:
             return _decimal_converter(column.scale, column.encoding, is_text=is_text)
         case ColumnType.TIMESTAMP if is_text:
             unit = column.unit or "us"

@@ -1,0 +1,15 @@
+"""Embedded services: a real PostgreSQL and a real Apache Kafka for the demo and the tests, without Docker."""
+
+from .kafka import EmbeddedKafka
+from .postgres import EmbeddedPostgres
+from .process import MissingToolError
+from .services import EmbeddedServices, ServicesState, read_state
+
+__all__ = [
+    "EmbeddedKafka",
+    "EmbeddedPostgres",
+    "EmbeddedServices",
+    "MissingToolError",
+    "ServicesState",
+    "read_state",
+]

@@ -1,0 +1,78 @@
+"""All embedded services together, and the file that says where they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from .kafka import EmbeddedKafka
+from .postgres import EmbeddedPostgres
+
+STATE_FILE = "services.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesState:
+    """Where running services are."""
+
+    pid: int
+    """The process that keeps them."""
+    brokers: str
+    database: str
+
+    @property
+    def is_alive(self) -> bool:
+        """That process is there."""
+        try:
+            os.kill(self.pid, 0)
+        except OSError:
+            return False
+        return True
+
+
+def read_state(data: Path) -> ServicesState | None:
+    """What runs on ``data``; ``None`` if nothing does."""
+    try:
+        state = ServicesState(**json.loads((data / STATE_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return state if state.is_alive else None
+
+
+class EmbeddedServices:
+    """PostgreSQL and Kafka on ``data``; a context manager that stops them cleanly."""
+
+    def __init__(self, data: Path, *, say: Callable[[str], None] = lambda text: None) -> None:
+        self._data = data
+        data.mkdir(parents=True, exist_ok=True)
+        self.kafka = EmbeddedKafka(data / "kafka", say=say)
+        self.postgres = EmbeddedPostgres(data / "postgres")
+
+    def start(self) -> None:
+        """Start both at once; where one fails the other is stopped again."""
+        with ThreadPoolExecutor(2) as pool:
+            starts = [pool.submit(self.kafka.start), pool.submit(self.postgres.start)]
+        failures = [error for start in starts if (error := start.exception()) is not None]
+        if failures:
+            self.stop()
+            raise failures[0]
+        state = ServicesState(pid=os.getpid(), brokers=self.kafka.bootstrap, database=self.postgres.dsn)
+        (self._data / STATE_FILE).write_text(json.dumps(asdict(state)))
+
+    def stop(self) -> None:
+        """Stop both and forget where they were."""
+        (self._data / STATE_FILE).unlink(missing_ok=True)
+        self.kafka.stop()
+        self.postgres.stop()
+
+    def __enter__(self) -> EmbeddedServices:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
