@@ -31,7 +31,13 @@ def main(arguments: list[str]) -> int:
             os.setgid(uid)
             os.setuid(uid)
 
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=become, start_new_session=True)
+    # This process has one thread, so code between fork and exec is safe.
+    server = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=become,  # noqa: PLW1509
+        start_new_session=True,
+    )
     is_ended = os.pidfd_open(server.pid)
     while server.poll() is None:
         ready, _, _ = select.select([sys.stdin, is_ended], [], [])

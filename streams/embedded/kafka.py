@@ -21,7 +21,7 @@ HEAP = "-Xmx768m"
 
 def jars_folder(cache: Path | None = None) -> Path:
     """Where the jars are kept for all projects of this user."""
-    root = cache or Path(os.path.expanduser("~")) / ".cache" / "contract-streams"
+    root = cache or Path.home() / ".cache" / "contract-streams"
     return root / f"kafka-{KAFKA_VERSION}"
 
 

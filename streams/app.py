@@ -1,0 +1,45 @@
+"""The application: ``faust -A streams.app worker``. START HERE.
+
+The way of one batch:
+
+1. ``worker.transport``    Faust's consumer fetches a run of records of one partition
+2. ``worker.host``         the agent ``pipelines`` hands it to the engine
+3. ``worker.engine``       ``handle``: the task of that partition processes it, the open transaction takes the results
+4. ``pipeline.process``    decode ▶ validate ▶ deduplicate ▶ filter ▶ mask ▶ derive ▶ table ▶ aggregate ▶ route
+5. ``worker.checkpoint``   every 200 ms: window results, changelogs, offsets, commit; then the local stores
+
+What is wrong in settings, contracts or pipelines is printed, all of it, and the process ends with exit code 2.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from streams.contracts import load_contracts
+from streams.errors import ConfigurationError
+from streams.pipeline.compile import compile_topology
+from streams.pipeline.plan import DeadLetterStyle, Limits
+from streams.settings import Settings
+from streams.worker.engine import Engine
+from streams.worker.host import StreamsApp, build_app
+
+
+def create_app() -> StreamsApp:
+    """The app as the environment and ``schemas/`` describe it; raises ``ConfigurationError``."""
+    settings = Settings.from_env()
+    topology = compile_topology(
+        load_contracts(settings.schemas),
+        app=settings.app,
+        only=settings.pipelines,
+        mask_key=settings.mask_key(),
+        dead_letter_style=DeadLetterStyle(settings.dead_letter_style),
+        limits=Limits(record_bytes=settings.max_record_bytes),
+    )
+    return build_app(Engine(settings, topology, settings.claim_instance()))
+
+
+try:
+    app = create_app()
+except ConfigurationError as error:
+    print(f"cannot start: {error}", file=sys.stderr)
+    raise SystemExit(2) from None

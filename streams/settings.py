@@ -1,0 +1,142 @@
+"""Settings: the only reader of the environment (prefix ``STREAMS_``).
+
+Every default lets two workers start in two shells of one machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from streams.errors import ConfigurationError, Problem
+
+PREFIX = "STREAMS_"
+_held: list[IO[str]] = []
+"""Lock files of this process's slots: closing one would release it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a process of this application must know of where it runs."""
+
+    brokers: str = "127.0.0.1:9092"
+    """Kafka's bootstrap servers, host:port, separated by commas."""
+    schemas: Path = Path("schemas")
+    data: Path = Path(".streams")
+    """Local state; one folder for all workers of a machine."""
+    app: str = "streams"
+    """The consumer group; leads the names of changelogs."""
+    instance: str = ""
+    """Stable over restarts; empty: the lowest free slot, locked in ``data``."""
+    store: str = "rocksdb://"
+    registry: str = ""
+    checkpoint_interval_ms: int = 200
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    dead_letter_style: str = "connect"
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Aliases: name to host:port."""
+    kafka: Mapping[str, str] = field(default_factory=dict)
+    """librdkafka's options in their own spelling, from ``STREAMS_KAFKA_<OPTION>``."""
+    mask_key_file: Path | None = None
+    max_record_bytes: int = 1_048_576
+    pipelines: tuple[str, ...] | None = None
+    """Which pipelines this process runs; ``None``: all."""
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Settings from ``STREAMS_*``; raises ``ConfigurationError`` with every mistake."""
+        env = os.environ if environment is None else environment
+        given = {name.removeprefix(PREFIX): value for name, value in env.items() if name.startswith(PREFIX)}
+        problems: list[Problem] = []
+
+        def number(name: str, default: int, unit: str) -> int:
+            try:
+                return int(given.get(name, default))
+            except ValueError:
+                problems.append(Problem(file=PREFIX + name, message=f"a whole number of {unit}, please"))
+                return default
+
+        def words(name: str) -> tuple[str, ...]:
+            return tuple(part.strip() for part in given.get(name, "").split(",") if part.strip())
+
+        settings = cls(
+            brokers=given.get("BROKERS", "127.0.0.1:9092"),
+            schemas=Path(given.get("SCHEMAS", "schemas")),
+            data=Path(given.get("DATA", ".streams")),
+            app=given.get("APP", "streams"),
+            instance=given.get("INSTANCE", ""),
+            store=given.get("STORE", "rocksdb://"),
+            registry=given.get("REGISTRY", ""),
+            checkpoint_interval_ms=number("CHECKPOINT_INTERVAL", 200, "milliseconds"),
+            web_host=given.get("WEB_HOST", "127.0.0.1"),
+            web_port=number("WEB_PORT", 6066, "a port"),
+            dead_letter_style=given.get("DEAD_LETTER_STYLE", "connect"),
+            hosts=dict(part.split("=", 1) for part in words("HOSTS") if "=" in part),
+            kafka=_kafka_options(given),
+            mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
+            max_record_bytes=number("MAX_RECORD_BYTES", 1_048_576, "bytes"),
+            pipelines=words("PIPELINES") or None,
+        )
+        problems += settings._problems()
+        if problems:
+            raise ConfigurationError(problems)
+        return settings
+
+    def _problems(self) -> list[Problem]:
+        problems = []
+        if self.dead_letter_style not in ("connect", "streams", "spring"):
+            problems.append(Problem(file="STREAMS_DEAD_LETTER_STYLE", message="connect, streams or spring"))
+        if self.store not in ("rocksdb://", "memory://"):
+            message = "rocksdb:// or memory://; redis:// arrives later"
+            problems.append(Problem(file="STREAMS_STORE", message=message))
+        if self.registry:
+            problems.append(Problem(file="STREAMS_REGISTRY", message="a registry arrives later; leave it unset"))
+        return problems
+
+    def mask_key(self) -> bytes | None:
+        """The secret of ``mask: hash``; ``None`` where no file is set. Raises ``ConfigurationError``."""
+        if self.mask_key_file is None:
+            return None
+        try:
+            key = self.mask_key_file.read_bytes().strip()
+        except OSError as error:
+            raise ConfigurationError([Problem(file="STREAMS_MASK_KEY_FILE", message=str(error.strerror))]) from None
+        if len(key) < 16:
+            message = "the secret is shorter than 16 bytes; head -c 32 /dev/urandom | base64 makes one"
+            raise ConfigurationError([Problem(file="STREAMS_MASK_KEY_FILE", message=message)])
+        return key
+
+    def claim_instance(self) -> str:
+        """``instance``, or the lowest slot of this machine that no other process has locked."""
+        if self.instance:
+            return self.instance
+        folder = self.data / self.app
+        folder.mkdir(parents=True, exist_ok=True)
+        for slot in range(10_000):
+            lock = (folder / f"slot-{slot}.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                continue
+            _held.append(lock)
+            return f"{os.uname().nodename}-{slot}"
+        raise ConfigurationError([Problem(file="STREAMS_INSTANCE", message="all slots are taken; name one")])
+
+    def librdkafka(self) -> dict[str, object]:
+        """Connection options of confluent-kafka's clients."""
+        return {"bootstrap.servers": self.brokers, "log_level": 3, **self.kafka}
+
+
+def _kafka_options(given: Mapping[str, str]) -> Mapping[str, str]:
+    """``STREAMS_KAFKA_SECURITY_PROTOCOL`` is librdkafka's ``security.protocol``."""
+    return {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in given.items()
+        if name.startswith("KAFKA_")
+    }

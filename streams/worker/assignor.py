@@ -1,0 +1,117 @@
+"""Assignor: which worker gets which task. Balanced within one, sticky by instance.
+
+All topics of a sub-topology go together: the task is the unit. Each member tells in its metadata who it is, where its
+web server is and which tasks it has or has state of; the leader's plan tells everybody who owns what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+
+Place = tuple[str, int]
+"""(sub-topology's first source topic, partition)."""
+
+
+class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a member tells the leader."""
+
+    instance: str
+    web: str = ""
+    owned: tuple[Place, ...] = ()
+    """Tasks it has, or has local state of."""
+
+
+class GroupFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the leader tells everybody."""
+
+    web: dict[str, str] = {}
+    """Base URL by instance."""
+    owners: dict[str, dict[int, str]] = {}
+    """Instance by topic and partition."""
+
+
+def assign_tasks(tasks: Iterable[Place], members: Mapping[str, MemberFacts]) -> dict[str, list[Place]]:
+    """Tasks by member: every task once, counts within one of each other, as few moves as that allows."""
+    order = sorted(members, key=lambda member: (members[member].instance, member))
+    pending = sorted(set(tasks))
+    least, extra = divmod(len(pending), len(order))
+    assigned: dict[str, list[Place]] = {member: [] for member in order}
+    taken: set[Place] = set()
+    # Whoever has most of its own keeps one more than the others.
+    by_claims = sorted(order, key=lambda member: -len(set(members[member].owned) & set(pending)))
+    for member in by_claims:
+        claims = [place for place in sorted(set(members[member].owned)) if place in set(pending) - taken]
+        room = least + (1 if extra > 0 and len(claims) > least else 0)
+        extra -= room - least
+        assigned[member] = claims[:room]
+        taken.update(claims[:room])
+    for place in pending:
+        if place not in taken:
+            poorest = min(order, key=lambda member: (len(assigned[member]), order.index(member)))
+            assigned[poorest].append(place)
+    return assigned
+
+
+class TaskAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka's hook; ``groups`` are the topics of each sub-topology, first its name-giving source."""
+
+    name = "streams-tasks"
+
+    def __init__(
+        self,
+        groups: tuple[tuple[str, ...], ...],
+        describe: Callable[[], MemberFacts],
+        learn: Callable[[GroupFacts], None],
+    ) -> None:
+        self._groups = {topics[0]: topics for topics in groups}
+        self._describe = describe
+        self._learn = learn
+
+    def metadata(self, topics: Iterable[str]) -> Any:
+        """This member's part of the join."""
+        return ConsumerProtocolMemberMetadata(0, list(topics), msgspec.json.encode(self._describe()))
+
+    def on_assignment(self, assignment: Any) -> None:
+        """What the leader decided."""
+        if assignment.user_data:
+            self._learn(msgspec.json.decode(assignment.user_data, type=GroupFacts))
+
+    def assign(self, cluster: Any, members: Mapping[str, Any]) -> dict[str, Any]:
+        """The leader's plan: partitions of every subscribed topic by member."""
+        facts = {
+            member: msgspec.json.decode(held.user_data, type=MemberFacts) for member, held in members.items()
+        }
+        topics = sorted({topic for held in members.values() for topic in held.subscription})
+        partitions = {topic: sorted(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+        tasks = [(first, number) for first in topics if first in self._groups for number in partitions[first]]
+        tasks += [(topic, number) for topic in self._others(topics) for number in partitions[topic]]
+        plan = assign_tasks(tasks, facts)
+        shared = msgspec.json.encode(self._facts(plan, facts))
+        return {
+            member: ConsumerProtocolMemberAssignment(0, self._spread(places, partitions), shared)
+            for member, places in plan.items()
+        }
+
+    def _others(self, topics: list[str]) -> list[str]:
+        grouped = {topic for group in self._groups.values() for topic in group}
+        return [topic for topic in topics if topic not in grouped]
+
+    def _spread(self, places: list[Place], partitions: Mapping[str, list[int]]) -> list[tuple[str, list[int]]]:
+        spread: dict[str, list[int]] = {}
+        for first, number in places:
+            for topic in self._groups.get(first, (first,)):
+                if number in partitions.get(topic, ()):
+                    spread.setdefault(topic, []).append(number)
+        return sorted(spread.items())
+
+    def _facts(self, plan: Mapping[str, list[Place]], facts: Mapping[str, MemberFacts]) -> GroupFacts:
+        owners: dict[str, dict[int, str]] = {}
+        for member, places in plan.items():
+            for topic, number in places:
+                owners.setdefault(topic, {})[number] = facts[member].instance
+        return GroupFacts(web={held.instance: held.web for held in facts.values()}, owners=owners)

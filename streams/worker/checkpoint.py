@@ -1,0 +1,80 @@
+"""Checkpoint: one transaction of a worker, in the order that keeps state, outputs and offsets together.
+
+1. window results and changelogs go into the open transaction, each task's markers last
+2. the offset of every touched task, even where it did not move, with the captured membership
+3. commit, in a thread
+4. one atomic write per task to its store
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+from confluent_kafka import TopicPartition
+
+from streams.records import Delivery
+
+from .membership import Membership
+from .metrics import WorkerMetrics
+from .owned import OwnedTask
+from .restore import OffsetMetadata
+from .transactions import Transactions
+
+Positions = Mapping[tuple[str, int], int]
+
+
+class Checkpointer:
+    """Carries touched tasks through a commit."""
+
+    def __init__(self, transactions: Transactions, metrics: WorkerMetrics, topic_ids: Mapping[str, str]) -> None:
+        self._transactions = transactions
+        self._topic_ids = topic_ids
+        self._metrics = metrics
+        self._begun = 0.0
+
+    def prepare(self, touched: list[OwnedTask]) -> tuple[list[Delivery], list[TopicPartition]]:
+        """Window results into the transaction; (changelog records, offsets) for the commit."""
+        self._begun = time.monotonic()
+        now_ms = time.time_ns() // 1_000_000
+        changelog: list[Delivery] = []
+        offsets: list[TopicPartition] = []
+        for owned in touched:
+            checkpoint = owned.task.prepare_checkpoint(now_ms=now_ms)
+            self._transactions.send(checkpoint.deliveries)
+            changelog += checkpoint.changelog
+            metadata = self._metadata(owned)
+            offsets += [
+                TopicPartition(topic, owned.task.partition, offset, metadata)
+                for topic, offset in checkpoint.offsets.items()
+            ]
+        return changelog, offsets
+
+    def _metadata(self, owned: OwnedTask) -> str:
+        """What the next owner of the task checks its state against."""
+        sub = owned.task.sub
+        metadata = OffsetMetadata(
+            t=self._transactions.transactional_id,
+            f=sub.fingerprint,
+            c=self._topic_ids[sub.source_topics[0]],
+            e=owned.changelog_ends,
+        )
+        text = msgspec.json.encode(metadata).decode()
+        return text if len(text) < 4_000 else msgspec.json.encode(msgspec.structs.replace(metadata, e={})).decode()
+
+    def commit(
+        self, changelog: list[Delivery], offsets: list[TopicPartition], membership: Membership
+    ) -> Positions:
+        """Changelogs, then the commit; blocks, in a thread."""
+        self._transactions.send_changelog(changelog)
+        return self._transactions.commit(offsets, membership)
+
+    def finish(self, touched: list[OwnedTask], positions: Positions) -> None:
+        """Kafka has committed: into the stores."""
+        now_ms = time.time_ns() // 1_000_000
+        for owned in touched:
+            own = {topic: at for (topic, number), at in positions.items() if number == owned.task.partition}
+            expected = {topic for _, topic in owned.task.sub.changelogs}
+            owned.committed({topic: at for topic, at in own.items() if topic in expected}, self._metrics, now_ms=now_ms)
+        self._metrics.checkpoint.observe(time.monotonic() - self._begun)

@@ -1,0 +1,316 @@
+"""The engine: tasks of this worker, their batches, and the checkpoints that make everything visible at once.
+
+One batch:  Faust's agent → ``handle`` → ``Task.process`` → the open transaction.
+Every 200 ms:  ``checkpoint`` → window results, changelogs and offsets into the transaction → commit → the stores.
+A rebalance:  ``leave`` (last checkpoint, close stores) → ``capture`` → ``take`` (restore in the background, then seek).
+
+``epoch`` changes with every rebalance and every abort; whatever began in an older one is dropped. ``lock`` is held
+while a batch or a checkpoint runs, ``fetching`` while records are fetched: nobody seeks under a fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+from streams.pipeline.topology import Topology
+from streams.settings import Settings
+
+from .assignor import GroupFacts, MemberFacts, Place, TaskAssignor
+from .checkpoint import Checkpointer
+from .membership import Membership
+from .metrics import WorkerMetrics
+from .owned import OwnedTask
+from .restore import Restorer
+from .runs import Run
+from .stop import ExitCode, stop_for, stop_process
+from .topics import TopicKeeper
+from .transactions import GroupMovedOnError, TransactionFailedError, Transactions
+
+logger = logging.getLogger("streams.worker")
+
+T = TypeVar("T")
+
+CHECKPOINT_BYTES = 16 << 20
+"""So many bytes of input end a checkpoint early: what bounds the overlay."""
+LEAVE_SECONDS = 20.0
+INTERNAL_ERROR_RATIO = 0.01
+
+
+class Port(Protocol):
+    """What the engine asks of whoever fetches."""
+
+    async def rewind(self, offsets: dict[Place, int]) -> None: ...
+
+    def lag(self, topic: str, partition: int, processed: int) -> int | None: ...
+
+
+class Engine:
+    """Everything a worker does besides fetching."""
+
+    def __init__(self, settings: Settings, topology: Topology, instance: str) -> None:
+        self.settings = settings
+        self.topology = topology
+        self.instance = instance
+        self.topics = frozenset(topic for sub in topology.subtopologies for topic in sub.source_topics)
+        self.metrics = WorkerMetrics()
+        self.assignor = TaskAssignor(
+            tuple(sub.source_topics for sub in topology.subtopologies), self._describe, self._learn
+        )
+        self.group = GroupFacts()
+        self.web_url = ""
+        self.tasks: dict[Place, OwnedTask] = {}
+        self.expected: frozenset[Place] = frozenset()
+        """Tasks that were assigned, ready or not."""
+        self.epoch = 0
+        self.lock = asyncio.Lock()
+        self.fetching = asyncio.Lock()
+        self.port: Port | None = None
+        self.transactions: Transactions | None = None
+        self.restorer: Restorer | None = None
+        self.membership: Membership | None = None
+        self.is_joined = False
+        self.beat = time.monotonic()
+        """When the loop last showed that it runs."""
+        is_local = settings.store != "memory://"
+        self._state_folder = settings.data / settings.app / instance if is_local else None
+        self._captured: Membership | None = None
+        self._handed: dict[Place, int] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._pool = ThreadPoolExecutor(8, thread_name_prefix="engine")
+        self._checkpointer: Checkpointer | None = None
+        self._last_checkpoint = time.monotonic()
+
+    # -- once per process
+
+    async def prepare(self) -> None:
+        """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
+        options = self.settings.librdkafka()
+        keeper = TopicKeeper(options)
+        await self._run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
+        app = self.settings.app
+        self.transactions = Transactions(options, f"{app}-{self.instance}")
+        await self._run(self.transactions.open)
+        topic_ids = {
+            sub.source_topics[0]: await self._run(keeper.topic_ids, sub) for sub in self.topology.subtopologies
+        }
+        self.restorer = Restorer(
+            options,
+            app=app,
+            folder=self._state_folder,
+            topic_ids=topic_ids,
+            instance_left=lambda owner: owner.removeprefix(f"{app}-") not in keeper.group_instances(app),
+        )
+        self._checkpointer = Checkpointer(self.transactions, self.metrics, topic_ids)
+
+    async def _run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """A blocking call in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*arguments, **named))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], doing: str) -> None:
+        """Background work; an exception in it ends the process."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # nobody awaits this task: its exception would go unseen
+                stop_for(error, doing)
+
+        task = asyncio.ensure_future(guarded())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    # -- the group
+
+    def _describe(self) -> MemberFacts:
+        owned = set(self.expected) | set(self._local_places())
+        return MemberFacts(instance=self.instance, web=self.web_url, owned=tuple(sorted(owned)))
+
+    def _local_places(self) -> Iterable[Place]:
+        """Tasks of which this worker has state on its disk."""
+        if self._state_folder is not None and self._state_folder.is_dir():
+            for folder in self._state_folder.glob("*/[0-9]*"):
+                yield folder.parent.name, int(folder.name)
+
+    def _learn(self, facts: GroupFacts) -> None:
+        self.group = facts
+
+    def capture(self, generation: int, member_id: str) -> None:
+        """Who we are in the group, from the moment of the assignment on. Called in the consumer's thread."""
+        self._captured = Membership(
+            group=self.settings.app, generation=generation, member_id=member_id, instance=self.instance
+        )
+
+    def take(self, places: set[Place]) -> None:
+        """These tasks are ours: restore each in the background and begin."""
+        self.membership = self._captured
+        self.epoch += 1
+        self.expected = frozenset(places)
+        self.is_joined = True
+        if places:
+            self._spawn(self._take_all(places, self.epoch), "taking tasks")
+
+    async def _take_all(self, places: set[Place], epoch: int) -> None:
+        restorer = self._require(self.restorer)
+        for topic in {topic for topic, _ in places}:
+            numbers = sorted(number for name, number in places if name == topic)
+            starts = await self._run(restorer.starts, topic, numbers)
+            for number in numbers:
+                if epoch == self.epoch:
+                    self._spawn(self._take((topic, number), starts[number], epoch), "restoring a task")
+
+    async def _take(self, place: Place, start: Any, epoch: int) -> None:
+        topic, number = place
+        sub = self.topology.subtopology_of(topic)
+        restorer = self._require(self.restorer)
+        gauge = self.metrics.restored.labels(topic, str(number))
+        begun = time.monotonic()
+        store = await self._run(restorer.restore, sub, number, start, gauge.set)
+        if epoch != self.epoch:
+            store.close()
+            return
+        owned = OwnedTask.begin(sub, number, store, start)
+        async with self.fetching:
+            if epoch != self.epoch:
+                store.close()
+                return
+            self.tasks[place] = owned
+            self._handed[place] = start.offset
+            await self._require(self.port).rewind({place: start.offset})
+        logger.info("task %s[%d] begins at %d after %.2f s", topic, number, start.offset, time.monotonic() - begun)
+
+    async def leave(self) -> None:
+        """Partitions go: a last checkpoint, then nothing is owned."""
+        async with self.lock:
+            if self.tasks:
+                try:
+                    await asyncio.wait_for(self._checkpoint(), LEAVE_SECONDS)
+                except TimeoutError:
+                    stop_process(ExitCode.OVERDUE, "the last checkpoint before leaving tasks; its outcome is unknown")
+            self._drop_tasks()
+
+    def _drop_tasks(self) -> None:
+        self.epoch += 1
+        self.expected = frozenset()
+        for owned in self.tasks.values():
+            owned.task.store.close()
+        self.tasks = {}
+        self._handed = {}
+
+    # -- batches
+
+    def hand_over(self, run: Run) -> None:
+        """A run goes into Faust's buffer."""
+        self._handed[run.place] = run.records[-1].offset + 1
+
+    def is_waiting(self, topic: str, partition: int) -> bool:
+        """Records that were fetched have not been processed yet."""
+        owned = self.tasks.get((topic, partition))
+        return owned is not None and self._handed.get((topic, partition), 0) > owned.task.position(topic)
+
+    async def handle(self, run: Run) -> None:
+        """Process one run inside the open transaction; called by the agent, to which no exception goes back."""
+        try:
+            async with self.lock:
+                owned = self.tasks.get(run.place)
+                if owned is None or run.epoch != self.epoch:
+                    return
+                self._process(owned, run)
+                if self._is_due(owned):
+                    await self._checkpoint()
+        except Exception as error:  # Faust would count the run as done
+            stop_for(error, f"batch of {run.place[0]}[{run.place[1]}]@{run.records[0].offset}")
+
+    def _process(self, owned: OwnedTask, run: Run) -> None:
+        batch = run.batch()
+        first, position = batch.records[0].offset, owned.task.position(batch.topic)
+        if first < position:
+            stop_process(ExitCode.BUG, f"{batch.topic}[{batch.partition}] goes back from {position} to {first}")
+        now_ms = time.time_ns() // 1_000_000
+        result = owned.task.process(batch, now_ms=now_ms)
+        owned.note(result)
+        if self.metrics.note_internal_errors(result.ledgers, now_ms=now_ms) > INTERNAL_ERROR_RATIO:
+            stop_process(ExitCode.TOO_MANY_INTERNAL_ERRORS, "over 1 % of a minute's events are internal errors")
+        try:
+            self._require(self.transactions).send(result.deliveries)
+        except GroupMovedOnError:
+            owned.is_refused = True
+        except TransactionFailedError as error:
+            stop_process(ExitCode.TRANSACTION_FAILED, str(error))
+
+    # -- checkpoints
+
+    def _is_due(self, owned: OwnedTask) -> bool:
+        if owned.is_refused or owned.task.pending_bytes > CHECKPOINT_BYTES:
+            return True
+        return time.monotonic() - self._last_checkpoint >= self.settings.checkpoint_interval_ms / 1000
+
+    async def keep_time(self) -> None:
+        """Checkpoints when no batch comes by to make them, and the wall clock for idle inputs."""
+        interval_s = self.settings.checkpoint_interval_ms / 1000
+        while True:
+            await asyncio.sleep(interval_s / 2)
+            self.beat = time.monotonic()
+            if self.beat - self._last_checkpoint < interval_s:
+                continue
+            try:
+                async with self.lock:
+                    self._advance_clocks()
+                    await self._checkpoint()
+            except Exception as error:  # nobody awaits this loop
+                stop_for(error, "checkpoint")
+
+    def _advance_clocks(self) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        for (topic, number), owned in self.tasks.items():
+            lag = self._require(self.port).lag(topic, number, owned.task.position(topic))
+            owned.task.advance_clock(now_ms=now_ms, is_caught_up=lag == 0)
+            owned.observe(self.metrics, lag, now_ms)
+
+    async def _checkpoint(self) -> None:
+        """Commit what all tasks have done; the lock is held, the world stands still."""
+        self._last_checkpoint = time.monotonic()
+        touched = [owned for owned in self.tasks.values() if owned.has_work]
+        if not touched:
+            return
+        checkpointer = self._require(self._checkpointer)
+        try:
+            changelog, offsets = checkpointer.prepare(touched)
+            positions = await self._run(checkpointer.commit, changelog, offsets, self._require(self.membership))
+        except GroupMovedOnError as error:
+            await self._abort(str(error))
+            return
+        except TransactionFailedError as error:
+            stop_process(ExitCode.TRANSACTION_FAILED, f"commit: {error}")
+        checkpointer.finish(touched, positions)
+        self._last_checkpoint = time.monotonic()
+
+    async def _abort(self, why: str) -> None:
+        """The group has moved on: drop everything uncommitted and wait for the next assignment."""
+        logger.warning("transaction aborted: %s", why)
+        self.metrics.aborts.inc()
+        for owned in self.tasks.values():
+            owned.abort()
+        self._drop_tasks()
+        self.is_joined = False
+        try:
+            await self._run(self._require(self.transactions).abort)
+        except TransactionFailedError as error:
+            stop_process(ExitCode.TRANSACTION_FAILED, str(error))
+
+    def _require(self, part: T | None) -> T:
+        if part is None:
+            raise RuntimeError("the engine has not been prepared")
+        return part
+
+    @property
+    def is_ready(self) -> bool:
+        """Joined, and every assigned task has been restored."""
+        return self.is_joined and self.expected == frozenset(self.tasks)
+

@@ -1,0 +1,81 @@
+"""Metrics: what a worker tells Prometheus. Costs are per batch and per checkpoint, never per event."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from streams.ledger import Ledger
+
+LATENCY_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300)
+
+
+class WorkerMetrics:
+    """The counters and gauges of one worker."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.events = Counter(
+            "cdc_events", "Events by outcome.", ["pipeline", "topic", "source", "outcome"], registry=self.registry
+        )
+        self.dead_letters = Counter(
+            "cdc_dead_letters", "Dead letters by reason.", ["pipeline", "reason"], registry=self.registry
+        )
+        self.late = Counter("cdc_late_events", "Events too late for a table.", ["table"], registry=self.registry)
+        self.latency = Histogram(
+            "cdc_event_latency_seconds",
+            "From the source's commit to ours; two samples a batch.",
+            registry=self.registry,
+            buckets=LATENCY_SECONDS,
+        )
+        self.lag = Gauge(
+            "cdc_lag_records", "Records not yet processed.", ["topic", "partition"], registry=self.registry
+        )
+        self.checkpoint = Histogram("cdc_checkpoint_seconds", "Time of a checkpoint.", registry=self.registry)
+        self.restored = Gauge(
+            "cdc_restored_ratio", "Progress of a restore.", ["topic", "partition"], registry=self.registry
+        )
+        self.watermark_delay = Gauge(
+            "cdc_watermark_delay_seconds",
+            "How far event time is behind the clock.",
+            ["pipeline", "partition"],
+            registry=self.registry,
+        )
+        self.tasks = Gauge("cdc_tasks", "Tasks of this worker.", registry=self.registry)
+        self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
+        self._internal: deque[tuple[int, int, int]] = deque()
+        self._uncommitted: list[int] = []
+        self.totals: dict[str, int] = {}
+        """Committed events by outcome, over all pipelines."""
+        self.reasons: dict[str, int] = {}
+        """Committed dead letters by reason."""
+
+    def count(self, topic: str, ledgers: Mapping[str, Ledger]) -> None:
+        """Add what has been committed."""
+        for pipeline, ledger in ledgers.items():
+            for outcome, events in ledger.counts.items():
+                self.events.labels(pipeline, topic, "topic", outcome.value).inc(events)
+                self.totals[outcome.value] = self.totals.get(outcome.value, 0) + events
+            for reason, letters in ledger.reasons().items():
+                self.dead_letters.labels(pipeline, reason).inc(letters)
+                self.reasons[reason] = self.reasons.get(reason, 0) + letters
+            for table, events in ledger.late_by_table.items():
+                self.late.labels(table).inc(events)
+
+    def note_internal_errors(self, ledgers: Mapping[str, Ledger], *, now_ms: int) -> float:
+        """The share of internal errors among the events of the last minute, at least 1,000 of them."""
+        events = sum(ledger.size for ledger in ledgers.values())
+        errors = sum(
+            sum(letter.error.reason == "internal_error" for letter in ledger.dead_letters)
+            for ledger in ledgers.values()
+            if ledger.dead_letters
+        )
+        self._internal.append((now_ms, events, errors))
+        while self._internal and self._internal[0][0] < now_ms - 60_000:
+            self._internal.popleft()
+        if not errors:
+            return 0.0
+        total = sum(entry[1] for entry in self._internal)
+        return sum(entry[2] for entry in self._internal) / max(total, 1_000)

@@ -1,0 +1,43 @@
+"""Stop: crash only. What cannot go on ends the process with a code, and the supervisor starts it again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from enum import IntEnum
+from typing import NoReturn
+
+logger = logging.getLogger("streams.worker")
+
+
+class ExitCode(IntEnum):
+    """Why a worker ended."""
+
+    WRONG_USE = 2
+    """Files, settings or topics that must be put right first."""
+    TRANSACTION_FAILED = 3
+    OVERDUE = 4
+    """Something took longer than the watchdog allows."""
+    BUG = 5
+    STATE_REFUSED = 6
+    """Local or stored state that does not belong to this plan or these topics."""
+    TOO_MANY_INTERNAL_ERRORS = 7
+    STORE_FAILED = 8
+
+
+def stop_process(code: ExitCode, reason: str) -> NoReturn:
+    """End now, without commit; ``reason`` names coordinates and never a row's value."""
+    logger.critical("stopping with exit code %d (%s): %s", code, code.name.lower(), reason)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def stop_for(error: BaseException, doing: str) -> NoReturn:
+    """End because of an exception nobody expected; its text may quote a row, its place in the code cannot."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-6:]))
+    stop_process(ExitCode.BUG, f"{doing}: {type(error).__name__} at {places}")

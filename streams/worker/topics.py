@@ -1,0 +1,111 @@
+"""Topics: before a worker joins its group, all it will write to is there, with the right number of partitions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from streams.errors import ConfigurationError, Problem
+from streams.pipeline.topology import SubTopology, TopicKind, TopicSpec, Topology
+
+logger = logging.getLogger("streams.worker")
+
+PATIENCE_SECONDS = 120.0
+
+
+class TopicKeeper:
+    """Looks topics up and creates what is missing. Blocks."""
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        self._admin = AdminClient(dict(options))
+
+    def prepare(self, topology: Topology, *, max_record_bytes: int) -> None:
+        """Wait for the sources, create the rest; raises ``ConfigurationError`` for what does not fit."""
+        sources = self._wait_for([spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE])
+        counts = self._partition_counts()
+        problems = list(_wrong_counts(topology.topics, counts, sources))
+        if problems:
+            raise ConfigurationError(problems)
+        missing = [spec for spec in topology.topics if spec.name not in counts]
+        self._create(missing, sources, max_record_bytes)
+
+    def _wait_for(self, names: list[str]) -> Mapping[str, int]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        said = 0.0
+        while True:
+            counts = self._partition_counts()
+            missing = [name for name in names if name not in counts]
+            if not missing:
+                return {name: counts[name] for name in names}
+            if time.monotonic() > deadline:
+                message = "the source topic does not exist; start streams capture, or create it"
+                raise ConfigurationError([Problem(file=name, message=message) for name in missing])
+            if time.monotonic() - said > 5:
+                said = time.monotonic()
+                logger.info("waiting for source topics: %s", ", ".join(missing))
+            time.sleep(0.25)
+
+    def _partition_counts(self) -> Mapping[str, int]:
+        metadata = self._admin.list_topics(timeout=30)
+        return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+
+    def _create(self, specs: Iterable[TopicSpec], sources: Mapping[str, int], max_record_bytes: int) -> None:
+        source_limits = self._source_limits(sources)
+        wanted = []
+        for spec in specs:
+            config = dict(spec.config)
+            if spec.kind is TopicKind.DEAD_LETTERS:
+                # Originals and the headers that say why.
+                config["max.message.bytes"] = str(max(source_limits[spec.source], max_record_bytes) + 65_536)
+            count = sources[spec.source]
+            wanted.append(NewTopic(spec.name, num_partitions=count, replication_factor=-1, config=config))
+        if not wanted:
+            return
+        for name, future in self._admin.create_topics(wanted).items():
+            try:
+                future.result(60)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was quicker
+                    raise
+            logger.info("topic %s is there", name)
+        self._wait_for([topic.topic for topic in wanted])
+
+    def _source_limits(self, sources: Mapping[str, int]) -> Mapping[str, int]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in sources]
+        found = self._admin.describe_configs(resources) if resources else {}
+        return {
+            resource.name: int(future.result(60)["max.message.bytes"].value) for resource, future in found.items()
+        }
+
+    def topic_ids(self, sub: SubTopology) -> str:
+        """A hash of the changelogs' topic ids: a topic that was deleted and re-created has another."""
+        names = [topic for _, topic in sub.changelogs]
+        described = self._admin.describe_topics(TopicCollection(names))
+        ids = sorted(f"{name}={future.result(60).topic_id}" for name, future in described.items())
+        return blake2b("\n".join(ids).encode(), digest_size=8).hexdigest()
+
+    def group_instances(self, group: str) -> frozenset[str]:
+        """Instance ids of the group's members now."""
+        described = self._admin.describe_consumer_groups([group])
+        members = described[group].result(30).members
+        return frozenset(member.group_instance_id or member.client_id for member in members)
+
+
+def _wrong_counts(
+    specs: Iterable[TopicSpec], counts: Mapping[str, int], sources: Mapping[str, int]
+) -> Iterable[Problem]:
+    """A task's changelogs have its source's partitions, or its state would be somebody else's."""
+    for spec in specs:
+        found, wanted = counts.get(spec.name), sources[spec.source]
+        if found is None or found == wanted or spec.kind is TopicKind.OUTPUT:
+            continue
+        message = (
+            f"has {found} partitions, its source {spec.source} has {wanted}; recreate it with {wanted},"
+            " or set a new STREAMS_APP after the source was resized"
+        )
+        yield Problem(file=spec.name, message=message)

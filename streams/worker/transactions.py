@@ -1,0 +1,174 @@
+"""Transactions: one librdkafka producer per process; outputs, changelogs and offsets commit together.
+
+Every blocking call runs in a thread of the engine's. The client does not keep its own time-outs when the broker
+dies inside a call, so ``busy_since`` is there for the watchdog.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+
+from streams.records import Delivery
+
+from .membership import Membership
+
+TRANSACTION_TIMEOUT_MS = 8_000
+QUEUE_KBYTES = 256 * 1024
+GROUP_MOVED_ON = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.FENCED_INSTANCE_ID,
+    }
+)
+"""The group has a newer generation: what this transaction holds is somebody else's work now."""
+
+
+class GroupMovedOnError(Exception):
+    """The transaction was refused because of a rebalance; it can be aborted in place."""
+
+
+class TransactionFailedError(Exception):
+    """The transaction's outcome is unknown or the producer is fenced: only a new process can go on."""
+
+
+class Transactions:
+    """The open transaction of this process."""
+
+    def __init__(self, options: Mapping[str, object], transactional_id: str) -> None:
+        self.transactional_id = transactional_id
+        self.busy_since: float | None = None
+        """Monotonic seconds at which the running call began; ``None`` while none runs."""
+        self._positions: dict[tuple[str, int], int] = {}
+        self._producer = Producer(
+            {
+                **options,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "message.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "partitioner": "murmur2_random",
+                "linger.ms": 5,
+                "batch.size": 1 << 20,
+                "message.max.bytes": 64 << 20,
+                "queue.buffering.max.messages": 1_000_000,
+                "queue.buffering.max.kbytes": QUEUE_KBYTES,
+            }
+        )
+
+    def open(self) -> None:
+        """Fence any predecessor of the same id and begin; blocks up to half a minute."""
+        self._call(lambda: self._producer.init_transactions(30))
+        self._producer.begin_transaction()
+
+    def send(self, deliveries: Iterable[Delivery]) -> None:
+        """Queue records into the open transaction, in order."""
+        produce = self._producer.produce
+        for delivery in deliveries:
+            arguments: dict[str, Any] = {"timestamp": delivery.timestamp_ms}
+            if delivery.partition is not None:
+                arguments["partition"] = delivery.partition
+            if delivery.headers:
+                arguments["headers"] = list(delivery.headers)
+            try:
+                produce(delivery.topic, delivery.value, delivery.key, **arguments)
+            except BufferError:
+                self._wait_for_room()
+                produce(delivery.topic, delivery.value, delivery.key, **arguments)
+            except KafkaException as error:
+                raise _classified(error) from error
+        self._producer.poll(0)
+
+    def send_changelog(self, records: list[Delivery]) -> None:
+        """Queue changelog records and remember where the last of each partition will stand."""
+        last = {(record.topic, record.partition): index for index, record in enumerate(records)}
+        ends = set(last.values())
+        run: list[Delivery] = []
+        for index, record in enumerate(records):
+            if index not in ends:
+                run.append(record)
+                continue
+            self.send(run)
+            run = []
+            self._producer.produce(
+                record.topic,
+                record.value,
+                record.key,
+                partition=record.partition,
+                timestamp=record.timestamp_ms,
+                on_delivery=self._remember_position,
+            )
+
+    def _remember_position(self, error: KafkaError | None, message: Any) -> None:
+        if error is None:
+            self._positions[message.topic(), message.partition()] = message.offset() + 1
+
+    def _wait_for_room(self) -> None:
+        deadline = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
+        while len(self._producer) > 900_000 or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
+                raise TransactionFailedError("the producer's queue stays full")
+            self._producer.poll(0.05)
+        self._producer.poll(0.05)
+
+    def commit(self, offsets: list[TopicPartition], membership: Membership) -> Mapping[tuple[str, int], int]:
+        """Commit and begin anew; changelog positions by (topic, partition). Blocks; raises the two errors above."""
+        metadata = membership.metadata()
+        if not offsets:
+            raise ValueError("a transaction without offsets is not fenced")
+
+        def commit() -> None:
+            self._producer.send_offsets_to_transaction(offsets, metadata, TRANSACTION_TIMEOUT_MS / 1000)
+            self._commit_with_retries()
+
+        try:
+            self._call(commit)
+        except KafkaException as error:
+            raise _classified(error) from error
+        while self._producer.poll(0):
+            pass
+        positions, self._positions = self._positions, {}
+        self._producer.begin_transaction()
+        return positions
+
+    def _commit_with_retries(self) -> None:
+        for attempt in (1, 2, 3):
+            try:
+                self._producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1000)
+                return
+            except KafkaException as error:
+                if attempt == 3 or not error.args[0].retriable():
+                    raise
+
+    def abort(self) -> None:
+        """Drop what is in the open transaction and begin anew; blocks. Raises ``TransactionFailedError``."""
+        self._positions = {}
+        try:
+            self._call(lambda: self._producer.abort_transaction(TRANSACTION_TIMEOUT_MS / 1000))
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            raise TransactionFailedError(f"abort: {error.args[0].name()}") from error
+
+    def _call(self, call: Any) -> None:
+        self.busy_since = time.monotonic()
+        try:
+            call()
+        finally:
+            self.busy_since = None
+
+
+def _classified(error: KafkaException) -> Exception:
+    """By code: the client's flags alone mislead after a pause of the process."""
+    cause = error.args[0]
+    if cause.code() in GROUP_MOVED_ON:
+        return GroupMovedOnError(cause.name())
+    return TransactionFailedError(cause.name())
+
+
+def fence(options: Mapping[str, object], transactional_id: str) -> None:
+    """End the open transaction that a dead process left behind; blocks."""
+    Producer({**options, "transactional.id": transactional_id}).init_transactions(30)

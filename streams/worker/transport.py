@@ -1,0 +1,138 @@
+"""Transport: Faust's own consumer, handing over whole runs of records instead of single ones.
+
+What is overridden, and why, is in the comments; private names of Faust and aiokafka are used only here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from faust.serializers.schemas import Schema
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from .runs import Run
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+class RebalanceListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]  # Faust has no usable types
+    """Captures who we are in the group at the moment partitions are assigned: later it may already be another."""
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        coordinator = self._thread._ensure_consumer()._coordinator
+        self._thread.app.engine.capture(coordinator.generation, coordinator.member_id)
+        await super().on_partitions_assigned(assigned)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread that owns aiokafka's consumer."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust ties the isolation level to its own transactions, and the assignor to its own tables.
+        consumer._isolation_level = "read_committed"
+        consumer._partition_assignment_strategy = [self.app.engine.assignor]
+        # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
+        consumer._fetch_max_wait_ms = 100
+        return consumer
+
+    async def _fetch_records(self, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None) -> Any:
+        # Faust asks the fetcher directly and never looks at the coordinator's errors.
+        if consumer._coordinator is not None:
+            consumer._coordinator.check_errors()
+        return await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Faust's consumer with one event per run of records of one partition."""
+
+    RebalanceListener = RebalanceListener
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """The next runs of records; topics that are not ours go record by record, as ever."""
+        engine: Engine = self.app.engine
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        generation = self.app.consumer_generation_id
+        async with engine.fetching:
+            epoch = engine.epoch
+            active = set(self._get_active_partitions())
+            runs = await self._getmany(active_partitions=active, timeout=0.1) if active else {}
+        if not runs:
+            await self.sleep(0.01 if active else 0.05)
+            return
+        for partition, records in runs.items():
+            tp = TP(partition.topic, partition.partition)
+            if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
+                return  # whatever is not handed over is read again from the committed offsets
+            if tp.topic not in engine.topics:
+                for record in records:
+                    yield tp, self._to_message(tp, record)
+            elif records and epoch == engine.epoch:
+                run = Run(epoch=epoch, records=records)
+                engine.hand_over(run)
+                yield tp, _run_message(tp, run, generation)
+
+    async def perform_seek(self) -> None:
+        """Faust's recovery calls this when streams may go on: our own partitions begin when their state is there."""
+        own = {tp for tp in self.assignment() if tp.topic in self.app.engine.topics}
+        if self.assignment() - own:
+            await super().perform_seek()
+        self.pause_partitions(own)
+        self.app.engine.take({(tp.topic, tp.partition) for tp in own})
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's stall alarm compares clocks of two kinds; the watchdog is our own."""
+
+    async def rewind(self, offsets: dict[tuple[str, int], int]) -> None:
+        """Go on reading at ``offsets``. A seek under a running fetch loses records: the caller holds ``fetching``."""
+        places = {TP(*place): offset for place, offset in offsets.items()}
+        self.pause_partitions(set(places))
+        await self.seek_wait(places)
+        self.resume_partitions(set(places))
+
+    def lag(self, topic: str, partition: int, processed: int) -> int | None:
+        """Records behind ``processed`` that readers of committed records will get; ``None``: not known yet."""
+        consumer = self._thread._consumer
+        place = driver.ensure_aiokafka_TP(TP(topic, partition))
+        state = consumer._subscription.subscription.assignment.state_value(place)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return None
+        # At the end of the log the position stands behind control records that no batch ever shows.
+        if state.position >= state.highwater and not self.app.engine.is_waiting(topic, partition):
+            return 0
+        return max(0, int(state.highwater) - processed)
+
+
+def _run_message(tp: TP, run: Run, generation: int) -> ConsumerMessage:
+    last = run.records[-1]
+    return ConsumerMessage(
+        tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, 0, None, None, run, None, 0, 0, tp,
+        generation_id=generation,
+    )  # fmt: skip
+
+
+class RunSchema(Schema):  # type: ignore[misc]
+    """Hands the run over untouched: decoding is the pipeline's first step, not Faust's."""
+
+    def compile(self, app: Any, **kwargs: Any) -> Any:
+        create_event = app.create_event
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            return create_event(None, message.value, message.headers, message)
+
+        return decode
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """``broker="streams://host:port"``."""
+
+    Consumer = Consumer
+    driver_version = driver.Transport.driver_version

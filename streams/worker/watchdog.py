@@ -1,0 +1,76 @@
+"""Watchdog: a thread that ends the process when the process lies.
+
+Heartbeats of the group run in the consumer's own thread and go on while the loop is blocked; so a worker that does
+nothing would keep its partitions for ever. What is watched: the loop, the transaction, progress where records wait,
+the group membership, the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from .engine import Engine
+from .stop import ExitCode, stop_process
+from .transactions import TRANSACTION_TIMEOUT_MS
+
+logger = logging.getLogger("streams.worker")
+
+PERIOD_SECONDS = 1.0
+TRANSACTION_SECONDS = 2 * TRANSACTION_TIMEOUT_MS / 1000
+LOOP_SECONDS = 20.0
+STALL_SECONDS = 60.0
+JOIN_SECONDS = 120.0
+LEAST_FREE_BYTES = 256 << 20
+
+
+class Watchdog:
+    """Looks every second; the first thing that is wrong ends the process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._moved: dict[tuple[str, int], tuple[int, float]] = {}
+        self._joined_at = time.monotonic()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(PERIOD_SECONDS)
+            self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        """Check everything once; ``now`` in monotonic seconds."""
+        engine = self._engine
+        transactions = engine.transactions
+        busy_since = None if transactions is None else transactions.busy_since
+        if busy_since is not None and now - busy_since > TRANSACTION_SECONDS:
+            stop_process(ExitCode.OVERDUE, f"a transaction call runs for {now - busy_since:.0f} s")
+        if now - engine.beat > LOOP_SECONDS and busy_since is None:
+            stop_process(ExitCode.OVERDUE, f"the event loop is blocked for {now - engine.beat:.0f} s")
+        if engine.is_joined:
+            self._joined_at = now
+        elif now - self._joined_at > JOIN_SECONDS:
+            stop_process(ExitCode.OVERDUE, f"no assignment for {now - self._joined_at:.0f} s")
+        self._check_progress(now)
+        self._check_disk(engine.settings.data)
+
+    def _check_progress(self, now: float) -> None:
+        """A partition whose records wait in our own buffer must move."""
+        for place, owned in list(self._engine.tasks.items()):
+            position = owned.task.position(place[0])
+            last, since = self._moved.get(place, (-1, now))
+            if position != last or not self._engine.is_waiting(*place):
+                self._moved[place] = (position, now)
+            elif now - since > STALL_SECONDS:
+                stop_process(ExitCode.OVERDUE, f"{place[0]}[{place[1]}] stands at {position} while records wait")
+
+    def _check_disk(self, folder: Path) -> None:
+        if folder.exists() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+            stop_process(ExitCode.STORE_FAILED, f"less than {LEAST_FREE_BYTES >> 20} MiB are free for {folder}")
