@@ -1,0 +1,153 @@
+"""Envelope: a change in Debezium's shape, JSON without schema.
+
+Fields as Debezium 3.7's PostgreSQL connector writes them with ``provide.transaction.metadata``; decimals are text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from streams.records import Delivery
+
+from .pgoutput import UNCHANGED, Relation, Values
+from .types import Convert, converter_of
+
+UNAVAILABLE = "__debezium_unavailable_value"
+VERSION = "contract-streams-0.1"
+
+encode_json = msgspec.json.Encoder(decimal_format="number").encode
+
+Image = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableTarget:
+    """Where the changes of a table go."""
+
+    table: str
+    topic: str
+    key: tuple[str, ...]
+    """Columns of the record's key; empty: the table has none, records have no key."""
+    primary_key: tuple[str, ...] = ()
+
+
+class TableShape:
+    """One version of a table's columns, with the converters of their types."""
+
+    def __init__(self, relation: Relation) -> None:
+        self.relation = relation
+        self.columns: list[tuple[str, Convert | None]] = [
+            (column.name, converter_of(column.type_oid)) for column in relation.columns
+        ]
+        self._keys = frozenset(column.name for column in relation.columns if column.is_key)
+
+    def image(self, values: Values, unchanged: Mapping[str, object]) -> Image:
+        """A row; what was not sent comes from ``unchanged`` or is said to be unavailable."""
+        row: Image = {}
+        for (name, convert), value in zip(self.columns, values, strict=True):
+            if value is UNCHANGED:
+                row[name] = unchanged.get(name, UNAVAILABLE)
+            elif isinstance(value, str) and convert is not None:
+                row[name] = convert(value)
+            else:
+                row[name] = value
+        return row
+
+    def identity(self, values: Values) -> Image:
+        """An old row of which only the replica identity is true: the other columns are null."""
+        return {name: value if name in self._keys else None for name, value in self.image(values, {}).items()}
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in the log a change stands."""
+
+    xid: int | None
+    lsn: int
+    commit_us: int
+    """Commit time, microseconds since 1970."""
+    last_end_lsn: int | None
+    """End of the previous commit; first part of ``source.sequence``."""
+    total_order: int | None
+    table_order: int | None
+    snapshot: str = "false"
+
+
+class EnvelopeWriter:
+    """Makes records of changes; ``name`` is ``source.name``, ``database`` is ``source.db``."""
+
+    def __init__(self, name: str, database: str) -> None:
+        self._name = name
+        self._database = database
+
+    def write(
+        self,
+        target: TableTarget,
+        schema: str,
+        change: tuple[str, Image | None, Image | None],
+        place: Place,
+        *,
+        now_us: int,
+    ) -> Delivery:
+        """One record; ``change`` is (op, before, after)."""
+        op, before, after = change
+        value = {
+            "before": before,
+            "after": after,
+            "source": self._source(target.table, schema, place),
+            "transaction": self._transaction(place),
+            "op": op,
+            "ts_ms": now_us // 1_000,
+            "ts_us": now_us,
+            "ts_ns": now_us * 1_000,
+        }
+        row = before if op == "d" else after
+        return Delivery(
+            topic=target.topic,
+            key=None if row is None else key_of(target, row),
+            value=encode_json(value),
+            timestamp_ms=now_us // 1_000,
+        )
+
+    def _source(self, table: str, schema: str, place: Place) -> dict[str, Any]:
+        last = None if place.last_end_lsn is None else str(place.last_end_lsn)
+        return {
+            "version": VERSION,
+            "connector": "postgresql",
+            "name": self._name,
+            "ts_ms": place.commit_us // 1_000,
+            "snapshot": place.snapshot,
+            "db": self._database,
+            "sequence": msgspec.json.encode([last, str(place.lsn)]).decode(),
+            "ts_us": place.commit_us,
+            "ts_ns": place.commit_us * 1_000,
+            "schema": schema,
+            "table": table,
+            "txId": place.xid,
+            "lsn": place.lsn,
+            "xmin": None,
+        }
+
+    def _transaction(self, place: Place) -> dict[str, object] | None:
+        if place.total_order is None:
+            return None
+        return {
+            "id": f"{place.xid}:{place.lsn}",
+            "total_order": place.total_order,
+            "data_collection_order": place.table_order,
+        }
+
+
+def key_of(target: TableTarget, row: Mapping[str, object]) -> bytes | None:
+    """The record's key: a JSON object of the key columns."""
+    if not target.key:
+        return None
+    return encode_json({column: _plain(row.get(column)) for column in target.key})
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Decimal) else value

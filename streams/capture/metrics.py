@@ -1,0 +1,48 @@
+"""Metrics of a capture, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from streams.records import Delivery
+
+
+class CaptureMetrics:
+    """Counters and gauges; ``serve`` shows them on the loopback address."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._events = Counter("cdc_capture_events", "Records by topic.", ["topic"], registry=self.registry)
+        self._lag = Gauge("cdc_capture_slot_lag_bytes", "Log kept for the slot.", registry=self.registry)
+        self._committed = Gauge(
+            "cdc_capture_last_commit_seconds", "When the last chunk was committed.", registry=self.registry
+        )
+        self._snapshot = Gauge(
+            "cdc_capture_snapshot_ratio", "Progress of the snapshot.", ["table"], registry=self.registry
+        )
+
+    def serve(self, port: int | None) -> None:
+        """Listen on ``port``; ``None``: do not."""
+        if port is not None:
+            start_http_server(port, addr="127.0.0.1", registry=self.registry)
+
+    def count(self, records: Iterable[Delivery], op: str | None) -> None:
+        """Records that went into a chunk."""
+        for topic, number in Tally(record.topic for record in records).items():
+            self._events.labels(topic).inc(number)
+
+    def snapshot(self, table: str, done: int, expected: int) -> None:
+        """Rows of the snapshot."""
+        self._snapshot.labels(table).set(1.0 if not expected else done / expected)
+
+    def lag(self, size_bytes: int) -> None:
+        """Log kept for the slot."""
+        self._lag.set(size_bytes)
+
+    def committed(self) -> None:
+        """A chunk is in Kafka."""
+        self._committed.set(time.time())

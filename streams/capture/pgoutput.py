@@ -1,0 +1,216 @@
+"""pgoutput, protocol 1: bytes of PostgreSQL's logical replication become values. No I/O.
+
+Source: PostgreSQL 18, "Logical Replication Message Formats". Values come in text form.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+POSTGRES_EPOCH_US = 946_684_800_000_000
+"""2000-01-01, microseconds since 1970."""
+
+
+class _Unchanged:
+    """Stands for a TOASTed value that did not change and was not sent."""
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED = _Unchanged()
+Value = str | None | _Unchanged
+Values = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """A committed transaction starts."""
+
+    final_lsn: int
+    """Where its commit record stands."""
+    commit_us: int
+    """Commit time, microseconds since 1970."""
+    xid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A transaction is complete."""
+
+    final_lsn: int
+    end_lsn: int
+    """What may be confirmed once everything before it is safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnShape:
+    """A column as the stream describes it."""
+
+    name: str
+    type_oid: int
+    is_key: bool
+    """Part of the replica identity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """A table; sent before its first change and after every change of its shape."""
+
+    oid: int
+    schema: str
+    table: str
+    identity: str
+    """``d`` default, ``f`` full, ``i`` index, ``n`` nothing."""
+    columns: tuple[ColumnShape, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insert:
+    """A row came."""
+
+    oid: int
+    new: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """A row changed; ``old`` only where its identity changed or is full."""
+
+    oid: int
+    old: Values | None
+    is_old_whole: bool
+    new: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """A row went."""
+
+    oid: int
+    old: Values
+    is_old_whole: bool
+    """REPLICA IDENTITY FULL: all columns are there, not only the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncate:
+    """Tables were emptied."""
+
+    oids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogicalMessage:
+    """``pg_logical_emit_message``."""
+
+    is_transactional: bool
+    prefix: str
+    content: bytes
+
+
+Message = Begin | Commit | Relation | Insert | Update | Delete | Truncate | LogicalMessage
+
+
+class _Reader:
+    """Takes values off the front of a message."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 1
+
+    def take(self, layout: str) -> tuple[int, ...]:
+        values = struct.unpack_from(layout, self._data, self._at)
+        self._at += struct.calcsize(layout)
+        return values
+
+    def text(self) -> str:
+        end = self._data.index(b"\0", self._at)
+        text = self._data[self._at : end].decode()
+        self._at = end + 1
+        return text
+
+    def raw(self, size: int) -> bytes:
+        held = self._data[self._at : self._at + size]
+        self._at += size
+        return held
+
+    def letter(self) -> str:
+        return self.raw(1).decode()
+
+    def values(self) -> Values:
+        (count,) = self.take(">H")
+        return tuple(self._value() for _ in range(count))
+
+    def _value(self) -> Value:
+        kind = self.letter()
+        if kind == "n":
+            return None
+        if kind == "u":
+            return UNCHANGED
+        (size,) = self.take(">I")
+        return self.raw(size).decode()
+
+
+def decode_message(data: bytes) -> Message | None:
+    """The message in ``data``; ``None`` for kinds that say nothing of rows (origin, type)."""
+    reader = _Reader(data)
+    match data[:1]:
+        case b"B":
+            final_lsn, time_us, xid = reader.take(">QqI")
+            return Begin(final_lsn=final_lsn, commit_us=time_us + POSTGRES_EPOCH_US, xid=xid)
+        case b"C":
+            _, final_lsn, end_lsn, _ = reader.take(">BQQq")
+            return Commit(final_lsn=final_lsn, end_lsn=end_lsn)
+        case b"R":
+            return _relation(reader)
+        case b"I":
+            (oid,) = reader.take(">I")
+            reader.letter()
+            return Insert(oid=oid, new=reader.values())
+        case b"U":
+            return _update(reader)
+        case b"D":
+            (oid,) = reader.take(">I")
+            kind = reader.letter()
+            return Delete(oid=oid, old=reader.values(), is_old_whole=kind == "O")
+        case b"T":
+            count, _ = reader.take(">IB")
+            return Truncate(oids=reader.take(f">{count}I"))
+        case b"M":
+            return _logical_message(reader)
+        case b"O" | b"Y":
+            return None
+        case unknown:
+            raise ValueError(f"pgoutput message {unknown!r} is not of protocol 1")
+
+
+def _relation(reader: _Reader) -> Relation:
+    (oid,) = reader.take(">I")
+    schema, table, identity = reader.text(), reader.text(), reader.letter()
+    (count,) = reader.take(">H")
+    columns = []
+    for _ in range(count):
+        (flags,) = reader.take(">B")
+        name = reader.text()
+        type_oid, _ = reader.take(">Ii")
+        columns.append(ColumnShape(name=name, type_oid=type_oid, is_key=bool(flags & 1)))
+    return Relation(oid=oid, schema=schema or "pg_catalog", table=table, identity=identity, columns=tuple(columns))
+
+
+def _update(reader: _Reader) -> Update:
+    (oid,) = reader.take(">I")
+    kind = reader.letter()
+    old = None
+    if kind in ("K", "O"):
+        old = reader.values()
+        reader.letter()
+    return Update(oid=oid, old=old, is_old_whole=kind == "O", new=reader.values())
+
+
+def _logical_message(reader: _Reader) -> LogicalMessage:
+    flags, _ = reader.take(">BQ")
+    prefix = reader.text()
+    (size,) = reader.take(">I")
+    return LogicalMessage(is_transactional=bool(flags & 1), prefix=prefix, content=reader.raw(size))

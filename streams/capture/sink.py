@@ -1,0 +1,122 @@
+"""Sink: chunks of records, each in one Kafka transaction with the position behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.records import Delivery
+
+from .options import CaptureError, CaptureOptions
+from .position import Position, decode_position, encode_position
+
+TRANSACTION_TIMEOUT_MS = 60_000
+LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
+
+
+class Sink:
+    """The transactional producer of one capture. A predecessor with the same slot is fenced."""
+
+    def __init__(self, options: CaptureOptions) -> None:
+        self._options = options
+        self._is_open = False
+        self.pending_bytes = 0
+        """Bytes in the open transaction."""
+        self._producer = Producer(
+            {
+                **options.kafka,
+                "transactional.id": f"{options.app}-capture-{options.slot}",
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "partitioner": "murmur2_random",
+                "linger.ms": 5,
+                "message.max.bytes": 64 << 20,
+                "queue.buffering.max.kbytes": 128 * 1024,
+                "queue.buffering.max.messages": 500_000,
+            }
+        )
+
+    def start(self, topics: Iterable[str]) -> Position | None:
+        """Create topics, fence predecessors, and read the last position; ``None``: there is none."""
+        self._create(topics)
+        self._producer.init_transactions(60)
+        return self._read_position()
+
+    def _create(self, topics: Iterable[str]) -> None:
+        admin = AdminClient(dict(self._options.kafka))
+        known = admin.list_topics(timeout=30).topics
+        longest = {"message.timestamp.after.max.ms": LARGEST_TIMESTAMP_MS}
+        wanted = {name: NewTopic(name, self._options.partitions, config=dict(longest)) for name in topics}
+        for name, policy in ((self._options.positions_topic, "compact"), (self._options.heartbeat_topic, "delete")):
+            wanted[name] = NewTopic(name, 1, config={"cleanup.policy": policy})
+        missing = [topic for name, topic in wanted.items() if name not in known]
+        for future in admin.create_topics(missing).values() if missing else ():
+            try:
+                future.result(60)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise CaptureError(f"cannot create a topic: {error.args[0].name()}") from None
+
+    def _read_position(self) -> Position | None:
+        consumer = Consumer(
+            {
+                **self._options.kafka,
+                "group.id": f"{self._options.app}-capture",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        consumer.assign([TopicPartition(self._options.positions_topic, 0, 0)])
+        position = None
+        try:
+            while True:
+                for message in consumer.consume(1_000, 1.0):
+                    error = message.error()
+                    if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                        return position
+                    if error is None and message.key() == self._options.slot.encode():
+                        position = decode_position(message.value())
+        finally:
+            consumer.close()
+
+    def send(self, records: Iterable[Delivery]) -> None:
+        """Queue records into the chunk; waits while Kafka is slower than the log."""
+        if not self._is_open:
+            self._producer.begin_transaction()
+            self._is_open = True
+        for record in records:
+            self._produce(record.topic, record.key, record.value, record.timestamp_ms, record.headers)
+            self.pending_bytes += len(record.value or b"") + len(record.key or b"")
+        self._producer.poll(0)
+
+    def _produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp_ms: int,
+        headers: Iterable[tuple[str, bytes | None]] = (),
+    ) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key, timestamp=timestamp_ms, headers=list(headers))
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def commit(self, position: Position, heartbeat: Mapping[str, object] | None = None) -> None:
+        """End the chunk: from now on everything before ``position`` is in Kafka, once."""
+        now_ms = time.time_ns() // 1_000_000
+        self.send(())
+        self._produce(self._options.positions_topic, self._options.slot.encode(), encode_position(position), now_ms)
+        if heartbeat is not None:
+            key = msgspec.json.encode({"serverName": self._options.prefix})
+            self._produce(self._options.heartbeat_topic, key, msgspec.json.encode(heartbeat), now_ms)
+        self._producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1000)
+        self._is_open = False
+        self.pending_bytes = 0
