@@ -1,0 +1,95 @@
+"""``streams capture``: changes of a PostgreSQL database into Kafka."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from streams.capture.options import CaptureError, CaptureOptions
+from streams.settings import Settings
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """``table=value`` options as a dictionary."""
+    wrong = [value for value in values if "=" not in value]
+    if wrong:
+        raise click.BadParameter("write it as table=value")
+    return dict(value.split("=", 1) for value in values)
+
+
+@click.command()
+@click.option("--database", required=True, help="postgresql://user@host:port/name; needs the REPLICATION right.")
+@click.option("--tables", required=True, help="Tables of schema public, separated by commas.")
+@click.option("--topic-prefix", "prefix", default="cdc", show_default=True, help="Topics are <prefix>.<table>.v1.")
+@click.option("--topic", "topics", multiple=True, callback=_pairs, help="orders=shop.orders: another topic name.")
+@click.option("--key", "keys", multiple=True, callback=_pairs,
+              help="orders=customer_id[,…]: record key and partition by these columns [default: the primary key].")
+@click.option("--partitions", default=4, show_default=True, help="Of topics that do not exist yet.")
+@click.option("--slot", default="streams", show_default=True, help="Replication slot; also the name of its position.")
+@click.option("--publication", default="streams", show_default=True)
+@click.option("--heartbeat", default=5.0, show_default=True, help="Seconds between heartbeats.")
+@click.option("--metrics-port", type=int, help="Prometheus metrics on this loopback port.")
+def command(
+    database: str,
+    tables: str,
+    prefix: str,
+    topics: dict[str, str],
+    keys: dict[str, str],
+    partitions: int,
+    slot: str,
+    publication: str,
+    heartbeat: float,
+    metrics_port: int | None,
+) -> None:
+    """A snapshot of the tables once, then every change, each once, in Debezium's JSON envelope.
+
+    \b
+      streams capture --database postgresql://me@localhost/shop --tables users,orders
+      streams capture --database … --tables orders --key orders=customer_id
+
+    It goes on where it stopped, also after kill -9. Kafka is taken from STREAMS_BROKERS. PostgreSQL needs
+    wal_level = logical; the slot and the publication are made when they are missing. Decimals are written as
+    text, times as ISO 8601 in UTC.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = Settings.from_env()
+    options = CaptureOptions(
+        database=database,
+        tables=tuple(part.strip() for part in tables.split(",") if part.strip()),
+        kafka=settings.librdkafka(),
+        app=settings.app,
+        prefix=prefix,
+        topics=topics,
+        keys={table: tuple(columns.split(",")) for table, columns in keys.items()},
+        partitions=partitions,
+        slot=slot,
+        publication=publication,
+        heartbeat_s=heartbeat,
+        metrics_port=metrics_port,
+    )
+    from streams.capture.run import Capture
+
+    try:
+        Capture(options, _progress()).run()
+    except CaptureError as error:
+        click.echo(f"capture stopped: {error}", err=True)
+        sys.exit(1)
+
+
+class _progress:
+    """A line a table on a terminal, redrawn; else a log line each tenth."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def __call__(self, table: str, done: int, expected: int) -> None:
+        tenth = 10 if not expected else done * 10 // expected
+        if sys.stderr.isatty():
+            end = "\n" if done == expected else ""
+            click.echo(f"\rsnapshot of {table}: {done:,} of about {expected:,} rows", err=True, nl=False)
+            click.echo(end, err=True, nl=False)
+        elif self._said.get(table) != tenth:
+            self._said[table] = tenth
+            logging.getLogger("streams.capture").info("snapshot of %s: %d of about %d rows", table, done, expected)

@@ -1,0 +1,126 @@
+"""``streams embedded``: PostgreSQL and Kafka on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from streams.embedded import EmbeddedServices, MissingToolError, ServicesState, read_state
+from streams.settings import Settings
+
+from .output import output_option, show_rows
+
+PATIENCE_SECONDS = 180
+
+
+def _folder(data: Path | None) -> Path:
+    return (data or Settings.from_env().data / "embedded").absolute()
+
+
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Their data folder [default: DATA/embedded]."
+)
+
+
+@click.group()
+def command() -> None:
+    """PostgreSQL 18 and Apache Kafka 4.3 without Docker (Java 17 and Maven are needed).
+
+    \b
+      streams embedded up        start both; prints their addresses
+      streams embedded status    where they are
+      streams embedded down      stop both; their data stays
+    """
+
+
+@command.command()
+@data_option
+@output_option
+@click.option("--foreground", is_flag=True, help="Stay, and stop them on Ctrl-C.")
+def up(data: Path | None, output: str, foreground: bool) -> None:
+    """Start both on free ports."""
+    folder = _folder(data)
+    state = read_state(folder)
+    if state is not None:
+        _show(state, output, "they run already")
+    elif foreground:
+        _keep(folder, output)
+    else:
+        _show(_start_keeper(folder), output, "they are up")
+
+
+def _keep(folder: Path, output: str) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with EmbeddedServices(folder, say=lambda text: click.echo(text, err=True)):
+            state = read_state(folder)
+            if state is not None:
+                _show(state, output, "they are up; Ctrl-C stops them")
+            stop.wait()
+    except (MissingToolError, RuntimeError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _start_keeper(folder: Path) -> ServicesState:
+    """A process of its own that keeps them; returns when they answer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "keeper.log"
+    with log.open("wb") as out:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "streams", "embedded", "up", "--foreground", "--data", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if (state := read_state(folder)) is not None:
+            return state
+        if keeper.poll() is not None:
+            raise click.ClickException(log.read_text(errors="replace").strip())
+        time.sleep(0.1)
+    raise click.ClickException(f"they did not come up in {PATIENCE_SECONDS} s; see {log}")
+
+
+@command.command()
+@data_option
+def down(data: Path | None) -> None:
+    """Stop both; their data stays."""
+    state = read_state(_folder(data))
+    if state is None:
+        click.echo("nothing runs there")
+        return
+    os.kill(state.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while state.is_alive and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if state.is_alive:
+        raise click.ClickException(f"process {state.pid} does not end")
+    click.echo("stopped")
+
+
+@command.command()
+@data_option
+@output_option
+def status(data: Path | None, output: str) -> None:
+    """Where they are; exit code 1 when nothing runs."""
+    state = read_state(_folder(data))
+    if state is None:
+        click.echo("nothing runs there; streams embedded up starts them", err=True)
+        sys.exit(1)
+    _show(state, output, "they run")
+
+
+def _show(state: ServicesState, output: str, title: str) -> None:
+    rows = [{"service": "kafka", "address": state.brokers}, {"service": "postgresql", "address": state.database}]
+    show_rows(rows, output, title=title)
