@@ -72,13 +72,13 @@ def command(
     from streams.capture.run import Capture
 
     try:
-        Capture(options, _progress()).run()
+        Capture(options, _Progress()).run()
     except CaptureError as error:
         click.echo(f"capture stopped: {error}", err=True)
         sys.exit(1)
 
 
-class _progress:
+class _Progress:
     """A line a table on a terminal, redrawn; else a log line each tenth."""
 
     def __init__(self) -> None:

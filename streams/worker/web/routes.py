@@ -2,35 +2,141 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
 from aiohttp import web
 from prometheus_client import generate_latest
 
+from streams.pipeline.route import encode_json
+
 from ..engine import Engine
+from .tables import MOST_ROWS, Question, TableReader
 
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
+READER: web.AppKey[TableReader] = web.AppKey("reader", TableReader)
 
 
 def add_routes(application: web.Application, engine: Engine) -> None:
     """Everything that a worker serves."""
     application[ENGINE] = engine
-    application.router.add_get("/health/live", _live)
-    application.router.add_get("/health/ready", _ready)
-    application.router.add_get("/metrics", _metrics)
+    application[READER] = TableReader(engine)
+    application.on_cleanup.append(_close)
+    router = application.router
+    router.add_get("/", _page)
+    router.add_get("/health/live", _live)
+    router.add_get("/health/ready", _ready)
+    router.add_get("/metrics", _metrics)
+    router.add_get("/api/status", _status)
+    router.add_get("/api/tables", _tables)
+    router.add_get("/api/tables/{name}/rows", _rows)
+    router.add_get("/api/tables/{name}/rows/{key}", _row)
+
+
+async def _close(application: web.Application) -> None:
+    await application[READER].close()
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    """JSON with exact decimals."""
+    return web.Response(body=encode_json(body), status=status, content_type="application/json")
+
+
+async def _page(request: web.Request) -> web.Response:
+    """The page on which the tables move."""
+    text = files("streams.worker.web").joinpath("page.html").read_text("utf-8")
+    return web.Response(text=text, content_type="text/html")
 
 
 async def _live(request: web.Request) -> web.Response:
     """The process runs; the watchdog ends it when that stops being true."""
-    return web.json_response({"status": "live"})
+    return _json({"status": "live"})
 
 
 async def _ready(request: web.Request) -> web.Response:
     """Joined and restored: 200, else 503."""
     engine = request.app[ENGINE]
     body = {"ready": engine.is_ready, "tasks": sorted(engine.tasks), "assigned": sorted(engine.expected)}
-    return web.json_response(body, status=200 if engine.is_ready else 503)
+    return _json(body, 200 if engine.is_ready else 503)
 
 
 async def _metrics(request: web.Request) -> web.Response:
     """Prometheus' text format."""
     body = generate_latest(request.app[ENGINE].metrics.registry)
     return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _status(request: web.Request) -> web.Response:
+    """This worker, its tasks and its ledger; the other workers by address."""
+    engine = request.app[ENGINE]
+    tasks = [
+        {
+            "topic": topic,
+            "partition": number,
+            "position": owned.task.position(topic),
+            "lag": engine.port.lag(topic, number, owned.task.position(topic)) if engine.port else None,
+        }
+        for (topic, number), owned in sorted(engine.tasks.items())
+    ]
+    body = {
+        "instance": engine.instance,
+        "ready": engine.is_ready,
+        "tasks": tasks,
+        "ledger": engine.metrics.totals,
+        "reasons": engine.metrics.reasons,
+        "workers": engine.group.web,
+    }
+    return _json(body)
+
+
+async def _tables(request: web.Request) -> web.Response:
+    """Every table of the application."""
+    return _json({"tables": request.app[READER].tables()})
+
+
+async def _rows(request: web.Request) -> web.Response:
+    """A page of rows: ``prefix from to limit cursor``."""
+    query = request.query
+    try:
+        question = Question(
+            prefix=query.get("prefix", ""),
+            from_ms=int(query["from"]) if "from" in query else None,
+            to_ms=int(query["to"]) if "to" in query else None,
+            limit=min(MOST_ROWS, max(1, int(query.get("limit", "100")))),
+            after=bytes.fromhex(query.get("cursor", "")),
+        )
+    except ValueError:
+        return _json({"error": "from, to and limit are whole numbers, cursor is one that a page gave"}, 400)
+    try:
+        page = await request.app[READER].page(
+            request.match_info["name"], question, request.query_string, is_local="local" in query
+        )
+    except KeyError:
+        return _unknown_table(request)
+    return _json(page)
+
+
+async def _row(request: web.Request) -> web.Response:
+    """One row by its key: a JSON array of the key's values, or the value itself where there is one."""
+    text = request.match_info["key"]
+    try:
+        key = msgspec.json.decode(text.encode())
+    except msgspec.MsgspecError:
+        return _json({"error": 'the key is JSON, such as 1, "a" or [1,"a"]; URL-encode it'}, 400)
+    values = key if isinstance(key, list) else [key]
+    try:
+        row = await request.app[READER].row(
+            request.match_info["name"], values, quote(text, safe=""), is_local="local" in request.query
+        )
+    except KeyError:
+        return _unknown_table(request)
+    except ValueError as error:
+        return _json({"error": str(error)}, 400)
+    return _json({"error": "no such row"}, 404) if row is None else _json(row)
+
+
+def _unknown_table(request: web.Request) -> web.Response:
+    known = [entry["table"] for entry in request.app[READER].tables()]
+    return _json({"error": "no such table", "tables": known}, 404)

@@ -1,0 +1,157 @@
+"""Tables over HTTP: what this worker holds, and what the others hold.
+
+Rows live where their source partition lives, so a question goes to every worker that owns tasks of the table;
+``local=1`` keeps a worker from asking on. Only committed rows are shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from streams.pipeline.plan import Plan
+from streams.pipeline.query import TableRow, find_row, scan_rows
+from streams.pipeline.route import encode_json
+from streams.pipeline.topology import SubTopology, table_names
+
+from ..engine import Engine
+
+MOST_ROWS = 1_000
+SCANNED_ROWS = 20_000
+"""Entries of one partition that one request looks at; a cursor tells where the next goes on."""
+PEER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which rows somebody asks for."""
+
+    prefix: str = ""
+    """Of the key's JSON text."""
+    from_ms: int | None = None
+    to_ms: int | None = None
+    limit: int = 100
+    after: bytes = b""
+    """Stored key that the last page ended with."""
+
+
+class TableReader:
+    """Answers for the whole group."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._session: aiohttp.ClientSession | None = None
+
+    def tables(self) -> list[dict[str, object]]:
+        """Every table with its pipeline, key and windows."""
+        return [
+            _describe(plan, name)
+            for sub in self._engine.topology.subtopologies
+            for plan in sub.plans
+            for name in table_names(plan)
+        ]
+
+    async def page(self, table: str, question: Question, query: str, *, is_local: bool) -> dict[str, object]:
+        """Rows by stored key, ascending, with a cursor where there are more; ``KeyError`` for an unknown table."""
+        rows = self._local_rows(table, question)
+        if not is_local:
+            for answer in await self._ask_peers(f"/api/tables/{table}/rows?{query}"):
+                rows += [(bytes.fromhex(row["stored_key"]), row) for row in answer["rows"]]
+        first = heapq.nsmallest(question.limit + 1, rows, key=lambda entry: entry[0])
+        page, rest = first[: question.limit], first[question.limit :]
+        cursor = page[-1][0].hex() if rest and page else None
+        return {"table": table, "rows": [row for _, row in page], "cursor": cursor}
+
+    async def row(self, table: str, key: list[Any], query: str, *, is_local: bool) -> dict[str, object] | None:
+        """The row of ``key``: the group's values, then the window's start where there are windows."""
+        sub, plan = self._engine.topology.table_owner(table)
+        found = self._local_row(sub, plan, table, key)
+        if found is not None or is_local:
+            return found
+        for answer in await self._ask_peers(f"/api/tables/{table}/rows/{query}"):
+            return answer
+        return None
+
+    def _local_rows(self, table: str, question: Question) -> list[tuple[bytes, dict[str, object]]]:
+        sub, plan = self._engine.topology.table_owner(table)
+        rows: list[tuple[bytes, dict[str, object]]] = []
+        for (topic, _), owned in sorted(self._engine.tasks.items(), key=lambda entry: entry[0]):
+            if topic in sub.source_topics:
+                rows += _matching(scan_rows(
+                    owned.task.store, plan, table, from_ms=question.from_ms, to_ms=question.to_ms, after=question.after
+                ), question)  # fmt: skip
+        return rows
+
+    def _local_row(self, sub: SubTopology, plan: Plan, table: str, key: list[Any]) -> dict[str, object] | None:
+        windowed = any(held.table == table and held.size_ms is not None for held in plan.aggregations)
+        values, start_ms = (key[:-1], key[-1]) if windowed else (key, None)
+        if windowed and not isinstance(start_ms, int):
+            raise ValueError("the last part of the key is the window's start in ms")
+        for (topic, _), owned in self._engine.tasks.items():
+            if topic in sub.source_topics:
+                found = find_row(owned.task.store, plan, table, values, window_start_ms=start_ms)
+                if found is not None:
+                    return _shown(found)
+        return None
+
+    async def _ask_peers(self, path: str) -> list[Any]:
+        """What the other workers answer; one that does not answer fails the question, rather than hiding its rows."""
+        group = self._engine.group
+        owners = {instance for held in group.owners.values() for instance in held.values()}
+        urls = [url for name, url in group.web.items() if name in owners - {self._engine.instance} and url]
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PEER_SECONDS))
+        separator = "&" if "?" in path else "?"
+        answers = await asyncio.gather(*(self._ask(self._session, f"{url}{path}{separator}local=1") for url in urls))
+        return [answer for answer in answers if answer is not None]
+
+    async def _ask(self, session: aiohttp.ClientSession, url: str) -> Any:
+        try:
+            async with session.get(url) as response:
+                return msgspec.json.decode(await response.read()) if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError):
+            raise web.HTTPServiceUnavailable(text="a worker that owns a part of the table does not answer") from None
+
+    async def close(self) -> None:
+        """Release connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _matching(
+    entries: Iterator[tuple[bytes, TableRow]], question: Question
+) -> Iterator[tuple[bytes, dict[str, object]]]:
+    found = 0
+    for count, (stored_key, row) in enumerate(entries):
+        if found > question.limit or count >= SCANNED_ROWS:
+            return
+        if question.prefix and not encode_json(list(row.key)).decode().startswith(question.prefix):
+            continue
+        found += 1
+        yield stored_key, {**_shown(row), "stored_key": stored_key.hex()}
+
+
+def _shown(row: TableRow) -> dict[str, object]:
+    return {"key": list(row.key), "window": None if row.window is None else list(row.window), "row": row.row}
+
+
+def _describe(plan: Plan, name: str) -> dict[str, object]:
+    for aggregation in plan.aggregations:
+        if aggregation.table == name:
+            return {
+                "table": name,
+                "pipeline": plan.name,
+                "key": list(aggregation.by),
+                "window_ms": aggregation.size_ms,
+                "columns": [column.name for column in aggregation.columns],
+            }
+    key = [] if plan.table is None else list(plan.table.key)
+    columns = list(plan.contract.newest.columns)
+    return {"table": name, "pipeline": plan.name, "key": key, "window_ms": None, "columns": columns}
