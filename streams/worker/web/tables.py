@@ -75,9 +75,8 @@ class TableReader:
         found = self._local_row(sub, plan, table, key)
         if found is not None or is_local:
             return found
-        for answer in await self._ask_peers(f"/api/tables/{table}/rows/{query}"):
-            return answer
-        return None
+        answers: list[dict[str, object]] = await self._ask_peers(f"/api/tables/{table}/rows/{query}")
+        return answers[0] if answers else None
 
     def _local_rows(self, table: str, question: Question) -> list[tuple[bytes, dict[str, object]]]:
         sub, plan = self._engine.topology.table_owner(table)
