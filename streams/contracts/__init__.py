@@ -1,8 +1,9 @@
 """Contracts: the files of ``schemas/`` become immutable objects, once, at start-up."""
 
-from .load import load_contracts
+from .load import load_contracts, read_contracts
 from .model import Column, ColumnType, Contract, ContractFamily, Contracts, UnknownContractError
-from .validation import Validator, Violation, compile_validator
+from .validation import SchemaError, Validator, compile_validator
+from .violations import Violation
 
 __all__ = [
     "Column",
@@ -10,9 +11,11 @@ __all__ = [
     "Contract",
     "ContractFamily",
     "Contracts",
+    "SchemaError",
     "UnknownContractError",
     "Validator",
     "Violation",
     "compile_validator",
     "load_contracts",
+    "read_contracts",
 ]

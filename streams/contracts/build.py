@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from open_data_contract_standard.model import SchemaProperty
+
 from streams.errors import Problem
 
-from .columns import build_columns
-from .model import Column, Contract
+from .columns import build_columns, json_types
+from .documents import Document, DocumentError, Path, parse_yaml, split_path
+from .drafts import draft_of
+from .model import Contract
 from .odcs import DatasetTerms
 from .validation import SchemaError, Validator, compile_validator
+from .violations import Violation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaFile:
+    """One version of a schema, as read."""
+
+    file: str
+    version: str
+    text: str
+    value: dict[str, Any]
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """A mistake at ``path``, with its line: JSON is YAML, so the same reader finds it."""
+        try:
+            document = parse_yaml(self.text, self.file)
+        except DocumentError:  # a tab between tokens is JSON, and is not YAML
+            document = Document(file=self.file, value=self.value, lines={})
+        return document.problem(path, message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +44,8 @@ class Dataset:
     vendor: str
     name: str
     terms: DatasetTerms
-    resources: Mapping[str, object]
-    """Its schemas by URI, for ``$ref``."""
+    schemas: tuple[SchemaFile, ...]
+    """Oldest version first."""
 
     @property
     def subject(self) -> str:
@@ -30,75 +53,109 @@ class Dataset:
         return f"iglu:{self.vendor}/{self.name}/jsonschema"
 
 
-def build_contract(
-    dataset: Dataset,
-    version: str,
-    schema: dict[str, Any],
-    file: str,
-    problems: list[Problem],
-    *,
-    is_newest: bool,
+def build_contracts(dataset: Dataset, resources: Mapping[str, object], problems: list[Problem]) -> list[Contract]:
+    """The contracts of a dataset's versions, oldest first; ``resources``: schemas by URI, for ``$ref``."""
+    built = [_build_contract(dataset, schema, resources, problems) for schema in dataset.schemas]
+    if dataset.schemas:
+        problems.extend(_disagreements(dataset.terms, dataset.schemas[-1]))
+    return [contract for contract in built if contract is not None]
+
+
+def _build_contract(
+    dataset: Dataset, schema: SchemaFile, resources: Mapping[str, object], problems: list[Problem]
 ) -> Contract | None:
-    """The contract of one version; ``None`` where ``problems`` say why not."""
     count = len(problems)
-    _check_self(dataset, version, schema, file, problems)
-    validator = _compile(schema, dataset, file, problems)
-    columns = build_columns(schema, dataset.terms.properties)
-    if is_newest:
-        _check_terms(dataset.terms, columns, file, problems)
+    problems.extend(_self_faults(dataset, schema))
+    if schema.value.get("type") != "object":
+        problems.append(schema.problem(("type",), 'a row is an object: write "type": "object"'))
+    validator = _compile(schema, resources, problems)
     if validator is None or len(problems) > count:
         return None
+    columns = build_columns(schema.value, dataset.terms.properties)
     return Contract(
-        uri=f"{dataset.subject}/{version}",
+        uri=f"{dataset.subject}/{schema.version}",
         subject=dataset.subject,
-        version=version,
+        version=schema.version,
         key=tuple(name for name in dataset.terms.key if name in columns),
         columns=columns,
-        schema=schema,
+        schema=schema.value,
         validator=validator,
-        compile_without=lambda names: compile_validator(_without(schema, names), resources=dataset.resources),
+        compile_without=lambda names: compile_validator(
+            _without(schema.value, names), resources=resources, hides_names=True
+        ),
     )
 
 
-def _check_self(
-    dataset: Dataset, version: str, schema: Mapping[str, Any], file: str, problems: list[Problem]
-) -> None:
-    expected = {"vendor": dataset.vendor, "name": dataset.name, "format": "jsonschema", "version": version}
-    found = schema.get("self")
+def _self_faults(dataset: Dataset, schema: SchemaFile) -> Iterator[Problem]:
+    expected = {"vendor": dataset.vendor, "name": dataset.name, "format": "jsonschema", "version": schema.version}
+    found = schema.value.get("self")
     if not isinstance(found, dict):
-        problems.append(Problem(file=file, path="self", message=f"missing; the file's place says {expected}"))
+        yield schema.problem(("self",), f"missing; the file's place says {expected}")
         return
     for part, wanted in expected.items():
         if found.get(part) != wanted:
             message = f"is not {wanted!r}, as the file's place says; a published schema is never moved or renamed"
-            problems.append(Problem(file=file, path=f"self.{part}", message=message))
+            yield schema.problem(("self", part), message)
 
 
-def _compile(
-    schema: Mapping[str, Any], dataset: Dataset, file: str, problems: list[Problem]
-) -> Validator | None:
-    if schema.get("type") != "object":
-        problems.append(Problem(file=file, path="type", message="a row is an object: write \"type\": \"object\""))
+def _compile(schema: SchemaFile, resources: Mapping[str, object], problems: list[Problem]) -> Validator | None:
     try:
-        return compile_validator(schema, resources=dataset.resources)
+        return compile_validator(schema.value, resources=resources, hides_names=True)
     except SchemaError as error:
-        problems.append(Problem(file=file, message=f"no valid JSON Schema: {error}"))
+        problems.extend(_schema_problem(schema, violation) for violation in error.violations)
         return None
 
 
-def _check_terms(
-    terms: DatasetTerms, columns: Mapping[str, Column], file: str, problems: list[Problem]
-) -> None:
-    if terms.document is None:
+def _schema_problem(schema: SchemaFile, violation: Violation) -> Problem:
+    kind = "" if violation.code.startswith("$") else f" (JSON Schema, {draft_of(schema.value)})"
+    return schema.problem(split_path(violation.path), violation.message + kind)
+
+
+def _disagreements(terms: DatasetTerms, schema: SchemaFile) -> Iterator[Problem]:
+    """Where the contract and the newest schema say different things."""
+    if terms.document is None or not isinstance(schema.value.get("properties", {}), dict):
         return
-    for name in terms.properties:
-        if name not in columns:
-            message = f"the schema {file} has no property {name!r}; add it there in a new version, or remove it here"
-            problems.append(terms.document.problem(terms.places[name], message))
+    for name, listed in terms.properties.items():
+        yield from _property_disagreements(listed, terms.places[name], schema.value, schema.file, terms.document)
+    columns = build_columns(schema.value, {})
     for name in terms.key:
         if name in columns and columns[name].nullable:
-            message = f"key column {name!r} may be null or absent in {file}; require it there"
-            problems.append(terms.document.problem(terms.places[name], message))
+            message = f"key column {name!r} may be null or absent in {schema.file}; require it there"
+            yield terms.document.problem(terms.places[name], message)
+
+
+_JSON_BY_LOGICAL: Mapping[str, frozenset[str]] = {
+    "string": frozenset({"string"}),
+    "integer": frozenset({"integer", "string"}),
+    "number": frozenset({"number", "integer", "string"}),
+    "boolean": frozenset({"boolean"}),
+    "date": frozenset({"string", "integer"}),
+    "time": frozenset({"string", "integer"}),
+    "timestamp": frozenset({"string", "integer"}),
+    "array": frozenset({"array", "string"}),
+    "object": frozenset({"object", "string"}),
+}
+"""What a logical type can be in JSON: text holds exact numbers, moments and documents."""
+
+
+def _property_disagreements(
+    listed: SchemaProperty, place: Path, schema: Mapping[str, Any], file: str, document: Document
+) -> Iterator[Problem]:
+    name, properties = listed.name, schema.get("properties")
+    if not isinstance(properties, dict) or name not in properties:
+        message = f"the schema {file} has no property {name!r}; add it there in a new version, or remove it here"
+        yield document.problem(place, message)
+        return
+    shape = properties[name] if isinstance(properties[name], dict) else {}
+    types = json_types(shape) - {"null"}
+    if types and not types & _JSON_BY_LOGICAL.get(listed.logicalType or "", types):
+        message = f"{listed.logicalType}, but in {file} {name!r} is {' or '.join(sorted(types))}; make them agree"
+        yield document.problem((*place, "logicalType"), message)
+    required = schema.get("required")
+    if listed.required and name not in (required if isinstance(required, list) else ()):
+        yield document.problem((*place, "required"), f"{name!r} is not required in {file}; make them agree")
+    for index, nested in enumerate(listed.properties or ()):
+        yield from _property_disagreements(nested, (*place, "properties", index), shape, file, document)
 
 
 def _without(schema: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

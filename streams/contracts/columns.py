@@ -20,12 +20,21 @@ _BY_PHYSICAL = {
     "timetz": ColumnType.TEXT,
     "uuid": ColumnType.UUID,
     "bytea": ColumnType.BYTES,
+    "time without time zone": ColumnType.TIME,
+    "time with time zone": ColumnType.TEXT,
     "real": ColumnType.DOUBLE,
+    "float4": ColumnType.DOUBLE,
+    "float8": ColumnType.DOUBLE,
     "double precision": ColumnType.DOUBLE,
     "smallint": ColumnType.INTEGER,
     "integer": ColumnType.INTEGER,
     "bigint": ColumnType.INTEGER,
+    "int2": ColumnType.INTEGER,
+    "int4": ColumnType.INTEGER,
+    "int8": ColumnType.INTEGER,
+    "int": ColumnType.INTEGER,
     "boolean": ColumnType.BOOLEAN,
+    "bool": ColumnType.BOOLEAN,
 }
 _BY_FORMAT = {
     "date-time": ColumnType.TIMESTAMP,
@@ -43,9 +52,7 @@ _BY_JSON = {
 }
 
 
-def build_columns(
-    schema: Mapping[str, object], properties: Mapping[str, SchemaProperty]
-) -> Mapping[str, Column]:
+def build_columns(schema: Mapping[str, object], properties: Mapping[str, SchemaProperty]) -> Mapping[str, Column]:
     """Every column of ``schema``, with what the contract's ``properties`` say of it."""
     declared = schema.get("properties")
     required = schema.get("required")
@@ -57,10 +64,8 @@ def build_columns(
     }
 
 
-def _build_column(
-    name: str, shape: Mapping[str, object], prop: SchemaProperty | None, is_required: bool
-) -> Column:
-    types = _json_types(shape)
+def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty | None, is_required: bool) -> Column:
+    types = json_types(shape)
     named = shape.get("format")
     text_format = named if isinstance(named, str) else None
     physical = None if prop is None else prop.physicalType
@@ -77,14 +82,15 @@ def _build_column(
         json_types=frozenset(types - {"null"}),
         format=text_format,
         physical_type=physical,
-        scale=None if scale is None else int(scale),
+        scale=scale if isinstance(scale, int) else None,
         unit=own.get("unit") or _unit_of(kind, physical_name, first),
         encoding=own.get("encoding"),
         classification=None if prop is None else prop.classification,
     )
 
 
-def _json_types(shape: Mapping[str, object]) -> set[str]:
+def json_types(shape: Mapping[str, object]) -> set[str]:
+    """The JSON types that ``shape`` names, over its alternatives; empty: any."""
     named = shape.get("type")
     if isinstance(named, str):
         return {named}
@@ -92,13 +98,11 @@ def _json_types(shape: Mapping[str, object]) -> set[str]:
         return {str(kind) for kind in named}
     alternatives = shape.get("anyOf") or shape.get("oneOf")
     if isinstance(alternatives, list):
-        return {kind for held in alternatives if isinstance(held, dict) for kind in _json_types(held)}
+        return {kind for held in alternatives if isinstance(held, dict) for kind in json_types(held)}
     return set()
 
 
-def _type_of(
-    types: set[str], text_format: str | None, physical: str | None, shape: Mapping[str, object]
-) -> ColumnType:
+def _type_of(types: set[str], text_format: str | None, physical: str | None, shape: Mapping[str, object]) -> ColumnType:
     by_physical = _BY_PHYSICAL.get(split_physical_type(physical)[0])
     if by_physical is not None:
         return by_physical

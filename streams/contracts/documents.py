@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from streams.errors import Problem
 
@@ -72,8 +73,13 @@ def parse_yaml(text: str, file: str) -> Document:
             file=file, line=None if mark is None else mark.line + 1, message=f"no valid YAML: {error.problem}"
         )
         raise DocumentError(problem) from None
+    except YAMLError:
+        raise DocumentError(Problem(file=file, message="no valid YAML: it holds control characters")) from None
     lines: dict[Path, int] = {}
-    value = _plain(loaded, (), lines)
+    try:
+        value = _plain(loaded, (), lines)
+    except RecursionError:
+        raise DocumentError(Problem(file=file, message="nested too deep, or an alias holds itself")) from None
     return Document(file=file, value=value, lines=lines)
 
 
@@ -94,9 +100,11 @@ def _plain(node: Any, path: Path, lines: dict[Path, int]) -> Any:
 
 
 def _scalar(node: Any) -> Any:
-    """ruamel's round-trip scalars as Python's own."""
+    """ruamel's round-trip scalars as Python's own; a date is text, as in JSON."""
     if isinstance(node, bool) or node is None:
         return node
+    if isinstance(node, date):
+        return node.isoformat()
     for kind in (str, int, float):
         if isinstance(node, kind):
             return kind(node)

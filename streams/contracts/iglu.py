@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass
 
 _SUBJECT = r"iglu:(?P<vendor>[a-zA-Z0-9-_.]+)/(?P<name>[a-zA-Z0-9-_]+)/(?P<format>[a-zA-Z0-9-_]+)"
-_CRITERION = re.compile(_SUBJECT + r"/(?P<version>(?:[1-9][0-9]*|\*)-(?:[0-9]+|\*)-(?:[0-9]+|\*))")
-_VERSION = re.compile(r"[1-9][0-9]*-[0-9]+-[0-9]+")
+_NUMBER = r"(?:0|[1-9][0-9]*)"
+_CRITERION = re.compile(_SUBJECT + rf"/(?P<version>(?:[1-9][0-9]*|\*)-(?:{_NUMBER}|\*)-(?:{_NUMBER}|\*))")
+_VERSION = re.compile(rf"[1-9][0-9]*-{_NUMBER}-{_NUMBER}")
+_VENDOR = re.compile(r"[a-zA-Z0-9-_.]+")
+_NAME = re.compile(r"[a-zA-Z0-9-_]+")
 
 VersionNumbers = tuple[int, int, int]
 
@@ -42,6 +45,16 @@ def parse_criterion(text: str) -> Criterion:
 def is_version(text: str) -> bool:
     """Whether ``text`` is a full SchemaVer."""
     return _VERSION.fullmatch(text) is not None
+
+
+def is_vendor(text: str) -> bool:
+    """Whether ``text`` can be the vendor of a schema."""
+    return _VENDOR.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether ``text`` can be the name of a schema."""
+    return _NAME.fullmatch(text) is not None
 
 
 def version_numbers(version: str) -> VersionNumbers:

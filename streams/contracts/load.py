@@ -1,139 +1,186 @@
 """Load: the only place that opens the files of ``schemas/``.
 
-Everything is read once; every mistake in every file is in one ``ConfigurationError``.
+Everything is read once; every mistake in every file is in one report.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from streams.errors import ConfigurationError, Problem
 
-from .build import Dataset, build_contract
+from .build import Dataset, SchemaFile, build_contracts
 from .documents import DocumentError, parse_yaml
-from .iglu import is_version, version_numbers
-from .model import Contract, ContractFamily, Contracts, family_of
+from .iglu import is_name, is_vendor, is_version, version_numbers
+from .model import ContractFamily, Contracts, family_of
 from .odcs import DatasetTerms, read_terms
+from .validation import check_schema
 
 PIPELINES = "pipelines"
 CONTRACT_FILE = "contract.yaml"
 OTHER_FILES = frozenset({"matrix.yaml"})
+_PARTS = frozenset({"jsonschema", "avro", "protobuf"})
 
 
 def load_contracts(folder: str | Path) -> Contracts:
     """Everything in ``folder``; raises ``ConfigurationError`` with all problems of all files."""
-    root = Path(folder)
-    if not root.is_dir():
-        raise ConfigurationError(
-            [Problem(file=str(root), message="no such folder; set STREAMS_SCHEMAS to the folder with your contracts")]
-        )
-    problems: list[Problem] = []
-    families = {}
-    warnings: list[str] = []
-    for place in _datasets(root, problems):
-        contracts = _load_dataset(root, place, problems)
-        if contracts:
-            family = family_of(contracts[0].subject, contracts)
-            families[family.subject] = family
-            warnings += _gaps(family)
-    texts = _read_pipelines(root, problems)
+    contracts, problems = read_contracts(folder)
     if problems:
         raise ConfigurationError(problems)
-    return Contracts(folder=str(root), families=families, pipeline_texts=texts, warnings=tuple(warnings))
-
-
-def _datasets(root: Path, problems: list[Problem]) -> Iterator[Path]:
-    """Folders ``<vendor>/<name>``."""
-    for vendor in sorted(root.iterdir()):
-        if vendor.name.startswith(".") or vendor.name == PIPELINES or vendor.name in OTHER_FILES:
-            continue
-        if not vendor.is_dir():
-            problems.append(Problem(file=vendor.name, message="expected folders <vendor>/<name>, pipelines/"))
-            continue
-        yield from (place for place in sorted(vendor.iterdir()) if place.is_dir())
-
-
-def _load_dataset(root: Path, place: Path, problems: list[Problem]) -> list[Contract]:
-    terms = _load_terms(root, place, problems)
-    schemas = _load_schemas(root, place, problems)
-    if not schemas:
-        problems.append(
-            Problem(file=str(place.relative_to(root)), message="no schema; put one in jsonschema/1-0-0 beside it")
-        )
-        return []
-    resources = {f"iglu:{place.parent.name}/{place.name}/jsonschema/{v}": s for v, s in schemas.items()}
-    newest = max(schemas, key=version_numbers)
-    dataset = Dataset(vendor=place.parent.name, name=place.name, terms=terms, resources=resources)
-    contracts = []
-    for version, schema in schemas.items():
-        file = str((place / "jsonschema" / version).relative_to(root))
-        contract = build_contract(dataset, version, schema, file, problems, is_newest=version == newest)
-        if contract is not None:
-            contracts.append(contract)
     return contracts
 
 
-def _load_terms(root: Path, place: Path, problems: list[Problem]) -> DatasetTerms:
+def read_contracts(folder: str | Path) -> tuple[Contracts, tuple[Problem, ...]]:
+    """What can be used of ``folder``, and what is wrong with the rest: for who has more files to report on."""
+    root = Path(folder)
+    problems: list[Problem] = []
+    if not root.is_dir():
+        message = "no such folder; set STREAMS_SCHEMAS to the folder with your contracts"
+        return Contracts(folder=str(root), families={}, pipeline_texts={}), (Problem(file=str(root), message=message),)
+    datasets = [_read_dataset(root, place, problems) for place in _places(root, problems)]
+    problems.extend(_repeated_ids(datasets))
+    resources = {
+        f"{dataset.subject}/{schema.version}": schema.value
+        for dataset in datasets
+        for schema in dataset.schemas
+        if not check_schema(schema.value)
+    }
+    families: dict[str, ContractFamily] = {}
+    warnings: list[str] = []
+    for dataset in datasets:
+        if contracts := build_contracts(dataset, resources, problems):
+            families[dataset.subject] = family_of(dataset.subject, contracts)
+        warnings += _gaps(dataset)
+    texts = _read_pipelines(root, problems)
+    found = Contracts(folder=str(root), families=families, pipeline_texts=texts, warnings=tuple(warnings))
+    return found, tuple(problems)
+
+
+def _places(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    """Folders ``<vendor>/<name>``."""
+    for vendor in _entries(root):
+        if vendor.name == PIPELINES or vendor.name in OTHER_FILES:
+            continue
+        if not vendor.is_dir() or not is_vendor(vendor.name):
+            message = "not known here; contracts are in <vendor>/<name>/, pipelines in pipelines/"
+            problems.append(Problem(file=vendor.name, message=message))
+            continue
+        for place in _entries(vendor):
+            if place.is_dir() and is_name(place.name):
+                yield place
+            else:
+                message = f"not known here; expected a folder {vendor.name}/<name> (letters, digits, - and _)"
+                problems.append(Problem(file=str(place.relative_to(root)), message=message))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in ``folder``, without hidden files and notes for people."""
+    held = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [place for place in held if not place.name.startswith(".") and place.suffix != ".md"]
+
+
+def _read_dataset(root: Path, place: Path, problems: list[Problem]) -> Dataset:
+    for entry in _entries(place):
+        if entry.name != CONTRACT_FILE and entry.name not in _PARTS:
+            message = f"not known here; expected {CONTRACT_FILE} and {', '.join(sorted(_PARTS))}"
+            problems.append(Problem(file=str(entry.relative_to(root)), message=message))
+    schemas = sorted(_read_schemas(root, place, problems), key=lambda schema: version_numbers(schema.version))
+    terms = _read_terms(root, place, problems)
+    return Dataset(vendor=place.parent.name, name=place.name, terms=terms, schemas=tuple(schemas))
+
+
+def _read_terms(root: Path, place: Path, problems: list[Problem]) -> DatasetTerms:
     file = place / CONTRACT_FILE
     name = str(file.relative_to(root))
-    if not file.exists():
+    text = _read_text(file, name, problems) if file.exists() else None
+    if text is None:
         return DatasetTerms(file=name)
     try:
-        return read_terms(parse_yaml(file.read_text(encoding="utf-8"), name), problems)
+        return read_terms(parse_yaml(text, name), problems)
     except DocumentError as error:
         problems.append(error.problem)
-    except UnicodeDecodeError:
-        problems.append(Problem(file=name, message="not UTF-8 text"))
     return DatasetTerms(file=name)
 
 
-def _load_schemas(root: Path, place: Path, problems: list[Problem]) -> Mapping[str, dict[str, Any]]:
-    schemas = {}
-    folder = place / "jsonschema"
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+def _read_schemas(root: Path, place: Path, problems: list[Problem]) -> Iterator[SchemaFile]:
+    files = _entries(place / "jsonschema")
+    if not files:
+        message = "no schema; put one in jsonschema/1-0-0 in this folder"
+        problems.append(Problem(file=str(place.relative_to(root)), message=message))
+    for file in files:
         name = str(file.relative_to(root))
         if not is_version(file.name):
             message = "the name must be a version, MODEL-REVISION-ADDITION such as 1-0-0, without extension"
             problems.append(Problem(file=name, message=message))
-            continue
-        try:
-            schema = json.loads(file.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            problems.append(Problem(file=name, line=error.lineno, message=f"no valid JSON: {error.msg}"))
-            continue
-        except UnicodeDecodeError:
-            problems.append(Problem(file=name, message="not UTF-8 text"))
-            continue
-        if not isinstance(schema, dict):
-            problems.append(Problem(file=name, message="a schema of rows must be a JSON object"))
-            continue
-        schemas[file.name] = schema
-    return schemas
+        elif (text := _read_text(file, name, problems)) is not None:
+            value = _parse_json(text, name, problems)
+            if value is not None:
+                yield SchemaFile(file=name, version=file.name, text=text, value=value)
 
 
-def _gaps(family: ContractFamily) -> Iterator[str]:
+def _read_text(file: Path, name: str, problems: list[Problem]) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        problems.append(Problem(file=name, message="not UTF-8 text"))
+    except OSError as error:
+        problems.append(Problem(file=name, message=f"cannot be read: {error.strerror}"))
+    return None
+
+
+def _parse_json(text: str, name: str, problems: list[Problem]) -> dict[str, Any] | None:
+    repeated: list[str] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        repeated.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        return dict(pairs)
+
+    try:
+        value = json.loads(text, object_pairs_hook=collect)
+    except json.JSONDecodeError as error:
+        problems.append(Problem(file=name, line=error.lineno, message=f"no valid JSON: {error.msg}"))
+        return None
+    except RecursionError:
+        problems.append(Problem(file=name, message="nested too deep"))
+        return None
+    for key in repeated:
+        problems.append(Problem(file=name, message=f"{key!r} twice in one object; only the last would count"))
+    if not isinstance(value, dict):
+        problems.append(Problem(file=name, message="a schema of rows must be a JSON object"))
+        return None
+    return value
+
+
+def _repeated_ids(datasets: Iterable[Dataset]) -> Iterator[Problem]:
+    file_by_id: dict[str, str] = {}
+    for terms in (dataset.terms for dataset in datasets):
+        if terms.id is None or terms.document is None:
+            continue
+        if terms.id in file_by_id:
+            yield terms.document.problem(("id",), f"{file_by_id[terms.id]} has this id already; give it its own")
+        file_by_id.setdefault(terms.id, terms.file)
+
+
+def _gaps(dataset: Dataset) -> Iterator[str]:
     """SchemaVer counts without gaps; one is allowed, and told."""
-    seen = {version_numbers(contract.version) for contract in family.versions}
+    seen = {version_numbers(schema.version) for schema in dataset.schemas}
     for model, revision, addition in sorted(seen):
         if addition and (model, revision, addition - 1) not in seen:
-            yield f"{family.subject}: {model}-{revision}-{addition} without {model}-{revision}-{addition - 1}"
+            yield f"{dataset.subject}: {model}-{revision}-{addition} without {model}-{revision}-{addition - 1}"
         elif not addition and revision and not any(known[:2] == (model, revision - 1) for known in seen):
-            yield f"{family.subject}: {model}-{revision}-0 without any {model}-{revision - 1}-*"
+            yield f"{dataset.subject}: {model}-{revision}-0 without any {model}-{revision - 1}-*"
 
 
 def _read_pipelines(root: Path, problems: list[Problem]) -> Mapping[str, str]:
     texts = {}
-    folder = root / PIPELINES
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for file in _entries(root / PIPELINES):
         name = str(file.relative_to(root))
         if file.suffix not in (".yaml", ".yml"):
             problems.append(Problem(file=name, message="a pipeline is a .yaml file"))
-            continue
-        try:
-            texts[name] = file.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            problems.append(Problem(file=name, message="not UTF-8 text"))
+        elif (text := _read_text(file, name, problems)) is not None:
+            texts[name] = text
     return texts

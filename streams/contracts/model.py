@@ -145,14 +145,19 @@ def family_of(subject: str, contracts: list[Contract]) -> ContractFamily:
 
 
 _PHYSICAL = re.compile(
-    r"\s*(?P<name>[a-z][a-z ]*?)\s*(?:\((?P<first>\d+)(?:\s*,\s*(?P<second>\d+))?\))?\s*(?P<rest>[a-z ]*)"
+    r"\s*(?P<name>[a-z][a-z0-9_ ]*?)\s*(?:\(\s*(?P<first>\d+)\s*(?:,\s*(?P<second>\d+)\s*)?\)\s*(?P<rest>[a-z ]*))?"
 )
 
 
 def split_physical_type(text: str | None) -> tuple[str, int | None, int | None]:
-    """``numeric(12,2)`` as ("numeric", 12, 2); a type without arguments has ``None`` there."""
+    """``numeric(12,2)`` as ("numeric", 12, 2); a type without arguments has ``None`` there.
+
+    >>> split_physical_type("timestamp(3) with time zone")
+    ('timestamp with time zone', 3, None)
+    """
     match = _PHYSICAL.fullmatch((text or "").lower())
     if match is None:
         return (text or "").lower(), None, None
     first, second = match["first"], match["second"]
-    return match["name"], None if first is None else int(first), None if second is None else int(second)
+    name = " ".join(f"{match['name']} {match['rest'] or ''}".split())
+    return name, None if first is None else int(first), None if second is None else int(second)

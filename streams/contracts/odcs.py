@@ -1,14 +1,16 @@
 """ODCS: what a ``contract.yaml`` says of a dataset, wherever it flows.
 
-Source: Open Data Contract Standard 3.1.0; its own JSON Schema, as its maintainers publish it, finds the mistakes.
+Source: Open Data Contract Standard 3.1.0; its own JSON Schema and models, as its maintainers publish them, find the
+mistakes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
 from pydantic import ValidationError
@@ -18,12 +20,15 @@ from streams.errors import Problem
 from .documents import Document, Path, split_path
 from .validation import Validator, compile_validator
 
+_UNKNOWN_FIELDS = frozenset({"additionalProperties", "unevaluatedProperties"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetTerms:
     """What the contract adds to the schemas of a dataset."""
 
     file: str
+    id: str | None = None
     properties: Mapping[str, SchemaProperty] = field(default_factory=dict)
     """By column."""
     key: tuple[str, ...] = ()
@@ -32,44 +37,101 @@ class DatasetTerms:
     """By column, its place in the file."""
 
 
-@cache
-def _standard() -> Validator:
-    # The model's class method has no annotations.
-    return compile_validator(json.loads(OpenDataContractStandard.json_schema()))  # type: ignore[no-untyped-call]
-
-
 def read_terms(document: Document, problems: list[Problem]) -> DatasetTerms:
     """The terms of one contract file; mistakes are added to ``problems``."""
     empty = DatasetTerms(file=document.file, document=document)
     if not isinstance(document.value, dict):
         problems.append(document.problem((), "a contract is a mapping; start with apiVersion: v3.1.0"))
         return empty
-    found = _standard().violations(document.value)
-    for violation in found:
-        problems.append(document.problem(split_path(violation.path), f"{violation.message} (ODCS 3.1)"))
-    if found:
+    contract, found = _parse(document)
+    if contract is None:
+        problems.extend(found)
         return empty
+    return _terms(contract, document, problems)
+
+
+@cache
+def _standard() -> Validator:
+    # The model's class method has no annotations.
+    return compile_validator(json.loads(OpenDataContractStandard.json_schema()))  # type: ignore[no-untyped-call]
+
+
+def _parse(document: Document) -> tuple[OpenDataContractStandard | None, list[Problem]]:
+    """The contract, or what is wrong: shapes by the standard's schema, unknown fields by its models."""
+    found = [
+        document.problem(split_path(violation.path), f"{violation.message} (ODCS 3.1)")
+        for violation in _standard().violations(document.value)
+        if violation.code not in _UNKNOWN_FIELDS
+    ]
     try:
         contract = OpenDataContractStandard(**document.value)
     except ValidationError as error:
         for fault in error.errors():
-            problems.append(document.problem(tuple(fault["loc"]), str(fault["msg"])))
-        return empty
-    return _terms(contract, document, problems)
+            if fault["type"] == "extra_forbidden":
+                message = "ODCS 3.1 has no such field here; check its spelling, or move it under customProperties"
+                found.append(document.problem(tuple(fault["loc"]), message))
+            elif not found:
+                found.append(document.problem(tuple(fault["loc"]), str(fault["msg"])))
+        return None, found
+    return (None if found else contract), found
 
 
 def _terms(contract: OpenDataContractStandard, document: Document, problems: list[Problem]) -> DatasetTerms:
     objects = contract.schema_ or []
     if len(objects) != 1:
         problems.append(document.problem(("schema",), "one contract describes one dataset: list one schema"))
-        return DatasetTerms(file=document.file, document=document)
-    listed = objects[0].properties or []
-    properties = {prop.name: prop for prop in listed if prop.name}
-    places: dict[str, Path] = {
-        prop.name: ("schema", 0, "properties", index) for index, prop in enumerate(listed) if prop.name
-    }
-    if len(properties) != len(listed):
-        problems.append(document.problem(("schema", 0, "properties"), "every column needs a name of its own"))
-    keyed = [(prop.primaryKeyPosition or 1, name) for name, prop in properties.items() if prop.primaryKey]
-    key = tuple(name for _, name in sorted(keyed, key=lambda entry: entry[0]))
-    return DatasetTerms(file=document.file, properties=properties, key=key, document=document, places=places)
+        return DatasetTerms(file=document.file, document=document, id=contract.id)
+    properties: dict[str, SchemaProperty] = {}
+    places: dict[str, Path] = {}
+    for index, listed in enumerate(objects[0].properties or []):
+        place: Path = ("schema", 0, "properties", index)
+        if not listed.name:
+            problems.append(document.problem(place, "a column needs a name"))
+        elif listed.name in properties:
+            problems.append(document.problem((*place, "name"), f"column {listed.name!r} is there already; remove one"))
+        else:
+            properties[listed.name], places[listed.name] = listed, place
+    for name, listed in properties.items():
+        problems.extend(_own_faults(listed, places[name], document))
+    return DatasetTerms(
+        file=document.file,
+        id=contract.id,
+        properties=properties,
+        key=_key(properties, places, document, problems),
+        document=document,
+        places=places,
+    )
+
+
+def _key(
+    properties: Mapping[str, SchemaProperty], places: Mapping[str, Path], document: Document, problems: list[Problem]
+) -> tuple[str, ...]:
+    """The key's columns in their order."""
+    by_position: dict[int, str] = {}
+    for name, listed in properties.items():
+        if not listed.primaryKey:
+            continue
+        position = listed.primaryKeyPosition or 1
+        if position in by_position:
+            message = f"{by_position[position]!r} has position {position} in the key, too; number them from 1"
+            problems.append(document.problem((*places[name], "primaryKeyPosition"), message))
+        by_position[position] = name
+    return tuple(name for _, name in sorted(by_position.items()))
+
+
+_OWN: Mapping[str, tuple[str, ...]] = {"unit": ("s", "ms", "us", "ns", "days"), "encoding": ("base64",)}
+"""Custom properties that this product reads, and their values; ``scale`` is a whole number."""
+
+
+def _own_faults(listed: SchemaProperty, place: Path, document: Document) -> Iterator[Problem]:
+    for index, own in enumerate(listed.customProperties or ()):
+        path = (*place, "customProperties", index, "value")
+        allowed = _OWN.get(own.property or "")
+        if allowed is not None and own.value not in allowed:
+            yield document.problem(path, f"{own.property} is one of: {', '.join(allowed)}")
+        if own.property == "scale" and not _is_scale(own.value):
+            yield document.problem(path, "scale is the number of digits after the point, such as 2")
+
+
+def _is_scale(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 16_383
