@@ -48,7 +48,6 @@ _ORDERED = NUMERIC | {
     ColumnType.DATE,
     ColumnType.TIME,
     ColumnType.UUID,
-    ColumnType.UNKNOWN,
 }
 
 
@@ -71,7 +70,9 @@ def compile_aggregate(text: str, scope: Scope) -> AggregateCall:
 
 def _check(function: AggregateFunction, argument: Expression, text: str) -> None:
     is_sum = function in (AggregateFunction.SUM, AggregateFunction.AVG)
-    if is_sum and argument.type not in NUMERIC | {ColumnType.UNKNOWN}:
+    if argument.type is ColumnType.UNKNOWN and function is not AggregateFunction.COUNT:
+        raise ExpressionError(f"{text}: the contract does not say of what type; cast it, as in x::numeric")
+    if is_sum and argument.type not in NUMERIC:
         raise ExpressionError(f"{text}: {argument.type.value} is no number; cast it")
     if function in (AggregateFunction.MIN, AggregateFunction.MAX) and argument.type not in _ORDERED:
         raise ExpressionError(f"{text}: {argument.type.value} has no order")

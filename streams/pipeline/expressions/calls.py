@@ -1,10 +1,10 @@
-"""Calls: functions and casts over closures."""
+"""Calls: functions and casts over closures. What does not fit its arguments is NULL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, DecimalException
+from decimal import ROUND_HALF_UP, Decimal
 from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
@@ -14,9 +14,10 @@ from sqlglot import exp
 from streams.contracts.model import ColumnType
 from streams.records import ChangeEvent
 
-from .functions import FUNCTIONS
+from .functions import FUNCTIONS, Function
+from .operators import EXACT
 from .scope import Evaluate, ExpressionError
-from .typed import read_number, to_json
+from .typed import read_number, text_of
 
 _D = exp.DataType.Type
 
@@ -34,37 +35,35 @@ CAST_TYPES: Mapping[Any, ColumnType] = {
     _D.UUID: ColumnType.UUID,
 }
 
-_IMPURE = frozenset({"currenttimestamp", "currentdate", "currenttime", "now", "random", "rand", "gen_random_uuid"})
+_IMPURE = frozenset(
+    {"currenttimestamp", "currentdate", "currenttime", "localtimestamp", "now", "random", "rand", "uuid"}
+)
 
 
-def call_function(name: str, arguments: list[Evaluate]) -> tuple[Evaluate, ColumnType | None]:
-    """A closure of the call and its type; raises ``ExpressionError`` for an unknown name or a wrong count."""
+def find_function(name: str, count: int) -> Function:
+    """The function ``name`` for ``count`` arguments; raises ``ExpressionError`` that says what there is."""
     if name in _IMPURE:
-        raise ExpressionError(f"{name}: an event's result may not depend on when it is computed")
-    if name == "concat_null":
-        return _guarded(lambda *parts: "".join(map(_text, parts)), arguments), ColumnType.TEXT
+        raise ExpressionError(f"{name}: an event's result may not depend on when or where it is computed")
     function = FUNCTIONS.get(name)
     if function is None:
         near = get_close_matches(name, FUNCTIONS, n=1)
-        raise ExpressionError(f"no function {name!r}; " + (f"did you mean {near[0]}?" if near else f"{_known()}"))
+        known = "there are: " + ", ".join(sorted({*FUNCTIONS, "coalesce", "nullif", "date_trunc", "extract"}))
+        raise ExpressionError(f"no function {name!r}; " + (f"did you mean {near[0]}?" if near else known))
     fewest, most = function.arguments
-    if not fewest <= len(arguments) <= most:
-        raise ExpressionError(f"{name} takes {fewest} to {most} arguments, not {len(arguments)}")
-    if function.skips_null:
-        return _unguarded(function.call, arguments), function.type
-    return _guarded(function.call, arguments), function.type
+    if not fewest <= count <= most:
+        wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
+        raise ExpressionError(f"{name} takes {wanted} arguments, not {count}")
+    return function
 
 
-def _known() -> str:
-    return "there are: " + ", ".join(sorted(FUNCTIONS))
-
-
-def _guarded(call: Callable[..., object], arguments: list[Evaluate]) -> Evaluate:
-    """NULL where an argument is NULL or the call does not fit its arguments."""
+def call_closure(call: Callable[..., object], arguments: list[Evaluate], *, sees_null: bool = False) -> Evaluate:
+    """NULL where an argument is NULL, unless the call sees to that, or where the call does not fit its arguments."""
+    if len(arguments) == 1 and not sees_null:
+        return _call_of_one(call, arguments[0])
 
     def evaluate(event: ChangeEvent) -> object:
         values = [argument(event) for argument in arguments]
-        if None in values:
+        if not sees_null and None in values:
             return None
         try:
             return call(*values)
@@ -74,43 +73,54 @@ def _guarded(call: Callable[..., object], arguments: list[Evaluate]) -> Evaluate
     return evaluate
 
 
-def _unguarded(call: Callable[..., object], arguments: list[Evaluate]) -> Evaluate:
+def _call_of_one(call: Callable[..., object], argument: Evaluate) -> Evaluate:
     def evaluate(event: ChangeEvent) -> object:
-        try:
-            return call(*[argument(event) for argument in arguments])
-        except (TypeError, ValueError):
-            return None
-
-    return evaluate
-
-
-def cast_to(kind: ColumnType, inner: Evaluate) -> Evaluate:
-    """A closure that casts; what does not fit is NULL."""
-    convert = _CASTS[kind]
-
-    def evaluate(event: ChangeEvent) -> object:
-        value = inner(event)
+        value = argument(event)
         if value is None:
             return None
         try:
-            return convert(value)
-        except (TypeError, ValueError, DecimalException):
+            return call(value)
+        except (TypeError, ValueError, AttributeError, ArithmeticError):
             return None
 
     return evaluate
+
+
+def caster(target: Any) -> tuple[Callable[[Any], object], ColumnType]:
+    """What a cast to sqlglot's type ``target`` does and gives; raises ``ExpressionError`` for a type there is not."""
+    kind = CAST_TYPES.get(target.this)
+    if kind is None:
+        raise ExpressionError(f"cast to {target.sql(dialect='postgres')}: not part of this grammar")
+    sizes = [int(size.name) for size in target.expressions]
+    if kind is ColumnType.DECIMAL and sizes:
+        return _numeric(sizes[0], sizes[1] if len(sizes) > 1 else 0), kind
+    if kind is ColumnType.TEXT and sizes:
+        return lambda value: text_of(value)[: sizes[0]], kind
+    return _CASTS[kind], kind
+
+
+def _numeric(precision: int, scale: int) -> Callable[[Any], object]:
+    """``numeric(precision, scale)``: rounded to its scale; NULL where the digits do not fit."""
+    unit, limit = Decimal(1).scaleb(-scale), Decimal(10) ** (precision - scale)
+
+    def cast(value: Any) -> object:
+        number = read_number(value)
+        if number is None:
+            return None
+        rounded = Decimal(number).quantize(unit, ROUND_HALF_UP, EXACT)  # type: ignore[arg-type]  # int or Decimal
+        return rounded if abs(rounded) < limit else None
+
+    return cast
 
 
 def _integer(value: Any) -> object:
     if isinstance(value, bool):
         return int(value)
     number = read_number(value)
-    return None if number is None else int(Decimal(number).quantize(Decimal(1), ROUND_HALF_UP))  # type: ignore[arg-type]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return format(value, "f") if isinstance(value, Decimal) else str(to_json(value, ColumnType.TEXT))
+    if number is None or isinstance(number, int):
+        return number
+    whole = Decimal(number).quantize(Decimal(1), ROUND_HALF_UP, EXACT)  # type: ignore[arg-type]  # a Decimal
+    return int(whole)
 
 
 def _boolean(value: Any) -> object:
@@ -125,13 +135,15 @@ def _timestamp(value: Any) -> object:
 
 
 def _date(value: Any) -> object:
-    return value.date() if isinstance(value, datetime) else date.fromisoformat(str(value))
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else datetime.fromisoformat(str(value)).date()
 
 
 _CASTS: Mapping[ColumnType, Callable[[Any], object]] = {
     ColumnType.INTEGER: _integer,
     ColumnType.DECIMAL: read_number,
-    ColumnType.TEXT: _text,
+    ColumnType.TEXT: text_of,
     ColumnType.BOOLEAN: _boolean,
     ColumnType.TIMESTAMP: _timestamp,
     ColumnType.DATE: _date,

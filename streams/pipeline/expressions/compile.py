@@ -1,7 +1,8 @@
 """Compile: SQL text becomes closures, with SQL's three-valued logic and exact decimals.
 
 Divergences from PostgreSQL, all so that one odd row cannot stop a stream: what PostgreSQL raises (division by zero,
-a cast or a function that does not fit its argument) is NULL here. Division of decimals keeps 28 significant digits.
+a cast or a function that does not fit its argument) is NULL here. Division of decimals keeps 28 significant digits,
+as do powers and roots; all other arithmetic is exact. Integers divide as PostgreSQL's do, towards zero.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from sqlglot.errors import SqlglotError
 from streams.contracts.model import ColumnType
 from streams.records import ChangeEvent
 
-from .nodes import Node, compile_node
+from .node import Node
+from .nodes import compile_node
 from .scope import Evaluate, ExpressionError, Scope
 
 
@@ -87,6 +89,8 @@ def parse(text: str) -> exp.Expr:
     except SqlglotError as error:
         details = getattr(error, "errors", None) or [{}]
         what = details[0].get("description") or "no valid SQL expression"
+        if what.startswith("Required keyword"):
+            what = "incomplete: an operand is missing"
         raise ExpressionError(what, details[0].get("col")) from None
     if isinstance(tree, (exp.Query, exp.DDL, exp.DML, exp.Command, exp.Alias)):
         raise ExpressionError("write an expression, not a statement")

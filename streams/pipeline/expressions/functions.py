@@ -1,19 +1,32 @@
-"""Functions that expressions may call: one table, name by name, each with its result's type.
+"""Functions that expressions may call: one table, name by name, with the types they take and give.
 
-All are PostgreSQL's and pure. An argument that is NULL makes the result NULL unless the table says otherwise.
+All are PostgreSQL's and pure. A NULL argument makes the result NULL unless the table says otherwise, and so does
+an argument that the function cannot take. ``date_trunc`` and ``extract``, whose first word is a unit, are in
+``streams.pipeline.expressions.moments``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from streams.contracts.model import ColumnType
+
+from .operators import DIVISION, EXACT, NUMERIC
+from .patterns import regexp_pattern
+from .typed import text_of
+
+Kinds = frozenset[ColumnType]
+
+TEXT: Kinds = frozenset({ColumnType.TEXT})
+WHOLE: Kinds = frozenset({ColumnType.INTEGER})
+NUMBER: Kinds = NUMERIC
+SCALAR: Kinds = frozenset(ColumnType) - {ColumnType.OBJECT, ColumnType.ARRAY, ColumnType.BYTES}
+ORDERED: Kinds = SCALAR - {ColumnType.BOOLEAN}
+
+MANY = 99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +34,23 @@ class Function:
     """One SQL function."""
 
     call: Callable[..., object]
-    type: ColumnType | None
-    """Of the result; ``None``: of the first argument."""
-    arguments: tuple[int, int]
-    """Fewest and most arguments."""
-    skips_null: bool = False
-    """It sees NULL arguments and decides itself."""
+    takes: tuple[Kinds, ...]
+    """Types of each argument; of the last one, too, where there may be ``MANY``."""
+    gives: ColumnType | None
+    """``None``: the type that all arguments share."""
+    fewest: int | None = None
+    """Arguments that it needs; ``None``: all that it takes."""
+    most: int | None = None
+    sees_null: bool = False
+    """It gets NULL arguments and decides itself."""
+
+    @property
+    def arguments(self) -> tuple[int, int]:
+        """Fewest and most arguments."""
+        return (
+            len(self.takes) if self.fewest is None else self.fewest,
+            len(self.takes) if self.most is None else self.most,
+        )
 
 
 def _left(text: str, count: int) -> str:
@@ -39,24 +63,34 @@ def _right(text: str, count: int) -> str:
     return text[-count:]
 
 
-def _substring(text: str, start: int, count: int | None = None) -> str:
+def _substring(text: str, start: int, count: int | None = None) -> str | None:
     first = start - 1
     last = len(text) if count is None else first + count
+    if count is not None and count < 0:
+        return None
     return text[max(0, first) : max(0, last)]
 
 
-def _round(value: Decimal | int, digits: int = 0) -> Decimal | int:
+def round_to(value: Decimal | int, digits: int = 0) -> Decimal | int:
+    """Half away from zero, as PostgreSQL rounds a numeric; to tens and hundreds where ``digits`` is negative."""
     if isinstance(value, int) and digits >= 0:
         return value
-    return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    if digits >= 0:
+        return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, EXACT)
+    step = Decimal(10) ** -digits
+    return EXACT.multiply(EXACT.divide(Decimal(value), step).to_integral_value(ROUND_HALF_UP), step)
 
 
 def _whole(rounding: str) -> Callable[[Decimal | int], Decimal | int]:
-    return lambda value: value if isinstance(value, int) else value.quantize(Decimal(1), rounding)
+    return lambda value: value if isinstance(value, int) else value.to_integral_value(rounding)
+
+
+def _absolute(value: Decimal | int) -> Decimal | int:
+    return value.copy_abs() if isinstance(value, Decimal) else abs(value)
 
 
 def _concat(*values: object) -> str:
-    return "".join(str(value) for value in values if value is not None)
+    return "".join(text_of(value) for value in values if value is not None)
 
 
 def _extreme(choose: Callable[[list[object]], object]) -> Callable[..., object]:
@@ -67,58 +101,63 @@ def _extreme(choose: Callable[[list[object]], object]) -> Callable[..., object]:
     return call
 
 
-def _date_trunc(unit: str, moment: datetime) -> datetime | None:
-    fields = ("year", "month", "day", "hour", "minute", "second")
-    if unit.lower() not in fields:
-        return None
-    kept = fields.index(unit.lower())
-    start = {"month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
-    reset = {field: start[field] for field in fields[kept + 1 :]}
-    return datetime(
-        **{**{field: getattr(moment, field) for field in fields}, **reset}, tzinfo=moment.tzinfo
+def _matches(text: str, pattern: str) -> bool | None:
+    compiled = regexp_pattern(pattern, is_caseless=False)
+    return None if compiled is None else compiled.search(text) is not None
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _power(base: Decimal | int, exponent: Decimal | int) -> Decimal:
+    return DIVISION.power(Decimal(base), Decimal(exponent))
+
+
+def _of_text(call: Callable[..., object], gives: ColumnType = ColumnType.TEXT) -> Function:
+    return Function(call=call, takes=(TEXT,), gives=gives)
+
+
+def _trimmed(strip: Callable[[str, str], str]) -> Function:
+    """PostgreSQL trims spaces, and nothing else, unless told what."""
+    return Function(
+        call=lambda text, characters=" ": strip(text, characters), takes=(TEXT, TEXT), gives=ColumnType.TEXT, fewest=1
     )
 
 
-def _power(base: Decimal | int, exponent: Decimal | int) -> Decimal | int:
-    return base**exponent
-
-
-def _sqrt(value: Decimal | int) -> Decimal:
-    return Decimal(value).sqrt()
-
+_TRIMMED = _trimmed(str.strip)
 
 FUNCTIONS: Mapping[str, Function] = {
-    "lower": Function(call=str.lower, type=ColumnType.TEXT, arguments=(1, 1)),
-    "upper": Function(call=str.upper, type=ColumnType.TEXT, arguments=(1, 1)),
-    "length": Function(call=len, type=ColumnType.INTEGER, arguments=(1, 1)),
-    "trim": Function(call=str.strip, type=ColumnType.TEXT, arguments=(1, 2)),
-    "btrim": Function(call=str.strip, type=ColumnType.TEXT, arguments=(1, 2)),
-    "ltrim": Function(call=str.lstrip, type=ColumnType.TEXT, arguments=(1, 2)),
-    "rtrim": Function(call=str.rstrip, type=ColumnType.TEXT, arguments=(1, 2)),
-    "left": Function(call=_left, type=ColumnType.TEXT, arguments=(2, 2)),
-    "right": Function(call=_right, type=ColumnType.TEXT, arguments=(2, 2)),
-    "substring": Function(call=_substring, type=ColumnType.TEXT, arguments=(2, 3)),
-    "replace": Function(call=str.replace, type=ColumnType.TEXT, arguments=(3, 3)),
-    "concat": Function(call=_concat, type=ColumnType.TEXT, arguments=(1, 99), skips_null=True),
-    "reverse": Function(call=lambda text: text[::-1], type=ColumnType.TEXT, arguments=(1, 1)),
-    "md5": Function(
-        call=lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
-        type=ColumnType.TEXT,
-        arguments=(1, 1),
+    "lower": _of_text(str.lower),
+    "upper": _of_text(str.upper),
+    "length": _of_text(len, ColumnType.INTEGER),
+    "reverse": _of_text(lambda text: text[::-1]),
+    "md5": _of_text(_md5),
+    "trim": _TRIMMED,
+    "btrim": _TRIMMED,
+    "ltrim": _trimmed(str.lstrip),
+    "rtrim": _trimmed(str.rstrip),
+    "left": Function(call=_left, takes=(TEXT, WHOLE), gives=ColumnType.TEXT),
+    "right": Function(call=_right, takes=(TEXT, WHOLE), gives=ColumnType.TEXT),
+    "substring": Function(call=_substring, takes=(TEXT, WHOLE, WHOLE), gives=ColumnType.TEXT, fewest=2),
+    "replace": Function(call=str.replace, takes=(TEXT, TEXT, TEXT), gives=ColumnType.TEXT),
+    "concat": Function(
+        call=_concat, takes=(SCALAR,), gives=ColumnType.TEXT, fewest=1, most=MANY, sees_null=True
     ),
-    "regexp_like": Function(
-        call=lambda text, pattern: re.search(pattern, text) is not None, type=ColumnType.BOOLEAN, arguments=(2, 2)
+    "strpos": Function(call=lambda text, part: text.find(part) + 1, takes=(TEXT, TEXT), gives=ColumnType.INTEGER),
+    "starts_with": Function(call=str.startswith, takes=(TEXT, TEXT), gives=ColumnType.BOOLEAN),
+    "regexp_like": Function(call=_matches, takes=(TEXT, TEXT), gives=ColumnType.BOOLEAN),
+    "abs": Function(call=_absolute, takes=(NUMBER,), gives=None),
+    "round": Function(call=round_to, takes=(NUMBER, WHOLE), gives=ColumnType.DECIMAL, fewest=1),
+    "floor": Function(call=_whole(ROUND_FLOOR), takes=(NUMBER,), gives=ColumnType.DECIMAL),
+    "ceil": Function(call=_whole(ROUND_CEILING), takes=(NUMBER,), gives=ColumnType.DECIMAL),
+    "sign": Function(call=lambda value: (value > 0) - (value < 0), takes=(NUMBER,), gives=ColumnType.INTEGER),
+    "power": Function(call=_power, takes=(NUMBER, NUMBER), gives=ColumnType.DECIMAL),
+    "sqrt": Function(call=lambda value: DIVISION.sqrt(Decimal(value)), takes=(NUMBER,), gives=ColumnType.DECIMAL),
+    "greatest": Function(
+        call=_extreme(max), takes=(ORDERED,), gives=None, fewest=1, most=MANY, sees_null=True  # type: ignore[arg-type]
     ),
-    "starts_with": Function(call=str.startswith, type=ColumnType.BOOLEAN, arguments=(2, 2)),
-    "abs": Function(call=abs, type=None, arguments=(1, 1)),
-    "round": Function(call=_round, type=ColumnType.DECIMAL, arguments=(1, 2)),
-    "floor": Function(call=_whole(ROUND_FLOOR), type=ColumnType.DECIMAL, arguments=(1, 1)),
-    "ceil": Function(call=_whole(ROUND_CEILING), type=ColumnType.DECIMAL, arguments=(1, 1)),
-    "sign": Function(call=lambda value: int(math.copysign(1, value)) if value else 0,
-                     type=ColumnType.INTEGER, arguments=(1, 1)),
-    "power": Function(call=_power, type=ColumnType.DECIMAL, arguments=(2, 2)),
-    "sqrt": Function(call=_sqrt, type=ColumnType.DECIMAL, arguments=(1, 1)),
-    "greatest": Function(call=_extreme(max), type=None, arguments=(1, 99), skips_null=True),  # type: ignore[arg-type]
-    "least": Function(call=_extreme(min), type=None, arguments=(1, 99), skips_null=True),  # type: ignore[arg-type]
-    "date_trunc": Function(call=_date_trunc, type=ColumnType.TIMESTAMP, arguments=(2, 2)),
+    "least": Function(
+        call=_extreme(min), takes=(ORDERED,), gives=None, fewest=1, most=MANY, sees_null=True  # type: ignore[arg-type]
+    ),
 }

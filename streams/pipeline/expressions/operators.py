@@ -1,11 +1,10 @@
-"""Operators: arithmetic, comparison, logic and patterns over closures, NULL in, NULL out."""
+"""Operators: arithmetic, comparison and logic over closures, NULL in, NULL out."""
 
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, DecimalException
 from typing import Any
 from uuid import UUID
@@ -19,8 +18,8 @@ from .scope import Evaluate
 
 NUMERIC = frozenset({ColumnType.INTEGER, ColumnType.DECIMAL, ColumnType.DOUBLE})
 
-_EXACT = Context(prec=1000)
-_DIVISION = Context(prec=28)
+EXACT = Context(prec=1000)
+DIVISION = Context(prec=28)
 
 
 def _divide(left: Any, right: Any) -> object:
@@ -30,7 +29,7 @@ def _divide(left: Any, right: Any) -> object:
     if isinstance(left, int) and isinstance(right, int):
         quotient = abs(left) // abs(right)
         return quotient if (left < 0) == (right < 0) else -quotient
-    return _DIVISION.divide(Decimal(left), Decimal(right))
+    return DIVISION.divide(Decimal(left), Decimal(right))
 
 
 def _modulo(left: Any, right: Any) -> object:
@@ -40,7 +39,7 @@ def _modulo(left: Any, right: Any) -> object:
     if isinstance(left, int) and isinstance(right, int):
         rest = abs(left) % abs(right)
         return rest if left >= 0 else -rest
-    return _EXACT.remainder(Decimal(left), Decimal(right))
+    return EXACT.remainder(Decimal(left), Decimal(right))
 
 
 def _exactly(of_ints: Callable[[Any, Any], Any], of_decimals: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -53,9 +52,9 @@ def _exactly(of_ints: Callable[[Any, Any], Any], of_decimals: Callable[[Any, Any
 
 
 ARITHMETIC: Mapping[type[exp.Expr], Callable[[Any, Any], Any]] = {
-    exp.Add: _exactly(operator.add, _EXACT.add),
-    exp.Sub: _exactly(operator.sub, _EXACT.subtract),
-    exp.Mul: _exactly(operator.mul, _EXACT.multiply),
+    exp.Add: _exactly(operator.add, EXACT.add),
+    exp.Sub: _exactly(operator.sub, EXACT.subtract),
+    exp.Mul: _exactly(operator.mul, EXACT.multiply),
     exp.Div: _divide,
     exp.Mod: _modulo,
 }
@@ -94,8 +93,6 @@ def comparison(kind: type[exp.Expr], left: Evaluate, right: Evaluate) -> Evaluat
         a, b = left(event), right(event)
         if a is None or b is None:
             return None
-        if type(a) is not type(b):
-            a, b = _align(a, b)
         try:
             return apply(a, b)
         except TypeError:
@@ -104,30 +101,60 @@ def comparison(kind: type[exp.Expr], left: Evaluate, right: Evaluate) -> Evaluat
     return evaluate
 
 
-def _align(left: Any, right: Any) -> tuple[Any, Any]:
-    """A text beside a date, time or UUID is read as one."""
-    if isinstance(left, str):
-        return _read_as(right, left), right
-    if isinstance(right, str):
-        return left, _read_as(left, right)
-    return left, right
+def comparison_with(kind: type[exp.Expr], left: Evaluate, right: Any) -> Evaluate:
+    """A closure of ``left kind literal``: most conditions of most pipelines."""
+    apply = COMPARISONS[kind]
+
+    def evaluate(event: ChangeEvent) -> object:
+        value = left(event)
+        if value is None:
+            return None
+        try:
+            return apply(value, right)
+        except TypeError:
+            return None
+
+    return evaluate
 
 
-def _read_as(model: object, text: str) -> object:
+def is_in(value: Evaluate, choices: list[object]) -> Evaluate:
+    """Whether a value is among literals: NULL where it is not and one of them is NULL."""
+    known, otherwise = frozenset(choices) - {None}, None if None in choices else False
+
+    def evaluate(event: ChangeEvent) -> object:
+        found = value(event)
+        if found is None:
+            return None
+        try:
+            return True if found in known else otherwise
+        except TypeError:
+            return None
+
+    return evaluate
+
+
+def same(left: Evaluate, right: Evaluate, *, is_wanted: bool) -> Evaluate:
+    """IS [NOT] DISTINCT FROM: NULL is the same as NULL; never NULL itself."""
+    return lambda event: (left(event) == right(event)) is is_wanted
+
+
+def read_as(kind: ColumnType, text: str) -> object:
+    """A text literal as the date, time or UUID it stands for; ``None`` where it is none."""
     try:
-        match model:
-            case datetime():
+        match kind:
+            case ColumnType.TIMESTAMP:
                 moment = datetime.fromisoformat(text)
-                return moment if moment.tzinfo else moment.replace(tzinfo=model.tzinfo)
-            case date():
+                return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            case ColumnType.DATE:
                 return date.fromisoformat(text)
-            case time():
+            case ColumnType.TIME:
                 return time.fromisoformat(text)
-            case UUID():
+            case ColumnType.UUID:
                 return UUID(text)
-    except ValueError:
-        pass
-    return text
+            case _:
+                return None
+    except (ValueError, OverflowError):
+        return None
 
 
 def logical_and(parts: list[Evaluate]) -> Evaluate:
@@ -160,33 +187,3 @@ def logical_or(parts: list[Evaluate]) -> Evaluate:
         return result
 
     return evaluate
-
-
-def like(value: Evaluate, pattern: Evaluate, *, is_caseless: bool) -> Evaluate:
-    """``%`` any run, ``_`` any character, backslash escapes; patterns are compiled once each."""
-    compiled: dict[str, re.Pattern[str]] = {}
-
-    def evaluate(event: ChangeEvent) -> object:
-        text, shape = value(event), pattern(event)
-        if not isinstance(text, str) or not isinstance(shape, str):
-            return None
-        found = compiled.get(shape)
-        if found is None:
-            if len(compiled) > 100:
-                compiled.clear()
-            found = compiled[shape] = _like_pattern(shape, is_caseless=is_caseless)
-        return found.fullmatch(text) is not None
-
-    return evaluate
-
-
-def _like_pattern(shape: str, *, is_caseless: bool) -> re.Pattern[str]:
-    parts, steps = [], iter(shape)
-    for step in steps:
-        if step == "%":
-            parts.append(".*")
-        elif step == "_":
-            parts.append(".")
-        else:
-            parts.append(re.escape(next(steps, "\\") if step == "\\" else step))
-    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if is_caseless else 0))

@@ -6,7 +6,7 @@ a column with such a name is quoted. Paths of any depth reach into objects and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -51,14 +51,18 @@ class Reference:
     reads_key: bool = False
 
 
-def resolve(parts: list[str], scope: Scope, *, is_quoted: bool) -> Reference:
+Steps = Sequence[str | int]
+"""Names, and places in arrays counted from 0."""
+
+
+def resolve(parts: Steps, scope: Scope, *, is_quoted: bool) -> Reference:
     """The reference that the path ``parts`` names; ``is_quoted``: its first name is, and so is a column."""
-    first, rest = parts[0], parts[1:]
+    first, rest = str(parts[0]), parts[1:]
     if not is_quoted and first in ENVELOPE and (first == "op" or rest) and scope.envelope:
         return _envelope(first, rest, scope)
     column = scope.columns.get(first)
     if column is None:
-        near = get_close_matches(first, scope.columns, n=1)
+        near = get_close_matches(first, [*scope.columns, *(ENVELOPE if scope.envelope else ())], n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(scope.columns))}"
         raise ExpressionError(f"no column {first!r}; {hint}")
     if rest:
@@ -77,26 +81,26 @@ def _column(name: str, read: Reader | None) -> Evaluate:
     return evaluate
 
 
-def _path(name: str, rest: list[str]) -> Evaluate:
+def _path(name: str, rest: Steps) -> Evaluate:
     def evaluate(event: ChangeEvent) -> object:
         return descend(event.row.get(name), rest)
 
     return evaluate
 
 
-def descend(value: object, steps: list[str]) -> object:
+def descend(value: object, steps: Steps) -> object:
     """What ``steps`` reach inside ``value``; NULL where there is nothing."""
     for step in steps:
         if isinstance(value, Mapping):
             value = value.get(step)
-        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
         else:
             return None
     return value
 
 
-def _envelope(first: str, rest: list[str], scope: Scope) -> Reference:
+def _envelope(first: str, rest: Steps, scope: Scope) -> Reference:
     if first == "op":
         return Reference(evaluate=lambda event: event.operation.name, type=ColumnType.TEXT, columns=frozenset())
     if first in IMAGES:
@@ -113,10 +117,11 @@ def _envelope(first: str, rest: list[str], scope: Scope) -> Reference:
     )
 
 
-def _image(image: str, rest: list[str], scope: Scope) -> Reference:
-    column = scope.columns.get(rest[0])
+def _image(image: str, rest: Steps, scope: Scope) -> Reference:
+    name = str(rest[0])
+    column = scope.columns.get(name)
     if column is None:
-        raise ExpressionError(f"no column {rest[0]!r} in {image}; there are: {', '.join(sorted(scope.columns))}")
+        raise ExpressionError(f"no column {name!r} in {image}; there are: {', '.join(sorted(scope.columns))}")
     read = reader_of(column) if len(rest) == 1 else None
 
     def evaluate(event: ChangeEvent) -> object:
@@ -125,4 +130,4 @@ def _image(image: str, rest: list[str], scope: Scope) -> Reference:
         return value if value is None or read is None else read(value)
 
     kind = column.type if len(rest) == 1 else ColumnType.UNKNOWN
-    return Reference(evaluate=evaluate, type=kind, columns=frozenset(), images=frozenset({rest[0]}))
+    return Reference(evaluate=evaluate, type=kind, columns=frozenset(), images=frozenset({name}))

@@ -119,3 +119,22 @@ def to_json(value: object, kind: Column | ColumnType) -> object:
             return format(value, "f")
         case _:
             return value
+
+
+def text_of(value: object) -> str:
+    """A typed value as a cast to text writes it; ``ValueError`` for what has no text of sensible length."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case Decimal() if value.is_finite() and -_MOST_DIGITS < value.adjusted() < _MOST_DIGITS:
+            return format(value, "f")
+        case int() | datetime() | date() | time() | UUID():
+            return str(to_json(value, ColumnType.TEXT))
+        case _:
+            raise ValueError("no text")
+
+
+_MOST_DIGITS = 20_000
+"""A number may be written 1e999999999; written out it would fill the memory."""
