@@ -32,6 +32,10 @@ logger = logging.getLogger("streams.worker")
 
 BATCH_RECORDS = 20_000
 STALL_SECONDS = 2.0
+COORDINATOR_SECONDS = 30.0
+COORDINATOR_MOVES = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
 HALF_DELETE_RETENTION_MS = 7 * 86_400_000 // 2
 
 
@@ -81,8 +85,20 @@ class Restorer:
 
     def starts(self, topic: str, partitions: list[int]) -> Mapping[int, Start]:
         """By partition, the committed offset that no pending transaction can still change."""
-        committed = self._stable.committed([TopicPartition(topic, number) for number in partitions], 60)
+        committed = self._committed([TopicPartition(topic, number) for number in partitions])
         return {found.partition: self._start(found) for found in committed}
+
+    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Asks again while the group's coordinator moves or loads, half a minute at most."""
+        deadline = time.monotonic() + COORDINATOR_SECONDS
+        while True:
+            try:
+                committed: list[TopicPartition] = self._stable.committed(places, 60)
+                return committed
+            except KafkaException as error:
+                if error.args[0].code() not in COORDINATOR_MOVES or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def _start(self, found: TopicPartition) -> Start:
         if found.error is not None:

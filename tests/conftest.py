@@ -1,0 +1,34 @@
+"""What tests share: one broker and one database for the whole session, and names that nobody else has."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from streams.embedded import EmbeddedKafka, EmbeddedPostgres
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A real broker, started when the first test asks for it."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A real PostgreSQL 18 with logical replication."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def unique() -> Callable[[str], str]:
+    """``unique("orders")``: a name for a topic, a group or a slot."""
+    stamp = uuid.uuid4().hex[:6]
+    return lambda name: f"{name}-{stamp}-{next(_numbers)}"

@@ -1,0 +1,147 @@
+"""A cluster of real workers: ``faust -A streams.app worker`` processes on a real broker, and what they publish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+Record = tuple[int, bytes | None, bytes | None]
+"""(partition, key, value)."""
+
+
+class Cluster:
+    """Workers of one application; a context manager that leaves no process behind."""
+
+    def __init__(self, brokers: str, schemas: Path, folder: Path, app: str) -> None:
+        self.brokers = brokers
+        self.app = app
+        self.folder = folder
+        self._schemas = schemas
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers.values():
+            worker.kill()
+            worker.wait()
+
+    def create_topic(self, name: str, partitions: int = 4, **config: str) -> None:
+        """A topic with these partitions; dots in option names are underscores here."""
+        admin = AdminClient({"bootstrap.servers": self.brokers})
+        options = {key.replace("_", "."): value for key, value in config.items()}
+        admin.create_topics([NewTopic(name, partitions, 1, config=options)])[name].result(30)
+
+    def start(self, instance: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A worker; one of the same instance must have ended."""
+        log = (self.folder / f"{instance}.log").open("ab")
+        self.workers[instance] = subprocess.Popen(
+            [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={
+                **os.environ,
+                "STREAMS_BROKERS": self.brokers,
+                "STREAMS_SCHEMAS": str(self._schemas),
+                "STREAMS_DATA": str(self.folder / "data"),
+                "STREAMS_APP": self.app,
+                "STREAMS_INSTANCE": instance,
+                "STREAMS_WEB_PORT": "0",
+                **environment,
+            },
+        )
+        log.close()
+        return self.workers[instance]
+
+    def kill(self, instance: str) -> None:
+        """kill -9."""
+        self.workers[instance].kill()
+        self.workers[instance].wait()
+
+    def stop(self, instance: str) -> int:
+        """SIGTERM; the exit code."""
+        self.workers[instance].send_signal(signal.SIGTERM)
+        return self.workers[instance].wait(60)
+
+    def log(self, instance: str) -> str:
+        """What a worker has said."""
+        return (self.folder / f"{instance}.log").read_text(errors="replace")
+
+    def lag(self, topic: str) -> int:
+        """Records of a topic behind the group's committed offsets, control records not counted as work."""
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": self.app})
+        try:
+            places = [TopicPartition(topic, number) for number in consumer.list_topics(topic).topics[topic].partitions]
+            waiting = 0
+            try:
+                committed = consumer.committed(places, 30)
+            except KafkaException:
+                return 1 << 40  # the broker has just started: its coordinator is not known yet
+            for place in committed:
+                low, high = consumer.get_watermark_offsets(place, timeout=30)
+                waiting += high - (low if place.offset < 0 else place.offset)
+            return waiting
+        finally:
+            consumer.close()
+
+    def wait_until(self, is_so: Callable[[], bool], *, patience_s: float = 90.0) -> None:
+        """Wait for a condition; fails with the logs' ends when it does not come."""
+        deadline = time.monotonic() + patience_s
+        while not is_so():
+            if time.monotonic() > deadline:
+                tails = {name: self.log(name)[-2_500:] for name in self.workers}
+                raise AssertionError("it did not happen; logs:\n" + "\n".join(f"{k}:\n{v}" for k, v in tails.items()))
+            time.sleep(0.2)
+
+    def read(self, topic: str) -> list[Record]:
+        """All committed records of a topic."""
+        return read_committed(self.brokers, topic)
+
+
+def read_committed(brokers: str, topic: str) -> list[Record]:
+    """All committed records of a topic, by partition in order."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": "tests",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    try:
+        partitions = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        records: list[Record] = []
+        ended: set[int] = set()
+        while len(ended) < len(partitions):
+            for message in consumer.consume(10_000, 0.5):
+                if message.error() is None:
+                    records.append((message.partition(), message.key(), message.value()))
+                else:
+                    ended.add(message.partition())
+        return records
+    finally:
+        consumer.close()
+
+
+def produce(brokers: str, topic: str, records: Iterable[Mapping[str, object]]) -> None:
+    """Send records (``key value`` and optionally ``partition timestamp headers``), partitioned as Java does."""
+    producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5,
+                         "queue.buffering.max.messages": 2_000_000, "message.max.bytes": 16 << 20})  # fmt: skip
+    for number, record in enumerate(records):
+        producer.produce(topic, **record)
+        if number % 1_000 == 0:
+            producer.poll(0)
+    assert producer.flush(60) == 0
