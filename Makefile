@@ -1,0 +1,52 @@
+# make help explains the targets. Nothing needs to be run first: every target sets itself up.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench faults lock clean
+PYTHON ?= python3.11
+SECONDS ?= 60
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/ready
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+help:  ## this list
+	@echo "make TARGET; nothing has to be run before:"
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+	@echo
+	@echo "  SECONDS=20 make demo    a shorter demo (0: until Ctrl-C)      QUICK=1 make bench   fewer events"
+	@echo "  ARGS='-k window' make test    what goes to pytest             PYTHON=python3.12    another interpreter"
+
+setup: $(READY)  ## create .venv with exactly the locked packages
+
+$(READY): .ci/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r .ci/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)  ## a whole shop on this machine: database, Kafka, capture, two workers; ends by comparing the books
+	$(BIN)/python -m streams.demo --seconds $(SECONDS)
+
+test: $(READY)  ## all tests but the long fault injections
+	$(BIN)/python -m pytest -m 'not faults' $(ARGS)
+
+check: lint test  ## all that CI asks for: lint, types, contracts, tests
+
+lint: $(READY)  ## ruff, mypy --strict, and the contracts in schemas/
+	$(BIN)/ruff check streams tests
+	$(BIN)/mypy
+	$(BIN)/streams contracts check
+
+bench: $(READY)  ## events a second, CPU and memory an event, beside the floor in the same run
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
+faults: $(READY)  ## the long fault injections: kill, pause, cut off, and compare with a recomputation
+	$(BIN)/python -m pytest -m faults $(ARGS)
+
+lock: $(READY)  ## bring .ci/requirements.txt into line with pyproject.toml
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/python -m pip install --quiet uv
+	.venv/lock/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-annotate --no-header \
+	  --python-version 3.11 --quiet --output-file .ci/requirements.txt
+
+clean:  ## remove what running left behind; .venv stays
+	rm -rf .streams .mypy_cache .ruff_cache .hypothesis
