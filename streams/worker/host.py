@@ -121,8 +121,6 @@ def _options(settings: Settings, instance: str) -> dict[str, Any]:
         "topic_allow_declare": False,
         "stream_recovery_delay": 0.0,
         "table_standby_replicas": 0,
-        "web_host": settings.web_host,
-        "web_port": settings.web_port,
     }
 
 

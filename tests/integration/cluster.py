@@ -98,7 +98,8 @@ class Cluster:
         """Wait for a condition; fails with the logs' ends when it does not come."""
         deadline = time.monotonic() + patience_s
         while not is_so():
-            if time.monotonic() > deadline:
+            ended = [name for name, worker in self.workers.items() if worker.poll() is not None]
+            if time.monotonic() > deadline or ended:
                 tails = {name: self.log(name)[-2_500:] for name in self.workers}
                 raise AssertionError("it did not happen; logs:\n" + "\n".join(f"{k}:\n{v}" for k, v in tails.items()))
             time.sleep(0.2)
