@@ -18,7 +18,7 @@ from streams.errors import DecodeError
 from streams.records import ChangeEvent, Operation, Row, SourceRecord
 
 from ..plan import Codec, EventTime
-from .times import NO_TIME, date_of_days, time_of_units, timestamp_of_units
+from .times import NO_TIME, date_of_days, is_integer, time_of_units, timestamp_of_units
 
 FORMAT = "debezium-json"
 UNAVAILABLE = "__debezium_unavailable_value"
@@ -163,9 +163,7 @@ class _RowReader:
                 row[name] = self._convert(name, row[name])
         return row
 
-    def remaining(
-        self, before: Row, key: tuple[str, ...], record_key: Row
-    ) -> tuple[dict[str, object], frozenset[str]]:
+    def remaining(self, before: Row, key: tuple[str, ...], record_key: Row) -> tuple[dict[str, object], frozenset[str]]:
         """What is true of a row that went: its key, from ``before`` and from the record's key."""
         named = {**{name: before[name] for name in key if name in before}, **record_key}
         row = {name: self._convert(name, value) for name, value in named.items()}
@@ -190,12 +188,12 @@ def converter_of(column: Column) -> Convert | None:
             return _decimal_converter(column.scale, column.encoding, is_text=is_text)
         case ColumnType.TIMESTAMP if is_text:
             unit = column.unit or "us"
-            return lambda value: timestamp_of_units(value, unit) if isinstance(value, int) else value
+            return lambda value: timestamp_of_units(value, unit) if is_integer(value) else value
         case ColumnType.DATE if is_text:
-            return lambda value: date_of_days(value) if isinstance(value, int) else value
+            return lambda value: date_of_days(value) if is_integer(value) else value
         case ColumnType.TIME if is_text:
             unit = column.unit or "us"
-            return lambda value: time_of_units(value, unit) if isinstance(value, int) else value
+            return lambda value: time_of_units(value, unit) if is_integer(value) else value
         case _:
             return None
 
@@ -213,11 +211,14 @@ def _decimal_converter(scale: int | None, encoding: str | None, *, is_text: bool
             return value if is_text else Decimal(value)
         else:
             number = value
-        return str(number) if is_text and isinstance(number, (Decimal, int)) else number
+        if is_text and isinstance(number, Decimal):
+            return format(number, "f")
+        return str(number) if is_text and is_integer(number) else number
 
     return convert
 
 
 def _from_base64(value: str, scale: int) -> Decimal:
     unscaled = int.from_bytes(b64decode(value, validate=True), "big", signed=True)
-    return Decimal(unscaled).scaleb(-scale) if scale <= 0 else Decimal(f"{unscaled}E-{scale}")
+    # From text, which is exact: arithmetic would round to the context's 28 digits.
+    return Decimal(f"{unscaled}E{-scale}")

@@ -1,9 +1,14 @@
-"""Times in rows: where an event's time is read, and how integers of a source become RFC 3339 text."""
+"""Times in rows: where an event's time is read, and how integers of a source become RFC 3339 text.
+
+What RFC 3339 has no words for keeps PostgreSQL's: years before 1 end in `` BC``, later than 9999 have more digits, and
+what lies outside PostgreSQL's own range (4713 BC to 294276 for timestamps, to 5874897 for dates) is its infinity.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeGuard
 
 from streams.contracts.model import Column, ColumnType
 from streams.records import Row
@@ -14,8 +19,14 @@ NO_TIME = -(1 << 62)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_BY_UNIT = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
-DATE_INFINITIES = frozenset({2_146_033_979, -622_191_234})
-"""Days that stand for a PostgreSQL date's infinity, streamed and in a snapshot (Debezium 3.7)."""
+_LARGEST = (1 << 63) - 1
+"""Debezium's timestamp that stands for infinity, whatever the unit."""
+_FIRST_YEAR, _LAST_TIMESTAMP_YEAR, _LAST_DATE_YEAR = -4712, 294_276, 5_874_897
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether ``value`` is a whole number; JSON's true is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def milliseconds(moment: datetime) -> int:
@@ -33,22 +44,37 @@ def format_timestamp(moment: datetime) -> str:
 
 
 def timestamp_of_units(value: int, unit: str) -> str:
-    """RFC 3339 of an integer in ``s``, ``ms``, ``us`` or ``ns`` since the epoch; what no calendar holds stays text."""
+    """RFC 3339 of an integer in ``s``, ``ms``, ``us`` or ``ns`` since the epoch."""
+    if not -_LARGEST <= value < _LARGEST:
+        return "infinity" if value > 0 else "-infinity"
     microseconds = value // 1000 if unit == "ns" else value * _MICROSECONDS_BY_UNIT[unit]
     try:
         return format_timestamp(_EPOCH + timedelta(microseconds=microseconds))
     except OverflowError:
-        return "infinity" if value > 0 else "-infinity"
+        days, rest = divmod(microseconds, 86_400_000_000)
+        return _calendar_text(days, _LAST_TIMESTAMP_YEAR, f"T{time_of_units(rest, 'us')}Z")
 
 
 def date_of_days(value: int) -> str:
-    """ISO date of days since the epoch; what no calendar holds stays text."""
-    if value not in DATE_INFINITIES:
-        try:
-            return (date(1970, 1, 1) + timedelta(days=value)).isoformat()
-        except OverflowError:
-            pass
-    return "infinity" if value > 0 else "-infinity"
+    """ISO date of days since the epoch."""
+    return _calendar_text(value, _LAST_DATE_YEAR, "")
+
+
+def _calendar_text(days: int, last_year: int, time_of_day: str) -> str:
+    """Days since the epoch and a time of day in the Gregorian calendar, reckoned backwards before it began.
+
+    >>> _calendar_text(-735_160, 9999, "")
+    '0044-03-15 BC'
+    """
+    # Its 400 years have 146,097 days: whole cycles are set aside, so that datetime's years 1 to 9999 suffice.
+    cycles, rest = divmod(days, 146_097)
+    day = date(1970, 1, 1) + timedelta(days=rest)
+    year = day.year + 400 * cycles
+    if not _FIRST_YEAR <= year <= last_year:
+        return "infinity" if days > 0 else "-infinity"
+    if year < 1:
+        return f"{1 - year:04}{day:-%m-%d}{time_of_day} BC"
+    return f"{year:04}{day:-%m-%d}{time_of_day}"
 
 
 def time_of_units(value: int, unit: str) -> str:
