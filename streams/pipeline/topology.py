@@ -117,10 +117,12 @@ def _stored_shape(plan: Plan) -> object:
 def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:
     yield TopicSpec(name=plan.topic, kind=TopicKind.SOURCE, source=plan.topic)
     output = (("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS),)
+    # Records carry event time: a broker's default retention would delete results of old events at once.
+    kept = (("retention.ms", "-1"), *output)
     names = [route.to for route in plan.routes]
     names += [name for aggregation in plan.aggregations for name in (aggregation.to, aggregation.late_to) if name]
     for name in names:
-        yield TopicSpec(name=name, kind=TopicKind.OUTPUT, source=plan.topic, config=output)
+        yield TopicSpec(name=name, kind=TopicKind.OUTPUT, source=plan.topic, config=kept)
     for short in (*table_names(plan), state_changelog(plan)):
         yield TopicSpec(
             name=changelog_topic(app, short),
