@@ -19,6 +19,7 @@ from streams.errors import Problem
 
 from .documents import Document, Path, split_path
 from .validation import Validator, compile_validator
+from .violations import Violation
 
 _UNKNOWN_FIELDS = frozenset({"additionalProperties", "unevaluatedProperties"})
 
@@ -61,7 +62,7 @@ def _parse(document: Document) -> tuple[OpenDataContractStandard | None, list[Pr
     found = [
         document.problem(split_path(violation.path), f"{violation.message} (ODCS 3.1)")
         for violation in _standard().violations(document.value)
-        if violation.code not in _UNKNOWN_FIELDS
+        if violation.code not in _UNKNOWN_FIELDS and not _is_map_slip(violation, document)
     ]
     try:
         contract = OpenDataContractStandard(**document.value)
@@ -74,6 +75,17 @@ def _parse(document: Document) -> tuple[OpenDataContractStandard | None, list[Pr
                 found.append(document.problem(tuple(fault["loc"]), str(fault["msg"])))
         return None, found
     return (None if found else contract), found
+
+
+def _is_map_slip(violation: Violation, document: Document) -> bool:
+    """The standard's schema asks for ``map`` wherever ``logicalType`` is absent, which its text leaves optional."""
+    path = split_path(violation.path)
+    if violation.code != "required" or path[-1:] != ("map",):
+        return False
+    held: Any = document.value
+    for step in path[:-1]:
+        held = held[step]
+    return "logicalType" not in held
 
 
 def _terms(contract: OpenDataContractStandard, document: Document, problems: list[Problem]) -> DatasetTerms:
