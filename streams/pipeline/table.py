@@ -8,7 +8,7 @@ Next: streams.pipeline.aggregate
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from streams.records import ChangeEvent, Operation
 from streams.state.table import Table
@@ -19,20 +19,35 @@ from .tables import StoredRow, encode_key
 Order = tuple[int, int, int]
 
 
-def materialise_rows(events: Iterable[ChangeEvent], table: RowTable | None, rows: Table[StoredRow] | None) -> None:
+def materialise_rows(events: Sequence[ChangeEvent], table: RowTable | None, rows: Table[StoredRow] | None) -> None:
     """Write the row that each event leaves; DELETE removes it, TRUNCATE all rows that are older in order."""
     if table is None or rows is None:
         return
     columns = table.key
+    known = rows.get_many([_key_of(event, columns) for event in events if is_unplaced(event)])
     left: dict[bytes, StoredRow | None] = {}
     for event in events:
         if event.operation is Operation.TRUNCATE:
             left.update(_truncate(rows, left, order_of(event)))
             continue
-        row = event.row
-        key = encode_key([row.get(column) for column in columns])
+        key = _key_of(event, columns)
+        if is_unplaced(event) and (last := left.get(key, known[key])) is not None and last.order > order_of(event):
+            continue
         left[key] = None if event.operation is Operation.DELETE else _stored(event)
     rows.put_many(left)
+
+
+def is_unplaced(event: ChangeEvent) -> bool:
+    """A row of an incremental snapshot: it has no log position of its own, so a repeated one is no duplicate.
+
+    Its order is that of the stream when it was read. When it comes again, later changes must not be undone.
+    """
+    return event.operation is Operation.READ and event.source.get("lsn") is None
+
+
+def _key_of(event: ChangeEvent, columns: tuple[str, ...]) -> bytes:
+    row = event.row
+    return encode_key([row.get(column) for column in columns])
 
 
 def _stored(event: ChangeEvent) -> StoredRow:
