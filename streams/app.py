@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 
-from streams.contracts import load_contracts
+from streams.contracts import read_contracts
 from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import DeadLetterStyle, Limits
@@ -28,7 +28,7 @@ def create_app() -> StreamsApp:
     """The app as the environment and ``schemas/`` describe it; raises ``ConfigurationError``."""
     settings = Settings.from_env()
     topology = compile_topology(
-        load_contracts(settings.schemas),
+        read_contracts(settings.schemas),
         app=settings.app,
         only=settings.pipelines,
         mask_key=settings.mask_key(),

@@ -27,21 +27,36 @@ _PARTS = frozenset({"jsonschema", "avro", "protobuf"})
 
 def load_contracts(folder: str | Path) -> Contracts:
     """Everything in ``folder``; raises ``ConfigurationError`` with all problems of all files."""
-    contracts, problems = read_contracts(folder)
-    if problems:
-        raise ConfigurationError(problems)
+    contracts = read_contracts(folder)
+    if contracts.problems:
+        raise ConfigurationError(contracts.problems)
     return contracts
 
 
-def read_contracts(folder: str | Path) -> tuple[Contracts, tuple[Problem, ...]]:
-    """What can be used of ``folder``, and what is wrong with the rest: for who has more files to report on."""
+def read_contracts(folder: str | Path) -> Contracts:
+    """Everything in ``folder`` with its ``problems``: for who has more to report in the same breath."""
     root = Path(folder)
     problems: list[Problem] = []
     if not root.is_dir():
         message = "no such folder; set STREAMS_SCHEMAS to the folder with your contracts"
-        return Contracts(folder=str(root), families={}, pipeline_texts={}), (Problem(file=str(root), message=message),)
+        problem = Problem(file=str(root), message=message)
+        return Contracts(folder=str(root), families={}, pipeline_texts={}, problems=(problem,))
     datasets = [_read_dataset(root, place, problems) for place in _places(root, problems)]
     problems.extend(_repeated_ids(datasets))
+    families = _build_families(datasets, problems)
+    broken = frozenset(dataset.subject for dataset in datasets if _is_named(dataset, problems))
+    texts = _read_pipelines(root, problems)
+    return Contracts(
+        folder=str(root),
+        families={subject: family for subject, family in families.items() if subject not in broken},
+        pipeline_texts=texts,
+        warnings=tuple(gap for dataset in datasets for gap in _gaps(dataset)),
+        problems=tuple(problems),
+        broken=broken,
+    )
+
+
+def _build_families(datasets: Iterable[Dataset], problems: list[Problem]) -> Mapping[str, ContractFamily]:
     resources = {
         f"{dataset.subject}/{schema.version}": schema.value
         for dataset in datasets
@@ -49,14 +64,16 @@ def read_contracts(folder: str | Path) -> tuple[Contracts, tuple[Problem, ...]]:
         if not check_schema(schema.value)
     }
     families: dict[str, ContractFamily] = {}
-    warnings: list[str] = []
     for dataset in datasets:
         if contracts := build_contracts(dataset, resources, problems):
             families[dataset.subject] = family_of(dataset.subject, contracts)
-        warnings += _gaps(dataset)
-    texts = _read_pipelines(root, problems)
-    found = Contracts(folder=str(root), families=families, pipeline_texts=texts, warnings=tuple(warnings))
-    return found, tuple(problems)
+    return families
+
+
+def _is_named(dataset: Dataset, problems: Iterable[Problem]) -> bool:
+    """Whether a problem is about a file of ``dataset``."""
+    place = Path(dataset.vendor, dataset.name)
+    return any(place in (Path(problem.file), *Path(problem.file).parents) for problem in problems)
 
 
 def _places(root: Path, problems: list[Problem]) -> Iterator[Path]:

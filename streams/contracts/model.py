@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from streams.errors import Problem
+
 from .iglu import Criterion, parse_criterion, version_numbers
 from .validation import Validator
 
@@ -56,6 +58,7 @@ class UnknownContractError(LookupError):
 
     def __init__(self, criterion: str, known: tuple[str, ...]) -> None:
         self.criterion = criterion
+        self.subject = criterion.rpartition("/")[0]
         self.known = known
         super().__init__(f"no contract {criterion}; there are: {', '.join(known) or 'none'}")
 
@@ -121,6 +124,10 @@ class Contracts:
     pipeline_texts: Mapping[str, str]
     """By file, relative to ``folder``: pipelines as written."""
     warnings: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the files; what they would say is missing above."""
+    broken: frozenset[str] = frozenset()
+    """Subjects that some of ``problems`` are about; none of their versions is above."""
 
     def resolve(self, criterion: str) -> ContractFamily:
         """The versions that ``criterion`` admits; ``ValueError`` or ``UnknownContractError``."""

@@ -69,9 +69,13 @@ class PlanBuilder:
         """The contract versions that ``criterion`` admits."""
         try:
             return self._contracts.resolve(criterion)
-        except (UnknownContractError, ValueError) as error:
+        except UnknownContractError as error:
+            # A contract whose own files are wrong is reported there, and once is enough.
+            if error.subject not in self._contracts.broken:
+                self.problem(path, str(error))
+        except ValueError as error:
             self.problem(path, str(error))
-            return None
+        return None
 
     def require_columns(self, names: tuple[str, ...], path: Path, columns: Mapping[str, Column]) -> None:
         """Each of ``names`` must be one of ``columns``."""

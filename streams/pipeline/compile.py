@@ -9,7 +9,7 @@ from streams.contracts.model import Contracts
 from streams.errors import ConfigurationError, Problem
 
 from .build import PlanBuilder
-from .grammar import parse_pipelines
+from .grammar import read_pipelines
 from .plan import DeadLetterStyle, Limits, Plan
 from .spec import Pipeline
 from .topology import Topology, build_topology, table_names
@@ -26,10 +26,13 @@ def compile_topology(
 ) -> Topology:
     """The topology of all pipelines in ``contracts``, or of those named in ``only``.
 
-    ``mask_key``: secret of ``mask: hash``; without it such masks are refused. Raises ``ConfigurationError``.
+    ``mask_key``: secret of ``mask: hash``; without it such masks are refused. Raises ``ConfigurationError`` with
+    every problem of the pipelines, and those that ``contracts`` came with.
     """
-    pipelines = _chosen(parse_pipelines(contracts.pipeline_texts), only)
-    problems: list[Problem] = []
+    pipelines, unreadable = read_pipelines(contracts.pipeline_texts)
+    problems = [*contracts.problems, *unreadable]
+    if only is not None:
+        pipelines = _chosen(pipelines, only, problems)
     plans: dict[str, Plan] = {}
     for pipeline in pipelines:
         builder = PlanBuilder(pipeline, contracts, app=app, mask_key=mask_key)
@@ -43,17 +46,16 @@ def compile_topology(
     return build_topology(app, plans.values())
 
 
-def _chosen(pipelines: tuple[Pipeline, ...], only: Iterable[str] | None) -> tuple[Pipeline, ...]:
-    if only is None:
-        return pipelines
+def _chosen(pipelines: tuple[Pipeline, ...], only: Iterable[str], problems: list[Problem]) -> tuple[Pipeline, ...]:
     by_name = {pipeline.name: pipeline for pipeline in pipelines}
-    missing = [name for name in only if name not in by_name]
-    if missing:
-        known = ", ".join(sorted(by_name)) or "none"
-        raise ConfigurationError(
-            [Problem(file="pipelines", message=f"no pipeline {name!r}; there are: {known}") for name in missing]
-        )
-    return tuple(by_name[name] for name in only)
+    known = ", ".join(sorted(by_name)) or "none"
+    wanted = tuple(dict.fromkeys(only))
+    problems += [
+        Problem(file="pipelines", message=f"no pipeline {name!r}; there are: {known}")
+        for name in wanted
+        if name not in by_name
+    ]
+    return tuple(by_name[name] for name in wanted if name in by_name)
 
 
 def _shared_names(pipelines: tuple[Pipeline, ...], plans: Mapping[str, Plan]) -> Iterable[Problem]:

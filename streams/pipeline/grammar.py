@@ -34,6 +34,14 @@ _LATER: tuple[tuple[Path, str], ...] = (
 
 def parse_pipelines(texts: Mapping[str, str]) -> tuple[Pipeline, ...]:
     """All pipelines of ``texts`` (text by file); raises ``ConfigurationError`` with the problems of all files."""
+    pipelines, problems = read_pipelines(texts)
+    if problems:
+        raise ConfigurationError(problems)
+    return pipelines
+
+
+def read_pipelines(texts: Mapping[str, str]) -> tuple[tuple[Pipeline, ...], list[Problem]]:
+    """The pipelines of ``texts`` that can be read, and the problems of the others."""
     problems: list[Problem] = []
     pipelines: dict[str, Pipeline] = {}
     for file, text in texts.items():
@@ -46,9 +54,7 @@ def parse_pipelines(texts: Mapping[str, str]) -> tuple[Pipeline, ...]:
             other = pipelines[pipeline.name].document.file
             problems.append(pipeline.document.problem(("pipeline",), f"{other} has this name already"))
         pipelines[pipeline.name] = pipeline
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(pipelines.values())
+    return tuple(pipelines.values()), problems
 
 
 def parse_pipeline(text: str, file: str) -> Pipeline:

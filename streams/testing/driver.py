@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiokafka.partitioner import murmur2
 
-from streams.contracts import load_contracts
+from streams.contracts import read_contracts
 from streams.ledger import Ledger
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.query import scan_rows
@@ -54,7 +54,7 @@ class Driver:
         mask_key: bytes | None = b"driver",
     ) -> None:
         self._topology: Topology = compile_topology(
-            load_contracts(schemas), app=app, only=None if pipelines is None else tuple(pipelines), mask_key=mask_key
+            read_contracts(schemas), app=app, only=None if pipelines is None else tuple(pipelines), mask_key=mask_key
         )
         self._now_ms = start_ms
         self._partitions = dict(partitions or {})
