@@ -85,8 +85,14 @@ def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty |
         scale=scale if isinstance(scale, int) else None,
         unit=own.get("unit") or _unit_of(kind, physical_name, first),
         encoding=own.get("encoding"),
-        classification=None if prop is None else prop.classification,
+        classification=None if prop is None else _classification(prop),
     )
+
+
+def _classification(prop: SchemaProperty) -> str | None:
+    """The class of a column; an object without one has that of the first classified column inside it."""
+    nested = (_classification(held) for held in (*(prop.properties or ()), *((prop.items,) if prop.items else ())))
+    return prop.classification or next((found for found in nested if found), None)
 
 
 def json_types(shape: Mapping[str, object]) -> set[str]:

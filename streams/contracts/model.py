@@ -50,7 +50,7 @@ class Column:
     encoding: str | None = None
     """``base64``: decimals come as big-endian two's complement (Debezium's precise mode)."""
     classification: str | None = None
-    """Privacy class, such as ``pii``."""
+    """Privacy class, such as ``pii``; of an object, its own or that of what is inside."""
 
 
 class UnknownContractError(LookupError):

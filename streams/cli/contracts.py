@@ -1,0 +1,175 @@
+"""``streams contracts``: look at what ``schemas/`` agrees on, and check it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from streams.contracts import Column, Contract, ContractFamily, Contracts, UnknownContractError, read_contracts
+from streams.errors import ConfigurationError, Problem
+from streams.pipeline.compile import compile_topology
+from streams.settings import Settings
+
+from .output import output_option, show_rows
+
+F = TypeVar("F", bound=Callable[..., Any])
+FOUND_PROBLEMS = 1
+
+
+def schemas_option(function: F) -> F:
+    """``--schemas FOLDER``."""
+    option = click.option(
+        "--schemas",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder with contracts and pipelines [default: STREAMS_SCHEMAS, else schemas].",
+    )
+    return option(function)
+
+
+@click.group()
+def command() -> None:
+    """Contracts: what a dataset looks like, who may see what, and what identifies a row.
+
+    \b
+      streams contracts list                                   what there is
+      streams contracts show com.acme.shop/orders              one contract, column by column
+      streams contracts check                                  every mistake in every file
+    """
+
+
+@command.command()
+@schemas_option
+@output_option
+def check(schemas: Path | None, output: str) -> None:
+    """Check every file: schemas, contracts and the pipelines that use them. Exit code 1: something is wrong."""
+    contracts = _read(schemas)
+    problems = _all_problems(contracts)
+    if output == "json":
+        click.echo(json.dumps({"problems": list(map(_problem_row, problems)), "warnings": list(contracts.warnings)}))
+    else:
+        _print_findings(contracts, problems)
+    if problems:
+        raise SystemExit(FOUND_PROBLEMS)
+
+
+@command.command(name="list")
+@schemas_option
+@output_option
+def list_contracts(schemas: Path | None, output: str) -> None:
+    """List the datasets: newest version, key, and the columns that need care."""
+    contracts = _usable(schemas)
+    show_rows((_family_row(family) for _, family in sorted(contracts.families.items())), output, title="Contracts")
+
+
+@command.command()
+@click.argument("dataset")
+@schemas_option
+@output_option
+def show(dataset: str, schemas: Path | None, output: str) -> None:
+    """Show one DATASET, column by column: vendor/name, or vendor/name/1-0-0 for a version of it."""
+    contract = _resolve(_usable(schemas), dataset)
+    if output == "json":
+        click.echo(json.dumps(_contract_document(contract)))
+        return
+    key = ", ".join(contract.key) or "none: rows are events"
+    fields = "refused" if contract.is_closed else "carried along"
+    click.echo(f"{contract.uri}\nkey: {key}\nunknown fields: {fields}")
+    show_rows((_column_row(column) for column in contract.columns.values()), output)
+
+
+def _read(schemas: Path | None) -> Contracts:
+    return read_contracts(schemas or Settings.from_env().schemas)
+
+
+def _usable(schemas: Path | None) -> Contracts:
+    """What can be read; problems of the rest are told on stderr and do not stop who looks at something else."""
+    contracts = _read(schemas)
+    if contracts.problems and not contracts.families:
+        raise ConfigurationError(contracts.problems)
+    if contracts.problems:
+        click.echo(f"{len(contracts.problems)} problems in {contracts.folder}: streams contracts check", err=True)
+    return contracts
+
+
+def _all_problems(contracts: Contracts) -> tuple[Problem, ...]:
+    try:
+        # Files are judged here, not this machine's secrets: any key serves.
+        compile_topology(contracts, app="check", mask_key=b"only to check")
+    except ConfigurationError as error:
+        return error.problems
+    return ()
+
+
+def _print_findings(contracts: Contracts, problems: Iterable[Problem]) -> None:
+    listed = list(problems)
+    for warning in contracts.warnings:
+        click.echo(f"warning: {warning}")
+    for problem in listed:
+        click.echo(str(problem))
+    if listed:
+        click.echo(f"{len(listed)} problem{'s' * (len(listed) > 1)} in {contracts.folder}")
+        return
+    versions = sum(len(family.versions) for family in contracts.families.values())
+    click.echo(
+        f"{contracts.folder} is fine: {len(contracts.families)} datasets in {versions} versions,"
+        f" {len(contracts.pipeline_texts)} pipelines"
+    )
+
+
+def _resolve(contracts: Contracts, dataset: str) -> Contract:
+    vendor, _, rest = dataset.removeprefix("iglu:").partition("/")
+    name, _, version = rest.replace("/jsonschema", "", 1).partition("/")
+    try:
+        return contracts.resolve(f"iglu:{vendor}/{name}/jsonschema/{version or '*-*-*'}").newest
+    except UnknownContractError as error:
+        raise click.BadParameter(str(error), param_hint="DATASET") from None
+    except ValueError:
+        raise click.BadParameter("write vendor/name, such as com.acme.shop/orders", param_hint="DATASET") from None
+
+
+def _problem_row(problem: Problem) -> dict[str, object]:
+    return {"file": problem.file, "line": problem.line, "path": problem.path, "message": problem.message}
+
+
+def _family_row(family: ContractFamily) -> dict[str, object]:
+    newest = family.newest
+    classified = (column.name for column in newest.columns.values() if column.classification)
+    return {
+        "dataset": newest.subject.removeprefix("iglu:").removesuffix("/jsonschema"),
+        "newest": newest.version,
+        "versions": len(family.versions),
+        "key": ", ".join(newest.key),
+        "columns": len(newest.columns),
+        "classified": ", ".join(classified),
+    }
+
+
+def _column_row(column: Column) -> dict[str, object]:
+    return {
+        "column": column.name,
+        "type": column.type.value,
+        "json": " or ".join(sorted(column.json_types)) or "any",
+        "format": column.format,
+        "nullable": "yes" if column.nullable else "no",
+        "source": column.physical_type,
+        "class": column.classification,
+    }
+
+
+def _contract_document(contract: Contract) -> dict[str, object]:
+    columns = [
+        {**_column_row(column), "nullable": column.nullable, "scale": column.scale, "unit": column.unit}
+        for column in contract.columns.values()
+    ]
+    return {
+        "uri": contract.uri,
+        "version": contract.version,
+        "key": list(contract.key),
+        "is_closed": contract.is_closed,
+        "columns": columns,
+        "schema": contract.schema,
+    }
