@@ -35,18 +35,18 @@ class Findings:
             self.differences.append(what)
 
 
+READING = {
+    "group.id": "demo-summary",
+    "isolation.level": "read_committed",
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "earliest",
+}
+
+
 def read_topic(brokers: str, topic: str) -> list[tuple[bytes | None, bytes | None]]:
     """(key, value) of every committed record of a topic, partition by partition."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": brokers,
-            "group.id": "demo-summary",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-        }
-    )
+    consumer = Consumer({"bootstrap.servers": brokers, **READING})
     try:
         known = consumer.list_topics(topic, timeout=30).topics[topic]
         if known.error is not None:

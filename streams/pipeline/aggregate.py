@@ -11,27 +11,13 @@ INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from streams.ledger import Ledger
 from streams.records import ROW_CHANGES, ChangeEvent
 from streams.state.table import Table
 
 from .plan import Accumulator, Aggregation
-from .tables import PipelineTables, window_key
-
-Results = dict[int, Accumulator]
-"""By record offset: the state of the event's group right after it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aggregated:
-    """What a batch did to the groups of a pipeline."""
-
-    results: Mapping[str, Results] = field(default_factory=dict)
-    """By table, for tables that a route attaches."""
-    late: Mapping[str, list[ChangeEvent]] = field(default_factory=dict)
-    """By table: events whose window had closed."""
+from .tables import Aggregated, PipelineTables, Results, window_key
 
 
 def aggregate_events(

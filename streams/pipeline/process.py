@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Delivery, RecordBatch
 
-from .aggregate import Aggregated, aggregate_events
+from .aggregate import aggregate_events
 from .agree import check_routes
 from .clock import advance_clock
 from .decode import decode_records
@@ -23,7 +23,7 @@ from .plan import Plan
 from .route import route_events
 from .set_aside import set_aside
 from .table import materialise_rows
-from .tables import PipelineTables
+from .tables import Aggregated, PipelineTables
 from .validate import validate_events
 
 

@@ -14,8 +14,8 @@ import msgspec
 from streams.errors import RecordTooLargeError
 from streams.records import ChangeEvent, Delivery, Operation
 
-from .aggregate import Aggregated
 from .plan import Aggregation, OnDelete, Plan, Route
+from .tables import Aggregated
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 """The published JSON: decimals are exact literals where they are numbers."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from struct import Struct as Layout
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from streams.records import ChangeEvent
 from streams.state.stores.base import Store
 from streams.state.table import Table, TableSpec
 
@@ -19,6 +20,7 @@ _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 _expiry = Layout(">q")
 _window_start = Layout(">Q")
+V = TypeVar("V")
 _EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before those after
 
 CACHED_ROWS = 20_000
@@ -110,6 +112,20 @@ class PipelineTables:
         self.progress.put(PROGRESS_KEY, progress)
 
 
+Results = dict[int, Accumulator]
+"""By record offset: the state of the event's group right after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregated:
+    """What a batch did to the groups of a pipeline."""
+
+    results: Mapping[str, Results] = field(default_factory=dict)
+    """By table, for tables that a route attaches."""
+    late: Mapping[str, list[ChangeEvent]] = field(default_factory=dict)
+    """By table: events whose window had closed."""
+
+
 def state_changelog(plan: Plan) -> str:
     """Short name of the changelog that holds what a pipeline remembers beside its tables."""
     return f"{plan.name}-state"
@@ -117,30 +133,24 @@ def state_changelog(plan: Plan) -> str:
 
 def open_tables(plan: Plan, store: Store) -> PipelineTables:
     """The tables of ``plan`` over ``store``."""
-    state = state_changelog(plan)
-    rows = None
-    if plan.table is not None:
-        spec = TableSpec(
-            changelog=plan.table.name, encode=_encode_json, decode=decode_stored_row, cached=CACHED_ROWS
-        )
-        rows = Table(spec, store)
-    groups: dict[str, Table[Accumulator]] = {
-        aggregation.table: Table(
-            TableSpec(
-                changelog=aggregation.table, encode=_encode_json, decode=decode_state, cached=CACHED_GROUPS
-            ),
-            store,
-        )
-        for aggregation in plan.aggregations
-    }
     return PipelineTables(
-        seen=Table(
-            TableSpec(
-                changelog=state, prefix=b"s", encode=_expiry.pack, decode=lambda value: int(_expiry.unpack(value)[0])
-            ),
-            store,
-        ),
-        progress=Table(TableSpec(changelog=state, prefix=b"p", encode=_encode_json, decode=_progress, cached=1), store),
-        rows=rows,
-        groups=groups,
+        seen=_open_seen(plan, store),
+        progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
+        rows=None if plan.table is None else _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS),
+        groups={
+            aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)
+            for aggregation in plan.aggregations
+        },
     )
+
+
+def _open_seen(plan: Plan, store: Store) -> Table[int]:
+    def decode(value: bytes) -> int:
+        return int(_expiry.unpack(value)[0])
+
+    return Table(TableSpec(changelog=state_changelog(plan), prefix=b"s", encode=_expiry.pack, decode=decode), store)
+
+
+def _open(changelog: str, decode: Callable[[bytes], V], store: Store, *, cached: int, prefix: bytes = b"") -> Table[V]:
+    spec = TableSpec(changelog=changelog, prefix=prefix, encode=_encode_json, decode=decode, cached=cached)
+    return Table(spec, store)
