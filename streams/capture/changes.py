@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from streams.records import Delivery
 
 from .envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget, key_of
@@ -75,12 +77,8 @@ class ChangeStream:
         order = self._orders[relation.table] = self._orders.get(relation.table, 0) + 1
         if self._is_sent(begin):
             return
-        self._position = Position(
-            is_snapshot_done=True,
-            final_lsn=self._position.final_lsn,
-            end_lsn=self._position.end_lsn,
-            open_lsn=begin.final_lsn,
-            open_events=self._order,
+        self._position = replace(
+            self._position, is_snapshot_done=True, open_lsn=begin.final_lsn, open_events=self._order
         )
         target = self._targets.get(relation.table)
         if target is None:
