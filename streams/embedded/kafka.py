@@ -112,6 +112,9 @@ class EmbeddedKafka:
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
+            # After kill -9 the node may register again only once its former self has timed out.
+            "broker.session.timeout.ms": 3000,
+            "broker.heartbeat.interval.ms": 500,
             "auto.create.topics.enable": "false",
             "message.max.bytes": 16 << 20,
         }
