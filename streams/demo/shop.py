@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 
 TABLES = ("users", "products", "orders")
-STATUSES = ("new", "paid", "shipped", "returned")
+STATUSES = ("new", "paid", "shipped", "delivered", "cancelled", "refunded")
 INVALID_RATIO = 0.02
 
 SCHEMA = """
