@@ -75,11 +75,10 @@ def parse_yaml(text: str, file: str) -> Document:
         raise DocumentError(problem) from None
     except YAMLError:
         raise DocumentError(Problem(file=file, message="no valid YAML: it holds control characters")) from None
-    lines: dict[Path, int] = {}
-    try:
-        value = _plain(loaded, (), lines)
     except RecursionError:
-        raise DocumentError(Problem(file=file, message="nested too deep, or an alias holds itself")) from None
+        raise DocumentError(Problem(file=file, message="nested too deep")) from None
+    lines: dict[Path, int] = {}
+    value = _plain(loaded, (), lines)
     return Document(file=file, value=value, lines=lines)
 
 

@@ -7,7 +7,7 @@ mistakes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -19,9 +19,7 @@ from streams.errors import Problem
 
 from .documents import Document, Path, split_path
 from .validation import Validator, compile_validator
-from .violations import Violation
-
-_UNKNOWN_FIELDS = frozenset({"additionalProperties", "unevaluatedProperties"})
+from .violations import Violation, property_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,29 +50,45 @@ def read_terms(document: Document, problems: list[Problem]) -> DatasetTerms:
 
 
 @cache
-def _standard() -> Validator:
+def _standard() -> dict[str, Any]:
     # The model's class method has no annotations.
-    return compile_validator(json.loads(OpenDataContractStandard.json_schema()))  # type: ignore[no-untyped-call]
+    schema: dict[str, Any] = json.loads(OpenDataContractStandard.json_schema())  # type: ignore[no-untyped-call]
+    return schema
+
+
+@cache
+def _standard_validator() -> Validator:
+    return compile_validator(_standard())
 
 
 def _parse(document: Document) -> tuple[OpenDataContractStandard | None, list[Problem]]:
-    """The contract, or what is wrong: shapes by the standard's schema, unknown fields by its models."""
-    found = [
-        document.problem(split_path(violation.path), f"{violation.message} (ODCS 3.1)")
-        for violation in _standard().violations(document.value)
-        if violation.code not in _UNKNOWN_FIELDS and not _is_map_slip(violation, document)
+    """The contract, or what is wrong with it."""
+    violations = _standard_validator().violations(document.value)
+    found = [held for held in violations if not held.unknown]
+    wrong = [split_path(held.path) for held in found]
+    problems = [
+        document.problem(split_path(held.path), f"{held.message} (ODCS 3.1)")
+        for held in found
+        if not _is_map_slip(held, document)
     ]
+    problems += [
+        document.problem((*split_path(held.path), name), "ODCS 3.1 has no such field here; use customProperties")
+        for held in violations
+        for name in held.unknown
+        if not _is_consequence(split_path(held.path), name, wrong)
+    ]
+    if problems:
+        return None, problems
     try:
-        contract = OpenDataContractStandard(**document.value)
+        return OpenDataContractStandard(**document.value), []
     except ValidationError as error:
-        for fault in error.errors():
-            if fault["type"] == "extra_forbidden":
-                message = "ODCS 3.1 has no such field here; check its spelling, or move it under customProperties"
-                found.append(document.problem(tuple(fault["loc"]), message))
-            elif not found:
-                found.append(document.problem(tuple(fault["loc"]), str(fault["msg"])))
-        return None, found
-    return (None if found else contract), found
+        # The models are stricter than the schema in places.
+        return None, [document.problem(tuple(fault["loc"]), str(fault["msg"])) for fault in error.errors()]
+
+
+def _is_consequence(path: Path, name: str, wrong: Iterable[Path]) -> bool:
+    """Beside a mistake every field of an object counts as unevaluated: then only names of no field are told."""
+    return any(place[: len(path)] == path for place in wrong) and name in set(property_names(_standard()))
 
 
 def _is_map_slip(violation: Violation, document: Document) -> bool:

@@ -26,6 +26,8 @@ class Violation:
     """The schema's keyword: ``required``, ``type``, ``format`` …"""
     message: str
     """The rule that is broken; never the value that breaks it."""
+    unknown: tuple[str, ...] = ()
+    """Properties there that the schema does not know; empty where names are hidden."""
 
 
 def read_violation(error: Any, known_names: frozenset[str] | None) -> Violation:
@@ -34,7 +36,8 @@ def read_violation(error: Any, known_names: frozenset[str] | None) -> Violation:
     path = [_shown(step, known_names) for step in error.instance_path]
     if code == "required":
         path.append(error.kind.property)
-    return Violation(path=path_text(tuple(path)), code=code, message=_rule(code, error.kind, known_names is None))
+    shown = sorted(getattr(error.kind, "unexpected", ())) if known_names is None else ()
+    return Violation(path=path_text(tuple(path)), code=code, message=_rule(code, error.kind), unknown=tuple(shown))
 
 
 def property_names(schema: object) -> Iterator[str]:
@@ -55,7 +58,7 @@ def _shown(step: str | int, known_names: frozenset[str] | None) -> str | int:
     return step if known_names is None or isinstance(step, int) or step in known_names else HIDDEN
 
 
-def _rule(code: str, kind: Any, shows_names: bool) -> str:
+def _rule(code: str, kind: Any) -> str:
     match code:
         case "required":
             return "is required"
@@ -70,8 +73,7 @@ def _rule(code: str, kind: Any, shows_names: bool) -> str:
         case "multipleOf":
             return f"must be a multiple of {kind.multiple_of}"
         case "additionalProperties" | "unevaluatedProperties":
-            named = f": {', '.join(sorted(kind.unexpected))}" if shows_names else ""
-            return f"has properties that the schema does not know{named}"
+            return "has properties that the schema does not know"
         case "anyOf" | "oneOf" | "not":
             return "has none of the shapes that the schema allows"
         case "falseSchema":

@@ -1,0 +1,94 @@
+"""``streams contracts``: what people and programs see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from streams.cli.contracts import command
+from tests.contracts.builders import a_contract, a_folder, a_schema
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+COLUMN = "{name: id, logicalType: integer, primaryKey: true, primaryKeyPosition: 1}"
+
+
+def run(*arguments: str, schemas: Path = SCHEMAS) -> Result:
+    return CliRunner().invoke(command, [*arguments, "--schemas", str(schemas)])
+
+
+def test_the_projects_own_files_are_fine() -> None:
+    result = run("check")
+
+    assert (result.exit_code, "is fine" in result.output) == (0, True), result.output
+
+
+def test_every_mistake_of_contracts_and_pipelines_is_told_at_once(tmp_path: Path) -> None:
+    files = {
+        "com.acme/broken/jsonschema/1-0-0": "{",
+        "com.acme/things/jsonschema/1-0-0": a_schema(),
+        "com.acme/things/contract.yaml": a_contract(COLUMN),
+        "pipelines/unreadable.yaml": "pipeline: [",
+        "pipelines/misspelt.yaml": "pipeline: misspelt\nsource: {topik: a}\n",
+        "pipelines/lost.yaml": a_pipeline("lost", "com.acme/nobody"),
+        "pipelines/column.yaml": a_pipeline("column", "com.acme/things", derive="{more: colour + 1}"),
+        "pipelines/follows.yaml": a_pipeline("follows", "com.acme/broken"),
+    }
+
+    result = run("check", "--output", "json", schemas=a_folder(tmp_path, files))
+
+    report = json.loads(result.output)
+    assert result.exit_code == 1
+    assert {problem["file"] for problem in report["problems"]} == {
+        "com.acme/broken/jsonschema/1-0-0",
+        "pipelines/unreadable.yaml",
+        "pipelines/misspelt.yaml",
+        "pipelines/lost.yaml",
+        "pipelines/column.yaml",
+    }
+
+
+def test_the_list_names_key_and_classified_columns() -> None:
+    rows = {row["dataset"]: row for row in json.loads(run("list", "--output", "json").output)}
+
+    assert rows["com.acme.shop/users"] == {
+        "dataset": "com.acme.shop/users",
+        "newest": "1-0-0",
+        "versions": 1,
+        "key": "id",
+        "columns": 7,
+        "classified": "email, name, ssn, credit_card, age",
+    }
+
+
+def test_one_contract_is_shown_column_by_column() -> None:
+    shown = json.loads(run("show", "com.acme.shop/orders", "--output", "json").output)
+
+    assert (shown["uri"], shown["key"]) == ("iglu:com.acme.shop/orders/jsonschema/1-0-0", ["id"])
+    assert next(column for column in shown["columns"] if column["column"] == "amount") == {
+        "column": "amount",
+        "type": "numeric",
+        "json": "string",
+        "format": None,
+        "nullable": False,
+        "source": "numeric(12,2)",
+        "class": None,
+        "scale": 2,
+        "unit": None,
+    }
+
+
+def test_a_dataset_that_is_not_there_is_wrong_use() -> None:
+    result = run("show", "com.acme.shop/nothing")
+
+    assert (result.exit_code, "com.acme.shop/orders" in result.output) == (2, True)
+
+
+def a_pipeline(name: str, dataset: str, *, derive: str = "{more: id + 1}") -> str:
+    """A pipeline over ``dataset``."""
+    return f"""pipeline: {name}
+source: {{topic: cdc.{name}.v1, format: debezium-json, contract: "iglu:{dataset}/jsonschema/1-*-*"}}
+derive: {derive}
+route: [{{to: {name}.rows.v1}}]
+"""
