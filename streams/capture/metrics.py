@@ -12,7 +12,7 @@ from streams.records import Delivery
 
 
 class CaptureMetrics:
-    """Counters and gauges; ``serve`` shows them on the loopback address."""
+    """Counters and gauges; ``serve`` shows them over HTTP."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -25,10 +25,10 @@ class CaptureMetrics:
             "cdc_capture_snapshot_ratio", "Progress of the snapshot.", ["table"], registry=self.registry
         )
 
-    def serve(self, port: int | None) -> None:
-        """Listen on ``port``; ``None``: do not."""
+    def serve(self, host: str, port: int | None) -> None:
+        """Listen on ``host:port``; no port: do not."""
         if port is not None:
-            start_http_server(port, addr="127.0.0.1", registry=self.registry)
+            start_http_server(port, addr=host, registry=self.registry)
 
     def count(self, records: Iterable[Delivery], op: str | None) -> None:
         """Records that went into a chunk."""

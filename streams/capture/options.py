@@ -32,6 +32,7 @@ class CaptureOptions:
     heartbeat_s: float = 5.0
     chunk_ms: int = 100
     chunk_bytes: int = 4 << 20
+    metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
 
     def topic_of(self, table: str) -> str:

@@ -52,7 +52,7 @@ class Capture:
         """Capture until SIGTERM or Ctrl-C; raises ``CaptureError`` with what to do."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self._metrics.serve(self._options.metrics_port)
+        self._metrics.serve(self._options.metrics_host, self._options.metrics_port)
         try:
             targets = self._database.prepare()
             position = self._sink.start([target.topic for target in targets.values()])

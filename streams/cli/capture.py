@@ -30,7 +30,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--slot", default="streams", show_default=True, help="Replication slot; also the name of its position.")
 @click.option("--publication", default="streams", show_default=True)
 @click.option("--heartbeat", default=5.0, show_default=True, help="Seconds between heartbeats.")
-@click.option("--metrics-port", type=int, help="Prometheus metrics on this loopback port.")
+@click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")
 def command(
     database: str,
     tables: str,
@@ -67,6 +67,7 @@ def command(
         slot=slot,
         publication=publication,
         heartbeat_s=heartbeat,
+        metrics_host=settings.web_host,
         metrics_port=metrics_port,
     )
     from streams.capture.run import Capture
