@@ -1,7 +1,7 @@
 """Times in rows: where an event's time is read, and how integers of a source become RFC 3339 text.
 
 What RFC 3339 has no words for keeps PostgreSQL's: years before 1 end in `` BC``, later than 9999 have more digits, and
-what lies outside PostgreSQL's own range (4713 BC to 294276 for timestamps, to 5874897 for dates) is its infinity.
+what lies outside PostgreSQL's own range (4714 BC to 294276 for timestamps, to 5874897 for dates) is its infinity.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MICROSECONDS_BY_UNIT = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 _LARGEST = (1 << 63) - 1
 """Debezium's timestamp that stands for infinity, whatever the unit."""
-_FIRST_YEAR, _LAST_TIMESTAMP_YEAR, _LAST_DATE_YEAR = -4712, 294_276, 5_874_897
+_FIRST_YEAR, _LAST_TIMESTAMP_YEAR, _LAST_DATE_YEAR = -4713, 294_276, 5_874_897
 
 
 def is_integer(value: object) -> TypeGuard[int]:
