@@ -18,20 +18,21 @@ from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Operation
 from streams.state.table import Table
 
+from .moves import has_moved, moved_to
 from .plan import RowTable
-from .tables import StoredRow, encode_key
+from .tables import MOVED_KEY, PipelineTables, StoredRow, encode_key
 
 
 def keep_matching(
     events: list[ChangeEvent],
     condition: Callable[[ChangeEvent], bool] | None,
     table: RowTable | None,
-    rows: Table[StoredRow] | None,
+    tables: PipelineTables,
     ledger: Ledger,
 ) -> list[ChangeEvent]:
     """The events for which ``condition`` is TRUE; FALSE and NULL are filtered."""
-    if table is not None and rows is not None:
-        kept = _complete_and_keep(events, condition, KnownRows(table, rows, events))
+    if table is not None and tables.rows is not None:
+        kept = _complete_and_keep(events, condition, KnownRows(table, tables, tables.rows, events))
     elif condition is not None:
         kept = [event for event in events if condition(event)]
     else:
@@ -55,8 +56,12 @@ def _complete_and_keep(
 class KnownRows:
     """What is known of the rows a batch touches: the table's content, then what the batch itself has told."""
 
-    def __init__(self, table: RowTable, rows: Table[StoredRow], events: Iterable[ChangeEvent]) -> None:
+    def __init__(
+        self, table: RowTable, tables: PipelineTables, rows: Table[StoredRow], events: Iterable[ChangeEvent]
+    ) -> None:
         self._key = table.key
+        self._tables = tables
+        self._moved: tuple[bytes, ChangeEvent] | None = None
         wanted = {self._key_of(event) for event in events if event.unsent}
         self._stored = rows.get_many(wanted)
         self._learned: dict[bytes, ChangeEvent | None] = {}
@@ -68,11 +73,20 @@ class KnownRows:
     def complete(self, event: ChangeEvent) -> ChangeEvent:
         """The event with the columns that it does not carry, as far as they are known."""
         key = self._key_of(event)
-        if key in self._learned:
-            last = self._learned[key]
-            return event if last is None else _fill(event, last.row, last.unsent)
-        stored = self._stored.get(key)
-        return event if stored is None else _fill(event, stored.row, frozenset(stored.row))
+        if (last := self._learned.get(key)) is not None:
+            return _fill(event, last.row, last.unsent)
+        stored = None if key in self._learned else self._stored.get(key)
+        if stored is not None:
+            return _fill(event, stored.row, frozenset(stored.row))
+        return self._complete_moved(event, key) if has_moved(event) else event
+
+    def _complete_moved(self, event: ChangeEvent, key: bytes) -> ChangeEvent:
+        """From the row that has just gone, if it is this one under its old key."""
+        if self._moved is not None:
+            to, gone = self._moved
+            return _fill(event, gone.row, gone.unsent) if to == key else event
+        kept = self._tables.moved.get(MOVED_KEY)
+        return event if kept is None or kept.key != key.decode() else _fill(event, kept.row, frozenset(kept.row))
 
     def learn(self, event: ChangeEvent) -> None:
         """Remember what ``event`` says of its row, for the events behind it."""
@@ -80,6 +94,8 @@ class KnownRows:
             self._learned.update(dict.fromkeys([*self._learned, *self._stored]))
         else:
             self._learned[self._key_of(event)] = None if event.operation is Operation.DELETE else event
+            if (to := moved_to(event, self._key)) is not None:
+                self._moved = to, event
 
 
 def _fill(event: ChangeEvent, known: dict[str, object], masked: frozenset[str]) -> ChangeEvent:

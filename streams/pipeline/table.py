@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from streams.records import ChangeEvent, Operation
 from streams.state.table import Table
 
+from .moves import has_moved, moved_to
 from .plan import RowTable
-from .tables import StoredRow, encode_key
+from .tables import MOVED_KEY, MovedRow, PipelineTables, StoredRow, encode_key
 
 Order = tuple[int, int, int]
 
 
-def materialise_rows(events: Sequence[ChangeEvent], table: RowTable | None, rows: Table[StoredRow] | None) -> None:
+def materialise_rows(events: Sequence[ChangeEvent], table: RowTable | None, tables: PipelineTables) -> None:
     """Write the row that each event leaves; DELETE removes it, TRUNCATE all rows that are older in order."""
+    rows = tables.rows
     if table is None or rows is None:
         return
     columns = table.key
@@ -35,6 +37,16 @@ def materialise_rows(events: Sequence[ChangeEvent], table: RowTable | None, rows
             continue
         left[key] = None if event.operation is Operation.DELETE else _stored(event)
     rows.put_many(left)
+    _keep_moved(events, columns, tables)
+
+
+def _keep_moved(events: Sequence[ChangeEvent], columns: tuple[str, ...], tables: PipelineTables) -> None:
+    """Of the rows whose key changes, the last one whose second half has not come yet."""
+    for event in events:
+        if (to := moved_to(event, columns)) is not None:
+            tables.moved.put(MOVED_KEY, MovedRow(key=to.decode(), row=event.row))
+        elif has_moved(event):
+            tables.moved.put(MOVED_KEY, None)
 
 
 def is_unplaced(event: ChangeEvent) -> bool:

@@ -56,10 +56,20 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return max(forced, self.watermark)
 
 
+class MovedRow(msgspec.Struct, frozen=True, gc=False):
+    """The row that went last because its key changed: what the INSERT right behind it may not carry."""
+
+    key: str
+    """Its new canonical key."""
+    row: dict[str, Any]
+
+
 PROGRESS_KEY = b""
+MOVED_KEY = b""
 
 decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
 _progress = msgspec.json.Decoder(Progress).decode
+_decode_moved = msgspec.json.Decoder(MovedRow, float_hook=Decimal).decode
 
 
 def decode_state(value: bytes) -> Accumulator:
@@ -95,13 +105,15 @@ class PipelineTables:
     """Identity to the event time (ms) when it may be forgotten."""
     progress: Table[Progress]
     rows: Table[StoredRow] | None
+    moved: Table[MovedRow]
+    """One entry at most, under ``MOVED_KEY``."""
     groups: Mapping[str, Table[Accumulator]]
 
     @property
     def all(self) -> Iterable[Table[Any]]:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
-        return (self.seen, self.progress, *rows, *self.groups.values())
+        return (self.seen, self.progress, self.moved, *rows, *self.groups.values())
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -136,6 +148,7 @@ def open_tables(plan: Plan, store: Store) -> PipelineTables:
     return PipelineTables(
         seen=_open_seen(plan, store),
         progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
+        moved=_open(state_changelog(plan), _decode_moved, store, cached=1, prefix=b"m"),
         rows=None if plan.table is None else _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS),
         groups={
             aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)

@@ -60,7 +60,9 @@ def a_driver(*tables: str, partitions: int = 1) -> Driver:
     return Driver(SCHEMAS, pipelines=tables or None, partitions=topics)
 
 
-def send(driver: Driver, records: Iterable[CapturedRecord], *, keeps_partition: bool = False) -> None:
+def send(
+    driver: Driver, records: Iterable[CapturedRecord], *, keeps_partition: bool = False, commits: bool = True
+) -> None:
     """Send as captured, into partition 0 unless ``keeps_partition``."""
     for record in records:
         driver.send(
@@ -71,7 +73,8 @@ def send(driver: Driver, records: Iterable[CapturedRecord], *, keeps_partition: 
             partition=record.partition if keeps_partition else 0,
             headers=record.headers,
         )
-    driver.commit()
+    if commits:
+        driver.commit()
 
 
 def published_by(table: str, *transactions: int | None) -> list[CommittedRecord]:
