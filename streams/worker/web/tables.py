@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,19 @@ class Question:
     """Stored key that the last page ended with."""
 
 
+Entry = tuple[bytes, dict[str, object]]
+"""Stored key and what is shown of the row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows of a part of a table, ascending by stored key."""
+
+    rows: list[Entry]
+    read_to: bytes | None = None
+    """Stored key up to which all was read, ``None``: to the end."""
+
+
 class TableReader:
     """Answers for the whole group."""
 
@@ -60,14 +73,12 @@ class TableReader:
 
     async def page(self, table: str, question: Question, query: str, *, is_local: bool) -> dict[str, object]:
         """Rows by stored key, ascending, with a cursor where there are more; ``KeyError`` for an unknown table."""
-        rows = self._local_rows(table, question)
+        parts = list(self._local_parts(table, question))
         if not is_local:
-            for answer in await self._ask_peers(f"/api/tables/{table}/rows?{query}"):
-                rows += [(bytes.fromhex(row["stored_key"]), row) for row in answer["rows"]]
-        first = heapq.nsmallest(question.limit + 1, rows, key=lambda entry: entry[0])
-        page, rest = first[: question.limit], first[question.limit :]
-        cursor = page[-1][0].hex() if rest and page else None
-        return {"table": table, "rows": [row for _, row in page], "cursor": cursor}
+            parts += map(_part_of_answer, await self._ask_peers(f"/api/tables/{table}/rows?{query}"))
+        page = merge_parts(parts, question.limit)
+        cursor = None if page.read_to is None else page.read_to.hex()
+        return {"table": table, "rows": [row for _, row in page.rows], "cursor": cursor}
 
     async def row(self, table: str, key: list[Any], query: str, *, is_local: bool) -> dict[str, object] | None:
         """The row of ``key``: the group's values, then the window's start where there are windows."""
@@ -78,15 +89,13 @@ class TableReader:
         answers: list[dict[str, object]] = await self._ask_peers(f"/api/tables/{table}/rows/{query}")
         return answers[0] if answers else None
 
-    def _local_rows(self, table: str, question: Question) -> list[tuple[bytes, dict[str, object]]]:
+    def _local_parts(self, table: str, question: Question) -> Iterator[Part]:
         sub, plan = self._engine.topology.table_owner(table)
-        rows: list[tuple[bytes, dict[str, object]]] = []
         for (topic, _), owned in sorted(self._engine.tasks.items(), key=lambda entry: entry[0]):
             if topic in sub.source_topics:
-                rows += _matching(scan_rows(
+                yield read_part(scan_rows(
                     owned.task.store, plan, table, from_ms=question.from_ms, to_ms=question.to_ms, after=question.after
                 ), question)  # fmt: skip
-        return rows
 
     def _local_row(self, sub: SubTopology, plan: Plan, table: str, key: list[Any]) -> dict[str, object] | None:
         windowed = any(held.table == table and held.size_ms is not None for held in plan.aggregations)
@@ -124,17 +133,34 @@ class TableReader:
             await self._session.close()
 
 
-def _matching(
-    entries: Iterator[tuple[bytes, TableRow]], question: Question
-) -> Iterator[tuple[bytes, dict[str, object]]]:
-    found = 0
-    for count, (stored_key, row) in enumerate(entries):
-        if found > question.limit or count >= SCANNED_ROWS:
-            return
-        if question.prefix and not encode_json(list(row.key)).decode().startswith(question.prefix):
-            continue
-        found += 1
-        yield stored_key, {**_shown(row), "stored_key": stored_key.hex()}
+def read_part(entries: Iterable[tuple[bytes, TableRow]], question: Question) -> Part:
+    """The matching rows of one partition, until there are enough or enough was looked at."""
+    rows: list[Entry] = []
+    for count, (stored_key, row) in enumerate(entries, 1):
+        if not question.prefix or encode_json(list(row.key)).decode().startswith(question.prefix):
+            rows.append((stored_key, {**_shown(row), "stored_key": stored_key.hex()}))
+        if len(rows) >= question.limit or count >= SCANNED_ROWS:
+            return Part(rows=rows, read_to=stored_key)
+    return Part(rows=rows, read_to=None)
+
+
+def _part_of_answer(answer: Any) -> Part:
+    """What another worker answered: its cursor says how far it has read."""
+    rows = [(bytes.fromhex(row["stored_key"]), row) for row in answer["rows"]]
+    return Part(rows=rows, read_to=bytes.fromhex(answer["cursor"]) if answer["cursor"] else None)
+
+
+def merge_parts(parts: Iterable[Part], limit: int) -> Part:
+    """The first ``limit`` rows of all parts: none beyond what every part has read to, or the next page would miss some.
+
+    >>> merge_parts([Part(rows=[(b"a", {}), (b"c", {})], read_to=b"c"), Part(rows=[(b"d", {})])], 2)
+    Part(rows=[(b'a', {}), (b'c', {})], read_to=b'c')
+    """
+    parts = list(parts)
+    read_to = min((part.read_to for part in parts if part.read_to is not None), default=None)
+    known = [entry for part in parts for entry in part.rows if read_to is None or entry[0] <= read_to]
+    rows = heapq.nsmallest(limit + 1, known, key=lambda entry: entry[0])
+    return Part(rows=rows[:limit], read_to=rows[limit - 1][0] if len(rows) > limit else read_to)
 
 
 def _shown(row: TableRow) -> dict[str, object]:
