@@ -94,7 +94,7 @@ class Cluster:
         finally:
             consumer.close()
 
-    def wait_until(self, is_so: Callable[[], bool], *, patience_s: float = 90.0) -> None:
+    def wait_until(self, is_so: Callable[[], bool], *, patience_s: float = 90.0, every_s: float = 0.2) -> None:
         """Wait for a condition; fails with the logs' ends when it does not come."""
         deadline = time.monotonic() + patience_s
         while not is_so():
@@ -102,7 +102,7 @@ class Cluster:
             if time.monotonic() > deadline or ended:
                 tails = {name: self.log(name)[-2_500:] for name in self.workers}
                 raise AssertionError("it did not happen; logs:\n" + "\n".join(f"{k}:\n{v}" for k, v in tails.items()))
-            time.sleep(0.2)
+            time.sleep(every_s)
 
     def read(self, topic: str) -> list[Record]:
         """All committed records of a topic."""

@@ -1,0 +1,1 @@
+"""Workload W, its oracle, the floor, and what measures them."""

@@ -1,0 +1,63 @@
+"""The floor: consume, decode, produce, and nothing else, in one process. Nobody who does the work can be cheaper.
+
+``python -m tests.bench.floor BROKERS TOPIC OUT COUNT`` prints one line of JSON: CPU and wall seconds from the first
+fetch to the final flush, start-up left out, and the peak memory.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+
+class Order(msgspec.Struct, gc=False):
+    id: int
+    customer_id: int
+    email: str
+    amount: float | str
+    status: str
+    created_at: int
+    lsn: int
+
+
+class Envelope(msgspec.Struct, gc=False):
+    op: str
+    after: Order
+    before: Order | None = None
+
+
+def run(brokers: str, topic: str, out: str, count: int) -> dict[str, float]:
+    """Carry ``count`` records from ``topic`` to ``out``."""
+    consumer = Consumer(
+        {"bootstrap.servers": brokers, "group.id": "floor", "auto.offset.reset": "earliest",
+         "enable.auto.commit": False, "fetch.queue.backoff.ms": 1}
+    )  # fmt: skip
+    producer = Producer(
+        {"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5, "batch.size": 1 << 20,
+         "queue.buffering.max.messages": 1_000_000}
+    )  # fmt: skip
+    partitions = consumer.list_topics(topic).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+    decode, produce, done = msgspec.json.Decoder(Envelope).decode, producer.produce, 0
+    begun = time.process_time(), time.monotonic()
+    while done < count:
+        records = consumer.consume(1_000, 1.0)
+        for record in records:
+            value = record.value()
+            decode(value)
+            produce(out, value, record.key())
+        producer.poll(0)
+        done += len(records)
+    producer.flush()
+    cpu_s, wall_s = time.process_time() - begun[0], time.monotonic() - begun[1]
+    consumer.close()
+    return {"cpu_s": cpu_s, "wall_s": wall_s, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))))
