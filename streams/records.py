@@ -27,6 +27,9 @@ class Operation(Enum):
     TRUNCATE = "t"
     MESSAGE = "m"
 
+    # Members are compared by identity; Enum's own hash is a call into Python for every event.
+    __hash__ = object.__hash__
+
 
 ROW_CHANGES = frozenset({Operation.INSERT, Operation.UPDATE, Operation.DELETE})
 """What counts as a change: a READ is an upsert of a snapshot, a TRUNCATE is of the whole table."""
@@ -79,10 +82,12 @@ class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
     before: Row | None = None
     after: Row | None = None
     source: Row
-    """Where the change comes from: Debezium's ``source`` block, empty for plain events."""
+    """Where the change comes from: Debezium's ``source`` block; empty for plain events, and where no step reads it."""
     key: Row
     """The record's key as an object, empty where it has none."""
     event_time_ms: int
+    committed_ms: int = 0
+    """When the source committed the change; where it does not say, when the record was written."""
     transaction: Row | None = None
     """Debezium's ``transaction`` block: place of the change in its transaction."""
     unsent: frozenset[str] = frozenset()

@@ -49,10 +49,8 @@ def compile_accept(schema: object) -> Accept | None:
     checks: list[tuple[str, Check]] = []
     try:
         # Fields are numbered: a column may be called what Python or msgspec may not.
-        fields = [
-            _field(f"c{number}", rule, name in required, checks) for number, (name, rule) in enumerate(properties.items())
-        ]
         names = {f"c{number}": name for number, name in enumerate(properties)}
+        fields = [_field(field, properties[name], name in required, checks) for field, name in names.items()]
         shape = msgspec.defstruct("Row", sorted(fields, key=len), rename=names, gc=False)
     except (_Unlisted, TypeError, ValueError):
         return None
@@ -119,7 +117,7 @@ def _shape(kind: str | None, rule: dict[str, Any], *, is_nullable: bool) -> tupl
     raise _Unlisted
 
 
-def _annotated(kind: type, limits: dict[str, int]) -> Any:
+def _annotated(kind: type, limits: dict[str, Any]) -> Any:
     return Annotated[kind, msgspec.Meta(**limits)] if limits else kind
 
 

@@ -46,7 +46,8 @@ class PlanBuilder:
         self._app = app
         self._mask_key = mask_key
         self._is_change_format = pipeline.source.format in CHANGE_FORMATS
-        self._reads_key = False
+        self._reads: set[str] = set()
+        """Parts of the envelope that steps read: ``key``, ``source``."""
         self._columns: dict[str, Column] = {}
         self._key: tuple[str, ...] = ()
 
@@ -107,7 +108,10 @@ class PlanBuilder:
         routes = RouteBuilder(self, pipeline, self._columns, self._key, table, aggregations).build()
         if pipeline.source.key is not None:
             self.require_columns(pipeline.source.key, ("source", "key"), family.newest.columns)
-        codec = build_codec(pipeline.source.format, family, event_time, key=self._key, reads_key=self._reads_key)
+        if by == "identity" or table is not None or any(route.is_envelope for route in routes):
+            self._reads.add("source")
+        reads = frozenset(self._reads)
+        codec = build_codec(pipeline.source.format, family, event_time, key=self._key, reads=reads)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         return Plan(
             name=pipeline.name,
@@ -162,7 +166,7 @@ class PlanBuilder:
         condition = self._compiled(("filter",), lambda: compile_condition(text, self._scope()))
         if condition is None:
             return None
-        self._reads_key |= condition.reads_key
+        self._reads |= condition.envelope
         unsure = sorted((condition.columns & self._pipeline.mask.keys()) - set(self._key))
         if unsure and self._is_change_format:
             message = f"{', '.join(unsure)}: masked, and not always sent; a filter sees it raw or not at all"
@@ -211,7 +215,7 @@ class PlanBuilder:
         expression = self._compiled(path, lambda: compile_expression(text, self._scope()))
         if expression is None:
             return None
-        self._reads_key |= expression.reads_key
+        self._reads |= expression.envelope
         evaluate, kind = expression.evaluate, column or expression.type
         if expression.type in (ColumnType.INTEGER, ColumnType.BOOLEAN):
             return evaluate
@@ -256,7 +260,7 @@ class PlanBuilder:
                 continue
             if name in spec.by or name in ("window_start", "window_end"):
                 self.problem((*path, "columns", name), "a result has this column already")
-            self._reads_key |= call.argument is not None and call.argument.reads_key
+            self._reads |= frozenset() if call.argument is None else call.argument.envelope
             columns.append(compile_column(name, call, slot))
             slot += len(columns[-1].initial)
         return Aggregation(

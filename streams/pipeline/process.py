@@ -42,7 +42,7 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     ledger = Ledger(len(batch.records))
     events = decode_records(batch.records, plan, ledger)
     events = validate_events(events, plan, ledger, now_ms=now_ms)
-    commit_times_ms = tuple(commit_time_ms(event) for event in (*events[:1], *events[-1:]))
+    commit_times_ms = tuple(event.committed_ms for event in (*events[:1], *events[-1:]))
     clock = advance_clock(events, tables)
     events = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
     events = keep_matching(events, plan.condition, plan.table, tables, ledger)
@@ -55,12 +55,6 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     _count_used(events, plan, aggregated, ledger)
     deliveries += set_aside(ledger, plan, now_ms=now_ms)
     return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
-
-
-def commit_time_ms(event: ChangeEvent) -> int:
-    """When the source committed the change; where it does not say, when the record was written."""
-    committed_ms = event.source.get("ts_ms")
-    return committed_ms if isinstance(committed_ms, int) else event.record.timestamp_ms
 
 
 def _count_used(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated, ledger: Ledger) -> None:

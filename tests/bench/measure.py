@@ -1,4 +1,4 @@
-"""Measure: the same records through the floor and through a worker, each pinned to one core, the broker on the other."""
+"""Measure: the same records through the floor and through a worker, each alone on one core, the broker on the other."""
 
 from __future__ import annotations
 

@@ -60,5 +60,5 @@ def differences(wanted: Published, found: Published) -> dict[str, int]:
         "lost": len(ids_wanted - known),
         "duplicated": len(ids_found) - len(known),
         "unexpected": len(known - ids_wanted),
-        "keys with other values or another order": sum(found.get(key, []) != entries for key, entries in wanted.items()),
+        "keys with other values or another order": sum(found.get(key) != held for key, held in wanted.items()),
     }

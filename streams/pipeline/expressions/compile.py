@@ -33,7 +33,8 @@ class Expression:
     """Row columns it reads."""
     images: frozenset[str]
     """Columns of ``before`` and ``after`` it reads."""
-    reads_key: bool
+    envelope: frozenset[str]
+    """Parts of the envelope it reads: ``key``, ``source``."""
     text: str
 
 
@@ -45,7 +46,7 @@ class Condition:
     """True only where it is TRUE: NULL is not."""
     columns: frozenset[str]
     images: frozenset[str]
-    reads_key: bool
+    envelope: frozenset[str]
     text: str
 
 
@@ -62,7 +63,7 @@ def expression_of(tree: exp.Expr, text: str, scope: Scope) -> Expression:
         type=node.type,
         columns=node.columns,
         images=node.images,
-        reads_key=node.reads_key,
+        envelope=node.envelope,
         text=text,
     )
 
@@ -77,7 +78,7 @@ def compile_condition(text: str, scope: Scope) -> Condition:
         holds=lambda event: evaluate(event) is True,
         columns=expression.columns,
         images=expression.images,
-        reads_key=expression.reads_key,
+        envelope=expression.envelope,
         text=text,
     )
 

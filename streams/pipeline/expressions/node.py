@@ -22,7 +22,7 @@ class Node:
     type: ColumnType
     columns: frozenset[str] = field(default_factory=frozenset)
     images: frozenset[str] = field(default_factory=frozenset)
-    reads_key: bool = False
+    envelope: frozenset[str] = field(default_factory=frozenset)
     is_constant: bool = False
     value: object = None
     """Of a literal."""
@@ -40,7 +40,7 @@ def join(evaluate: Evaluate, kind: ColumnType, parts: Iterable[Node]) -> Node:
         type=kind,
         columns=frozenset[str]().union(*(part.columns for part in parts)),
         images=frozenset[str]().union(*(part.images for part in parts)),
-        reads_key=any(part.reads_key for part in parts),
+        envelope=frozenset[str]().union(*(part.envelope for part in parts)),
     )
 
 

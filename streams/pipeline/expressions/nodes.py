@@ -51,7 +51,7 @@ def _path(tree: Any, scope: Scope) -> Node:
         type=reference.type,
         columns=reference.columns,
         images=reference.images,
-        reads_key=reference.reads_key,
+        envelope=reference.envelope,
     )
 
 

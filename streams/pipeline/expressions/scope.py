@@ -48,7 +48,8 @@ class Reference:
     """Row columns it reads."""
     images: frozenset[str] = frozenset()
     """Columns of ``before`` and ``after`` it reads."""
-    reads_key: bool = False
+    envelope: frozenset[str] = frozenset()
+    """Parts of the envelope it reads: ``key``, ``source``."""
 
 
 Steps = Sequence[str | int]
@@ -110,10 +111,13 @@ def _envelope(first: str, rest: Steps, scope: Scope) -> Reference:
             evaluate=lambda event: descend(event.key, rest),
             type=ColumnType.UNKNOWN,
             columns=frozenset(),
-            reads_key=True,
+            envelope=frozenset({"key"}),
         )
     return Reference(
-        evaluate=lambda event: descend(event.source, rest), type=ColumnType.UNKNOWN, columns=frozenset()
+        evaluate=lambda event: descend(event.source, rest),
+        type=ColumnType.UNKNOWN,
+        columns=frozenset(),
+        envelope=frozenset({"source"}),
     )
 
 

@@ -10,13 +10,16 @@ from .plain import iglu_codec, json_codec
 
 
 def build_codec(
-    name: str, contract: ContractFamily, event_time: EventTime, *, key: tuple[str, ...], reads_key: bool
+    name: str, contract: ContractFamily, event_time: EventTime, *, key: tuple[str, ...], reads: frozenset[str]
 ) -> Codec:
-    """The codec of format ``name``; ``ValueError`` for one that the grammar should have refused."""
+    """The codec of format ``name``; ``ValueError`` for one that the grammar should have refused.
+
+    ``reads``: what the steps read of an envelope, ``key`` and ``source``.
+    """
     match name:
         case "debezium-json":
             newest = contract.newest
-            return debezium_codec(newest.columns, key, event_time, version=newest.version, reads_key=reads_key)
+            return debezium_codec(newest.columns, key, event_time, version=newest.version, reads=reads)
         case "json":
             return json_codec(contract, event_time)
         case "iglu-json":

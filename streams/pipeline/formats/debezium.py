@@ -1,91 +1,119 @@
-"""Debezium's JSON without schema: the envelope, and values whose scale and unit the contract knows.
+"""Debezium's JSON without schema: the envelope.
 
-Sources: Debezium 3.7 connector for PostgreSQL (data types, temporal and decimal modes) and real captures of it.
-What the bytes do not say, the contract does: ``physicalType`` gives the scale of a numeric in base64 and the unit
-of an integer timestamp. Only the key of a DELETE's ``before`` is believed: the rest may be made up.
+Sources: Debezium 3.7 connector for PostgreSQL and real captures of it. Only the key of a DELETE's ``before`` is
+believed: the rest may be made up.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import msgspec
 
-from streams.contracts.model import Column, ColumnType
+from streams.contracts.model import Column
 from streams.errors import DecodeError
 from streams.records import ChangeEvent, Operation, Row, SourceRecord
 
 from ..plan import Codec, EventTime
-from .times import NO_TIME, date_of_days, is_integer, time_of_units, timestamp_of_units
+from .debezium_rows import ALL_SENT, RowReader
+from .times import NO_TIME
 
 FORMAT = "debezium-json"
-UNAVAILABLE = "__debezium_unavailable_value"
-"""Stands for a column that did not change and was not sent."""
-
-_UNAVAILABLE_FORMS: tuple[object, ...] = (
-    UNAVAILABLE,
-    [UNAVAILABLE],
-    list(UNAVAILABLE.encode()),
-    b64encode(UNAVAILABLE.encode()).decode(),
-)
-_OPERATIONS = {operation.value: operation for operation in Operation}
-
-Convert = Callable[[object], object]
-
+_OPERATIONS: Mapping[str | None, Operation] = {operation.value: operation for operation in Operation}
+DELETE, TRUNCATE, MESSAGE = Operation.DELETE, Operation.TRUNCATE, Operation.MESSAGE
 
 class _Envelope(msgspec.Struct, gc=False):
+    """What steps read of an envelope; ``source`` and ``transaction`` where one of them asks."""
+
     op: str | None = None
     before: dict[str, object] | None = None
     after: dict[str, object] | None = None
     source: dict[str, object] | None = None
     transaction: dict[str, object] | None = None
     ts_ms: int | None = None
-    status: str | None = None
     payload: msgspec.Raw | None = None
 
 
-_decode_envelope = msgspec.json.Decoder(_Envelope, float_hook=Decimal).decode
+class _CommitTime(msgspec.Struct, gc=False):
+    """All of a source block that is read where no step asks for it."""
+
+    ts_ms: int | None = None
+
+
+class _ShortEnvelope(msgspec.Struct, gc=False):
+    """The same without what nobody reads: half the work of reading a record is its source block."""
+
+    op: str | None = None
+    before: dict[str, object] | None = None
+    after: dict[str, object] | None = None
+    source: _CommitTime | None = None
+    ts_ms: int | None = None
+    payload: msgspec.Raw | None = None
+
+
+Envelope = _Envelope | _ShortEnvelope
+Place = tuple[Row, Row | None, int]
+"""(source block, transaction block, when the change was committed)."""
+
 _decode_key = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
+_NOTHING: dict[str, object] = {}
 
 
 def debezium_codec(
-    columns: Mapping[str, Column], key: tuple[str, ...], event_time: EventTime, *, version: str, reads_key: bool
+    columns: Mapping[str, Column], key: tuple[str, ...], event_time: EventTime, *, version: str, reads: frozenset[str]
 ) -> Codec:
-    """Decode records of one table whose rows have ``columns``; ``reads_key``: expressions name ``key.x``."""
-    rows = _RowReader(columns)
-    read_time = event_time.read
+    """Decode records of one table whose rows have ``columns``; ``reads``: ``key`` and ``source``, where steps do."""
+    rows, read_time = RowReader(columns), event_time.read
+    read_envelope = _envelope_reader(_Envelope if "source" in reads else _ShortEnvelope)
+    operations, reads_key = _OPERATIONS, "key" in reads
 
     def decode(record: SourceRecord) -> ChangeEvent | None:
-        if record.value is None:
+        value = record.value
+        if value is None:
             return None
-        envelope = _read_envelope(record.value)
-        operation = _operation_of(envelope)
-        if operation is None or operation is Operation.MESSAGE:
-            return None
-        source = envelope.source or {}
-        is_gone = operation is Operation.DELETE
-        record_key = _read_key(record.key) if reads_key or is_gone else {}
-        before = rows.image(envelope.before)
-        row, unsent = rows.read(envelope.after or {}, record.value)
-        after = None if envelope.after is None else row
-        if is_gone:
-            row, unsent = rows.remaining(envelope.before or {}, key, record_key)
-        committed_ms = source.get("ts_ms")
-        time_ms = committed_ms if isinstance(committed_ms, int) else record.timestamp_ms
-        if read_time is not None and not is_gone and operation is not Operation.TRUNCATE:
-            time_ms = NO_TIME if (read := read_time(row)) is None else read
+        envelope = read_envelope(value)
+        operation, image = operations.get(envelope.op), envelope.after
+        if image is None or operation is None or operation is DELETE or operation is TRUNCATE or operation is MESSAGE:
+            return decode_rest(record, envelope)
+        row, unsent = rows.read(image, value)
+        source, transaction, committed_ms = _place_of(envelope, record)
+        time_ms = committed_ms if read_time is None else read_time(row)
         return ChangeEvent(
             record=record,
             operation=operation,
             row=row,
-            before=before,
-            after=after,
+            before=envelope.before and rows.image(envelope.before),
+            after=row,
+            source=source,
+            key=_read_key(record.key) if reads_key else _NOTHING,
+            event_time_ms=NO_TIME if time_ms is None else time_ms,
+            committed_ms=committed_ms,
+            transaction=transaction,
+            unsent=unsent,
+            schema_version=version,
+        )
+
+    def decode_rest(record: SourceRecord, envelope: Envelope) -> ChangeEvent | None:
+        """DELETE and TRUNCATE; no event for heartbeats and messages."""
+        operation = _operation_of(envelope)
+        if operation is None or operation is MESSAGE:
+            return None
+        row: dict[str, object] = {}
+        unsent, record_key = ALL_SENT, _read_key(record.key) if reads_key or operation is DELETE else _NOTHING
+        if operation is DELETE:
+            row, unsent = rows.remaining(envelope.before or _NOTHING, key, record_key)
+        source, transaction, committed_ms = _place_of(envelope, record)
+        return ChangeEvent(
+            record=record,
+            operation=operation,
+            row=row,
+            before=envelope.before and rows.image(envelope.before),
             source=source,
             key=record_key,
-            event_time_ms=time_ms,
-            transaction=envelope.transaction,
+            event_time_ms=committed_ms,
+            committed_ms=committed_ms,
+            transaction=transaction,
             unsent=unsent,
             schema_version=version,
         )
@@ -93,14 +121,30 @@ def debezium_codec(
     return Codec(name=FORMAT, decode=decode, has_images=True)
 
 
-def _read_envelope(value: bytes) -> _Envelope:
-    try:
-        envelope = _decode_envelope(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-        raise DecodeError(FORMAT, _without_values(error)) from None
-    if envelope.payload is not None:
-        raise DecodeError(FORMAT, "the record carries its schema; set the converter's schemas.enable to false")
-    return envelope
+def _place_of(envelope: Envelope, record: SourceRecord) -> Place:
+    """Where a change stands; one whose source does not say when was committed when the record was written."""
+    if isinstance(envelope, _ShortEnvelope):
+        short = envelope.source
+        committed_ms = record.timestamp_ms if short is None or short.ts_ms is None else short.ts_ms
+        return _NOTHING, None, committed_ms
+    source = envelope.source or _NOTHING
+    said_ms = source.get("ts_ms")
+    return source, envelope.transaction, said_ms if isinstance(said_ms, int) else record.timestamp_ms
+
+
+def _envelope_reader(shape: type[Envelope]) -> Callable[[bytes], Envelope]:
+    decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
+
+    def read(value: bytes) -> Envelope:
+        try:
+            envelope = decode(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+            raise DecodeError(FORMAT, _without_values(error)) from None
+        if envelope.payload is not None:
+            raise DecodeError(FORMAT, "the record carries its schema; set the converter's schemas.enable to false")
+        return envelope
+
+    return read
 
 
 def _without_values(error: Exception) -> str:
@@ -108,7 +152,7 @@ def _without_values(error: Exception) -> str:
     return str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
 
 
-def _operation_of(envelope: _Envelope) -> Operation | None:
+def _operation_of(envelope: Envelope) -> Operation | None:
     """``None`` for heartbeats and transaction metadata."""
     if envelope.op is None:
         if envelope.ts_ms is not None and envelope.after is None and envelope.before is None:
@@ -129,96 +173,3 @@ def _read_key(key: bytes | None) -> Row:
         return _decode_key(key)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise DecodeError(FORMAT, f"key: {_without_values(error)}") from None
-
-
-class _RowReader:
-    """Images as Debezium writes them become rows as the contract describes them."""
-
-    def __init__(self, columns: Mapping[str, Column]) -> None:
-        self._converters = {name: convert for name, column in columns.items() if (convert := converter_of(column))}
-        self._names = frozenset(columns)
-        # The placeholder of arrays and bytes does not show in the record's text.
-        self._hides = any(column.type in (ColumnType.ARRAY, ColumnType.BYTES) for column in columns.values())
-
-    def read(self, image: dict[str, object], value: bytes) -> tuple[dict[str, object], frozenset[str]]:
-        """(row, columns that were not sent)."""
-        unsent: frozenset[str] = frozenset()
-        if self._hides or UNAVAILABLE.encode() in value:
-            unsent = frozenset(name for name, held in image.items() if held in _UNAVAILABLE_FORMS)
-        if not unsent and not self._converters:
-            return image, unsent
-        row = image if not unsent else {name: held for name, held in image.items() if name not in unsent}
-        return self._converted(row), unsent
-
-    def image(self, image: dict[str, object] | None) -> dict[str, object] | None:
-        """A ``before`` in the contract's form."""
-        if image is None or not self._converters:
-            return image
-        return self._converted(image)
-
-    def _converted(self, image: dict[str, object]) -> dict[str, object]:
-        row = dict(image)
-        for name in self._converters:
-            if name in row:
-                row[name] = self._convert(name, row[name])
-        return row
-
-    def remaining(self, before: Row, key: tuple[str, ...], record_key: Row) -> tuple[dict[str, object], frozenset[str]]:
-        """What is true of a row that went: its key, from ``before`` and from the record's key."""
-        named = {**{name: before[name] for name in key if name in before}, **record_key}
-        row = {name: self._convert(name, value) for name, value in named.items()}
-        return row, (self._names | frozenset(before)) - frozenset(row)
-
-    def _convert(self, name: str, value: object) -> object:
-        convert = self._converters.get(name)
-        if convert is None or value is None:
-            return value
-        try:
-            return convert(value)
-        except (ValueError, TypeError, KeyError, ArithmeticError):
-            # Not what the contract says: validation will tell, with the column's name.
-            return value
-
-
-def converter_of(column: Column) -> Convert | None:
-    """How Debezium's form of a value becomes the contract's; ``None`` where they are the same."""
-    is_text = "string" in column.json_types
-    match column.type:
-        case ColumnType.DECIMAL if is_text or column.physical_type is not None:
-            return _decimal_converter(column.scale, column.encoding, is_text=is_text)
-        case ColumnType.TIMESTAMP if is_text:
-            unit = column.unit or "us"
-            return lambda value: timestamp_of_units(value, unit) if is_integer(value) else value
-        case ColumnType.DATE if is_text:
-            return lambda value: date_of_days(value) if is_integer(value) else value
-        case ColumnType.TIME if is_text:
-            unit = column.unit or "us"
-            return lambda value: time_of_units(value, unit) if is_integer(value) else value
-        case _:
-            return None
-
-
-def _decimal_converter(scale: int | None, encoding: str | None, *, is_text: bool) -> Convert | None:
-    """Precise mode's base64 (two's complement, big-endian) or {scale, value}, else as it came."""
-
-    def convert(value: object) -> object:
-        number: object
-        if isinstance(value, dict):
-            number = _from_base64(value["value"], value["scale"])
-        elif isinstance(value, str) and encoding == "base64":
-            number = _from_base64(value, scale or 0)
-        elif isinstance(value, str):
-            return value if is_text else Decimal(value)
-        else:
-            number = value
-        if is_text and isinstance(number, Decimal):
-            return format(number, "f")
-        return str(number) if is_text and is_integer(number) else number
-
-    return convert
-
-
-def _from_base64(value: str, scale: int) -> Decimal:
-    unscaled = int.from_bytes(b64decode(value, validate=True), "big", signed=True)
-    # From text, which is exact: arithmetic would round to the context's 28 digits.
-    return Decimal(f"{unscaled}E{-scale}")

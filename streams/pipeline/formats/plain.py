@@ -70,6 +70,7 @@ def _codec(name: str, read: Callable[[bytes], Versioned], event_time: EventTime)
             source={},
             key=_key_of(record.key),
             event_time_ms=time_ms,
+            committed_ms=record.timestamp_ms,
             schema_version=version,
         )
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.model import Column, ColumnType
-from streams.pipeline.formats.debezium import Convert, converter_of
+from streams.pipeline.formats.debezium_rows import Convert, converter_of
 
 numbers = st.integers(min_value=-(10**60), max_value=10**60)
 scales = st.integers(min_value=0, max_value=40)
