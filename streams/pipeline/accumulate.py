@@ -15,7 +15,7 @@ from streams.records import ChangeEvent
 from .expressions import AggregateCall, AggregateFunction, to_json
 from .plan import Accumulator, AggregateColumn, Evaluate
 
-_EXACT = Context(prec=1000)
+_add = Context(prec=1000).add
 """Sums are exact: PostgreSQL's numeric has up to 1,000 digits where its precision is declared."""
 _AVERAGE = Context(prec=28)
 
@@ -60,9 +60,11 @@ def _count(slot: int, argument: Evaluate | None) -> Update:
 
 def add_exactly(left: object, right: object) -> object:
     """The sum of two ints or decimals, no digit lost."""
+    if type(left) is Decimal is type(right):
+        return _add(left, right)
     if isinstance(left, int) and isinstance(right, int):
         return left + right
-    return _EXACT.add(_decimal(left), _decimal(right))
+    return _add(_decimal(left), _decimal(right))
 
 
 def _decimal(value: object) -> Decimal:

@@ -16,6 +16,7 @@ from streams.ledger import Ledger
 from streams.records import ROW_CHANGES, ChangeEvent
 from streams.state.table import Table
 
+from .formats.times import NO_TIME
 from .plan import Accumulator, Aggregation
 from .tables import Aggregated, PipelineTables, Results, window_key
 
@@ -49,22 +50,26 @@ def _split_late(
     group, size_ms = aggregation.group, aggregation.size_ms
     if size_ms is None:
         return [(group(event), event) for event in events], []
-    open_ms = size_ms + aggregation.grace_ms
+    open_ms, key_of = size_ms + aggregation.grace_ms, window_key
+    least_ms = NO_TIME if forced_ms is None else forced_ms
+    # What is in time at the end of the batch was in time when it came: most events need no look at the clock.
+    newest_ms = max(clock[events[-1].record.offset], least_ms) if events else least_ms
     timely, late = [], []
     for event in events:
-        start_ms = event.event_time_ms - event.event_time_ms % size_ms
-        now_ms = clock[event.record.offset]
-        if start_ms + open_ms <= now_ms or (forced_ms is not None and start_ms + open_ms <= forced_ms):
-            late.append(event)
+        time_ms = event.event_time_ms
+        start_ms = time_ms - time_ms % size_ms
+        closes_ms = start_ms + open_ms
+        if closes_ms > newest_ms or closes_ms > max(clock[event.record.offset], least_ms):
+            timely.append((key_of(start_ms, group(event)), event))
         else:
-            timely.append((window_key(start_ms, group(event)), event))
+            late.append(event)
     return timely, late
 
 
 def _accumulate(
     timely: list[tuple[bytes, ChangeEvent]], aggregation: Aggregation, groups: Table[Accumulator]
 ) -> Results:
-    stored = groups.get_many({key for key, _ in timely})
+    stored = groups.get_many(key for key, _ in timely)
     initial, updates = aggregation.initial, [column.update for column in aggregation.columns]
     changed: dict[bytes, Accumulator] = {}
     results: Results = {}

@@ -20,48 +20,42 @@ Check = Callable[[ChangeEvent], PipelineError | None]
 
 def check_routes(events: list[ChangeEvent], routes: tuple[Route, ...], ledger: Ledger) -> list[ChangeEvent]:
     """The events whose rows fit all of ``routes``."""
-    checks = [_check_of(route) for route in routes if route.contract is not None or route.key]
-    if not checks:
+    checks = [_check_of(route) for route in routes if route.contract is not None]
+    needed = frozenset(column for route in routes for column in route.key)
+    if not checks and not needed:
         return events
     fitting = []
     for event in events:
-        error = _first_error(event, checks)
-        if error is None:
+        if (not checks and event.row.keys() >= needed) or (error := _first_error(event, checks, routes)) is None:
             fitting.append(event)
         else:
             ledger.bury(event.record, error)
     return fitting
 
 
-def _first_error(event: ChangeEvent, checks: Iterable[Check]) -> PipelineError | None:
+def _first_error(event: ChangeEvent, checks: Iterable[Check], routes: Iterable[Route]) -> PipelineError | None:
     if event.operation is Operation.TRUNCATE:
         return None
     for check in checks:
         if (error := check(event)) is not None:
             return error
+    for route in routes:
+        if not event.row.keys() >= frozenset(route.key):
+            return KeyMissingError(route.key)
     return None
 
 
 def _check_of(route: Route) -> Check:
-    key, contract = route.key, route.contract
-    if contract is None:
-        return lambda event: _missing_key(event, key)
+    contract = route.contract
+    assert contract is not None
     # An attached result is a number by construction, and is not there yet.
     attached = frozenset(attachment.name for attachment in route.attachments)
     validator = contract.validator_without(attached) if attached else contract.validator
     is_valid, uri = validator.is_valid, contract.uri
 
     def check(event: ChangeEvent) -> PipelineError | None:
-        if event.operation is not Operation.DELETE and not event.unsent and not is_valid(event.row):
-            return ContractViolationError(uri, validator.violations(event.row))
-        return _missing_key(event, key)
+        if event.operation is Operation.DELETE or event.unsent or is_valid(event.row):
+            return None
+        return ContractViolationError(uri, validator.violations(event.row))
 
     return check
-
-
-def _missing_key(event: ChangeEvent, key: tuple[str, ...]) -> PipelineError | None:
-    row = event.row
-    for column in key:
-        if column not in row:
-            return KeyMissingError(key)
-    return None

@@ -26,8 +26,9 @@ def drop_duplicates(
     if rule is None:
         return events
     identities = list(map(rule.identify, events))
-    expiry_by_identity = seen.get_many({identity for identity in identities if identity is not None})
-    keep_ms, new, first = rule.keep_ms, {}, []
+    expiry_by_identity = seen.get_many(identity for identity in identities if identity is not None)
+    keep_ms, first = rule.keep_ms, []
+    new: dict[bytes, int | None] = {}
     for event, identity in zip(events, identities, strict=True):
         if identity is not None:
             expires_ms = expiry_by_identity[identity]

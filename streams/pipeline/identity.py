@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from operator import itemgetter
 
 from streams.records import ChangeEvent, Operation
 
@@ -40,9 +41,14 @@ def identify_by_change(key: tuple[str, ...]) -> Identify:
 def identify_by_columns(columns: tuple[str, ...], *, is_secret: bool) -> Identify:
     """The values of ``columns``; as a keyless digest of 16 bytes where one of them is to be masked."""
 
+    values_of = itemgetter(*columns) if len(columns) > 1 else None
+
     def identify(event: ChangeEvent) -> bytes | None:
         row = event.row
-        return encode_key([row.get(column) for column in columns])
+        try:
+            return encode_key([row[columns[0]]] if values_of is None else values_of(row))
+        except KeyError:
+            return encode_key([row.get(column) for column in columns])
 
     def identify_secretly(event: ChangeEvent) -> bytes | None:
         return blake2b(encode_key([event.row.get(column) for column in columns]), digest_size=16).digest()

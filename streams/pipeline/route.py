@@ -7,15 +7,15 @@ Next: streams.pipeline.process (the batch is done)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from streams.errors import RecordTooLargeError
-from streams.records import ChangeEvent, Delivery, Operation
+from streams.records import ChangeEvent, Delivery, Operation, Row
 
-from .plan import Aggregation, OnDelete, Plan, Route
-from .tables import Aggregated
+from .plan import Aggregation, Attachment, OnDelete, Plan, Route
+from .tables import Aggregated, Results
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 """The published JSON: decimals are exact literals where they are numbers."""
@@ -26,11 +26,8 @@ def route_events(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated) 
     publishers = [_publisher(route, plan, aggregated) for route in plan.routes]
     deliveries = []
     for event in events:
-        if event.operation is Operation.TRUNCATE:
-            continue
-        for publish in publishers:
-            delivery = publish(event)
-            deliveries.append(delivery)
+        if event.operation is not Operation.TRUNCATE:
+            deliveries += [publish(event) for publish in publishers]
     for aggregation in plan.aggregations:
         if aggregation.late_to is not None:
             deliveries += _late(aggregated.late[aggregation.table], aggregation, aggregation.late_to)
@@ -38,41 +35,61 @@ def route_events(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated) 
 
 
 def _publisher(route: Route, plan: Plan, aggregated: Aggregated) -> Callable[[ChangeEvent], Delivery]:
-    to, key_columns, limit = route.to, route.key, plan.limits.record_bytes
-    value_of = _value_of(route, aggregated)
+    to, limit = route.to, plan.limits.record_bytes
+    key_of, value_of = _key_of(route.key), _value_of(route, aggregated)
 
     def publish(event: ChangeEvent) -> Delivery:
-        row = event.row
-        key = encode_json({column: row[column] for column in key_columns}) if key_columns else None
-        value = value_of(event)
+        value, time_ms = value_of(event), event.event_time_ms
         if value is not None and len(value) > limit:
             raise RecordTooLargeError(len(value), limit)
-        return Delivery(topic=to, key=key, value=value, timestamp_ms=max(event.event_time_ms, 0))
+        return Delivery(topic=to, key=key_of(event.row), value=value, timestamp_ms=time_ms if time_ms > 0 else 0)
 
     return publish
+
+
+def _key_of(columns: tuple[str, ...]) -> Callable[[Row], bytes | None]:
+    """The published key: a JSON object of the key columns."""
+    match columns:
+        case ():
+            return lambda row: None
+        case (only,):
+            return lambda row: encode_json({only: row[only]})
+        case _:
+            return lambda row: encode_json({column: row[column] for column in columns})
 
 
 def _value_of(route: Route, aggregated: Aggregated) -> Callable[[ChangeEvent], bytes | None]:
     if route.is_envelope:
         return _envelope
-    readers = [
-        (attachment.name, aggregated.results[attachment.table], attachment.read) for attachment in route.attachments
-    ]
-    deletes_event = route.on_delete is OnDelete.EVENT
+    attachments = _by_table(route, aggregated)
+    deletes_event, delete = route.on_delete is OnDelete.EVENT, Operation.DELETE
 
     def value_of(event: ChangeEvent) -> bytes | None:
-        row: Mapping[str, object] = event.row
-        if event.operation is Operation.DELETE:
+        row: Row = event.row
+        if event.operation is delete:
             return encode_json({**row, "op": event.operation.name}) if deletes_event else None
-        if readers:
-            offset = event.record.offset
-            row = {
-                **row,
-                **{name: None if (state := by.get(offset)) is None else read(state) for name, by, read in readers},
-            }
-        return encode_json(row)
+        return encode_json(_attach(row, attachments, event.record.offset) if attachments else row)
 
     return value_of
+
+
+Attachments = list[tuple[Results, list[Attachment]]]
+"""By table: its results, and what of them a route adds."""
+
+
+def _by_table(route: Route, aggregated: Aggregated) -> Attachments:
+    tables = dict.fromkeys(attachment.table for attachment in route.attachments)
+    return [(aggregated.results[name], [held for held in route.attachments if held.table == name]) for name in tables]
+
+
+def _attach(row: Row, attachments: Attachments, offset: int) -> Row:
+    """``row`` with the running results of its groups; null where it came too late for its window."""
+    whole = dict(row)
+    for results, held in attachments:
+        state = results.get(offset)
+        for attachment in held:
+            whole[attachment.name] = None if state is None else attachment.read(state)
+    return whole
 
 
 def _envelope(event: ChangeEvent) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from struct import Struct as Layout
@@ -25,6 +25,8 @@ _EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before thos
 
 CACHED_ROWS = 20_000
 CACHED_GROUPS = 50_000
+CACHED_IDENTITIES = 50_000
+"""Of the newest: duplicates are mostly near."""
 
 
 class StoredRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -92,7 +94,7 @@ def decode_group(group: bytes) -> list[object]:
     return cast("list[object]", _decode_json(group))
 
 
-def encode_key(values: list[object]) -> bytes:
+def encode_key(values: Sequence[object]) -> bytes:
     """Canonical key of a row or group: the JSON array of its values."""
     return _encode_json(values)
 
@@ -161,7 +163,10 @@ def _open_seen(plan: Plan, store: Store) -> Table[int]:
     def decode(value: bytes) -> int:
         return int(_expiry.unpack(value)[0])
 
-    return Table(TableSpec(changelog=state_changelog(plan), prefix=b"s", encode=_expiry.pack, decode=decode), store)
+    spec = TableSpec(
+        changelog=state_changelog(plan), prefix=b"s", encode=_expiry.pack, decode=decode, cached=CACHED_IDENTITIES
+    )
+    return Table(spec, store)
 
 
 def _open(changelog: str, decode: Callable[[bytes], V], store: Store, *, cached: int, prefix: bytes = b"") -> Table[V]:

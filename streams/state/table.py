@@ -1,14 +1,16 @@
 """One keyspace of a task: committed entries below, what is not yet committed above.
 
 Three layers lie over the store. ``batch`` holds what the batch in hand wrote and is its savepoint: kept when the
-batch is done, dropped when it fails. ``dirty`` holds what was kept since the last checkpoint. ``clean`` caches
-committed entries that are hot. Values are decoded Python values and are never changed in place.
+batch is done, dropped when it fails. ``dirty`` holds what was kept since the last checkpoint. ``held`` is what is
+known of the task's state without asking the store: everything dirty, and committed entries that are hot. Values are
+decoded Python values and are never changed in place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from .stores.base import Store
@@ -33,7 +35,7 @@ class TableSpec(Generic[V]):
 class Table(Generic[V]):
     """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
 
-    __slots__ = ("_batch", "_clean", "_dirty", "_space", "_store", "spec")
+    __slots__ = ("_batch", "_dirty", "_held", "_space", "_store", "spec")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
         self.spec = spec
@@ -41,7 +43,7 @@ class Table(Generic[V]):
         self._space = spec.changelog.encode() + b"\0" + spec.prefix
         self._batch: dict[bytes, V | None] = {}
         self._dirty: dict[bytes, V | None] = {}
-        self._clean: dict[bytes, V | None] = {}
+        self._held: dict[bytes, V | None] = {}
 
     def get(self, key: bytes) -> V | None:
         """The value of ``key``, ``None`` where there is none."""
@@ -49,13 +51,14 @@ class Table(Generic[V]):
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, V | None]:
         """Values of ``keys``; one round trip to the store for all that are not in memory."""
+        batch, held = self._batch, self._held
         found: dict[bytes, V | None] = {}
         missing = []
         for key in keys:
-            for layer in (self._batch, self._dirty, self._clean):
-                if key in layer:
-                    found[key] = layer[key]
-                    break
+            if key in batch:
+                found[key] = batch[key]
+            elif key in held:
+                found[key] = held[key]
             else:
                 missing.append(key)
         if missing:
@@ -68,7 +71,7 @@ class Table(Generic[V]):
         read = {key: None if value is None else decode(value) for key, value in zip(keys, values, strict=True)}
         found.update(read)
         if self.spec.cached:
-            self._clean.update(read)
+            self._held.update(read)
 
     def put_many(self, values: Mapping[bytes, V | None]) -> None:
         """Write into the batch's savepoint; ``None`` deletes."""
@@ -111,11 +114,12 @@ class Table(Generic[V]):
         """The batch is done: its writes belong to the next checkpoint."""
         if self._batch:
             self._dirty.update(self._batch)
-            self._batch.clear()
+            self._held.update(self._batch)
+            self._batch = {}
 
     def discard_batch(self) -> None:
         """The batch failed: as if it had not been."""
-        self._batch.clear()
+        self._batch = {}
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the next checkpoint must write: (record key, value), ``None`` deletes."""
@@ -124,16 +128,17 @@ class Table(Generic[V]):
 
     def commit(self) -> None:
         """The store holds the changes now."""
-        if self.spec.cached:
-            self._clean.update(self._dirty)
-            for key in list(self._clean)[: max(0, len(self._clean) - self.spec.cached)]:
-                del self._clean[key]
         self._dirty = {}
+        surplus = len(self._held) - self.spec.cached
+        if surplus > 0:
+            for key in list(islice(self._held, surplus)):
+                del self._held[key]
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
-        self._batch.clear()
-        self._dirty.clear()
+        for key in self._dirty:
+            self._held.pop(key, None)
+        self._batch, self._dirty = {}, {}
 
 
 def _after(space: bytes) -> bytes:

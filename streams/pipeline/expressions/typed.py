@@ -42,7 +42,7 @@ def reader_of(column: Column) -> Reader | None:
 
 def read_number(value: object) -> object:
     """An exact number; ``NaN`` and infinities are no numbers that SQL could sum, and read as NULL."""
-    if isinstance(value, Decimal):
+    if type(value) is Decimal:
         return value if value.is_finite() else None
     if isinstance(value, int) and not isinstance(value, bool):
         return value
