@@ -14,13 +14,13 @@ from collections.abc import Mapping
 
 from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent
-from streams.state.table import Table
+from streams.state.packs import PackedTable
 
 from .plan import Deduplication
 
 
 def drop_duplicates(
-    events: list[ChangeEvent], rule: Deduplication | None, seen: Table[int], clock: Mapping[int, int], ledger: Ledger
+    events: list[ChangeEvent], rule: Deduplication | None, seen: PackedTable, clock: Mapping[int, int], ledger: Ledger
 ) -> list[ChangeEvent]:
     """The first event of each identity."""
     if rule is None:

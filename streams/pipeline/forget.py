@@ -13,6 +13,7 @@ from .plan import Deduplication
 from .tables import PipelineTables
 
 ENTRIES_PER_CHECKPOINT = 5_000
+PACKS_PER_CHECKPOINT = 100
 SWEEPS_PER_KEEP = 8
 
 
@@ -35,6 +36,7 @@ class Forgetter:
             self._cursor, self._next_sweep_ms = b"", watermark_ms + self._every_ms
         if self._cursor is not None:
             self._cursor = _sweep(tables, self._cursor, watermark_ms)
+        tables.seen.forget_packs(watermark_ms, most=PACKS_PER_CHECKPOINT)
 
 
 def _sweep(tables: PipelineTables, cursor: bytes, watermark_ms: int) -> bytes | None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from streams.records import ChangeEvent
+from streams.state.packs import PackedTable
 from streams.state.stores.base import Store
 from streams.state.table import Table, TableSpec
 
@@ -18,7 +19,6 @@ from .plan import Accumulator, Plan
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
-_expiry = Layout(">q")
 _window_start = Layout(">Q")
 V = TypeVar("V")
 _EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before those after
@@ -103,7 +103,7 @@ def encode_key(values: Sequence[object]) -> bytes:
 class PipelineTables:
     """State of one pipeline in one task."""
 
-    seen: Table[int]
+    seen: PackedTable
     """Identity to the event time (ms) when it may be forgotten."""
     progress: Table[Progress]
     rows: Table[StoredRow] | None
@@ -112,7 +112,7 @@ class PipelineTables:
     groups: Mapping[str, Table[Accumulator]]
 
     @property
-    def all(self) -> Iterable[Table[Any]]:
+    def all(self) -> Iterable[Table[Any] | PackedTable]:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
         return (self.seen, self.progress, self.moved, *rows, *self.groups.values())
@@ -148,7 +148,7 @@ def state_changelog(plan: Plan) -> str:
 def open_tables(plan: Plan, store: Store) -> PipelineTables:
     """The tables of ``plan`` over ``store``."""
     return PipelineTables(
-        seen=_open_seen(plan, store),
+        seen=PackedTable(state_changelog(plan), b"s", store, cached=CACHED_IDENTITIES),
         progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
         moved=_open(state_changelog(plan), _decode_moved, store, cached=1, prefix=b"m"),
         rows=None if plan.table is None else _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS),
@@ -157,16 +157,6 @@ def open_tables(plan: Plan, store: Store) -> PipelineTables:
             for aggregation in plan.aggregations
         },
     )
-
-
-def _open_seen(plan: Plan, store: Store) -> Table[int]:
-    def decode(value: bytes) -> int:
-        return int(_expiry.unpack(value)[0])
-
-    spec = TableSpec(
-        changelog=state_changelog(plan), prefix=b"s", encode=_expiry.pack, decode=decode, cached=CACHED_IDENTITIES
-    )
-    return Table(spec, store)
 
 
 def _open(changelog: str, decode: Callable[[bytes], V], store: Store, *, cached: int, prefix: bytes = b"") -> Table[V]:

@@ -18,6 +18,7 @@ from streams.ledger import Ledger
 from streams.records import Delivery, RecordBatch, SourceRecord
 from streams.state.changelog import (
     MARKER_KEY,
+    ChangelogRun,
     Marker,
     changelog_topic,
     encode_marker,
@@ -25,6 +26,7 @@ from streams.state.changelog import (
     store_key,
 )
 from streams.state.stores.base import Store
+from streams.state.table import Entry
 
 from .close import close_windows, force_idle
 from .forget import Forgetter
@@ -51,8 +53,8 @@ class Checkpoint:
 
     deliveries: list[Delivery]
     """Window results."""
-    changelog: list[Delivery]
-    """Every change of state, with full topic names and the partition set; each state changelog's marker last."""
+    changelog: list[ChangelogRun]
+    """Every change of state; each state changelog's marker last."""
     offsets: Mapping[str, int]
     """By source topic: the next offset to process."""
     changes: Mapping[bytes, bytes | None] = field(default_factory=dict)
@@ -160,44 +162,41 @@ class Task:
 
     # -- checkpoints
 
-    def prepare_checkpoint(self, *, now_ms: int) -> Checkpoint:
+    def prepare_checkpoint(self) -> Checkpoint:
         """What this checkpoint publishes and stores; nothing is final before ``commit``.
 
-        ``now_ms``, the wall clock, is the changelog records' timestamp: brokers roll and compact segments by it.
+        Changelog records have the wall clock as their timestamp: brokers roll and compact segments by it.
         """
         deliveries: list[Delivery] = []
-        changelog: list[Delivery] = []
+        changelog: list[ChangelogRun] = []
         changes: dict[bytes, bytes | None] = {}
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)
             self._forgetters[plan.name].forget(tables)
             _keep(tables)
-            changelog += self._changes(tables, changes, now_ms)
-        changelog += self._markers(now_ms)
+            changelog += self._changes(tables, changes)
+        changelog += self._markers()
         self._prepared = Checkpoint(
             deliveries=deliveries, changelog=changelog, offsets=dict(self._positions), changes=changes
         )
         return self._prepared
 
-    def _changes(self, tables: PipelineTables, changes: dict[bytes, bytes | None], now_ms: int) -> list[Delivery]:
-        changelog = []
+    def _changes(self, tables: PipelineTables, changes: dict[bytes, bytes | None]) -> list[ChangelogRun]:
+        runs, number = [], max(self._positions.values())
         for table in tables.all:
-            short, topic = table.spec.changelog, changelog_topic(self._app, table.spec.changelog)
-            for key, value in table.changes():
-                changes[store_key(short, key)] = value
-                changelog.append(
-                    Delivery(topic=topic, key=key, value=value, timestamp_ms=now_ms, partition=self.partition)
-                )
-        return changelog
+            made = table.changes(number)
+            space = store_key(table.changelog, b"")
+            changes.update([(space + key, value) for key, value in made.entries])
+            runs.append(self._run(table.changelog, made.records))
+        return [run for run in runs if run.records]
 
-    def _markers(self, now_ms: int) -> list[Delivery]:
+    def _run(self, changelog: str, records: list[Entry]) -> ChangelogRun:
+        return ChangelogRun(topic=changelog_topic(self._app, changelog), partition=self.partition, records=records)
+
+    def _markers(self) -> list[ChangelogRun]:
         value = encode_marker(Marker(sources=self._positions, fingerprint=self.sub.fingerprint))
-        topics = [changelog_topic(self._app, state_changelog(plan)) for plan in self.sub.plans]
-        return [
-            Delivery(topic=topic, key=MARKER_KEY, value=value, timestamp_ms=now_ms, partition=self.partition)
-            for topic in topics
-        ]
+        return [self._run(state_changelog(plan), [(MARKER_KEY, value)]) for plan in self.sub.plans]
 
     def commit(self, changelog_positions: Mapping[str, int], *, now_ms: int) -> None:
         """Kafka has committed the prepared checkpoint: the store may have it now, in one atomic write.

@@ -7,10 +7,21 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from .packs import unpack
 from .stores.base import Store
+from .table import Entry
 
 MARKER_KEY = b"\0marker"
 """Where a store keeps its marker, and the key of the marker's record in a state changelog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogRun:
+    """Records for one partition of a changelog, in order."""
+
+    topic: str
+    partition: int
+    records: list[Entry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,5 +71,6 @@ def apply_changelog(
 
     Marker records among them carry the source offsets; they are the caller's to read, and are not stored as entries.
     """
-    changes = {store_key(short_name, key): value for key, value in records if key != MARKER_KEY}
+    entries = (entry for key, value in records if key != MARKER_KEY for entry in unpack(key, value))
+    changes = {store_key(short_name, key): value for key, value in entries}
     store.write({**changes, MARKER_KEY: encode_marker(marker)})

@@ -16,6 +16,18 @@ from typing import Generic, TypeVar
 from .stores.base import Store
 
 V = TypeVar("V")
+Entry = tuple[bytes, bytes | None]
+"""(record key, value), ``None`` deletes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a checkpoint must write of a keyspace."""
+
+    entries: list[Entry]
+    """For the store."""
+    records: list[Entry]
+    """For the changelog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +118,16 @@ class Table(Generic[V]):
         return bool(self._dirty)
 
     @property
+    def changelog(self) -> str:
+        """Short name of its changelog."""
+        return self.spec.changelog
+
+    @property
+    def dirty_items(self) -> Iterable[tuple[bytes, V | None]]:
+        """What was written since the last checkpoint."""
+        return self._dirty.items()
+
+    @property
     def dirty_keys(self) -> Iterable[bytes]:
         """Keys written since the last checkpoint."""
         return self._dirty.keys()
@@ -121,10 +143,11 @@ class Table(Generic[V]):
         """The batch failed: as if it had not been."""
         self._batch = {}
 
-    def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """What the next checkpoint must write: (record key, value), ``None`` deletes."""
+    def changes(self, number: int) -> Changes:
+        """What the next checkpoint must write; the changelog holds what the store holds."""
         prefix, encode = self.spec.prefix, self.spec.encode
-        return [(prefix + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
+        entries = [(prefix + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
+        return Changes(entries=entries, records=entries)
 
     def commit(self) -> None:
         """The store holds the changes now."""

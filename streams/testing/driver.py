@@ -208,13 +208,13 @@ class Driver:
         self._pending_ledger.update({outcome.value: events for outcome, events in ledger.counts.items()})
 
     def _commit(self, task: Task) -> None:
-        checkpoint = task.prepare_checkpoint(now_ms=self._now_ms)
+        checkpoint = task.prepare_checkpoint()
         self._pending += checkpoint.deliveries
-        self._publish(checkpoint.changelog)
-        positions = {
-            name: len(self._committed[name, task.partition])
-            for name in {delivery.topic for delivery in checkpoint.changelog}
-        }
+        for run in checkpoint.changelog:
+            self._committed[run.topic, run.partition] += [
+                Delivery(topic=run.topic, key=key, value=value, timestamp_ms=self._now_ms) for key, value in run.records
+            ]
+        positions = {run.topic: len(self._committed[run.topic, run.partition]) for run in checkpoint.changelog}
         task.commit(positions, now_ms=self._now_ms)
 
     def _publish(self, deliveries: list[Delivery]) -> None:

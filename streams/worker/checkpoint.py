@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 from confluent_kafka import TopicPartition
 
-from streams.records import Delivery
+from streams.state.changelog import ChangelogRun
 
 from .membership import Membership
 from .metrics import WorkerMetrics
@@ -34,14 +34,13 @@ class Checkpointer:
         self._metrics = metrics
         self._begun = 0.0
 
-    def prepare(self, touched: list[OwnedTask]) -> tuple[list[Delivery], list[TopicPartition]]:
+    def prepare(self, touched: list[OwnedTask]) -> tuple[list[ChangelogRun], list[TopicPartition]]:
         """Window results into the transaction; (changelog records, offsets) for the commit."""
         self._begun = time.monotonic()
-        now_ms = time.time_ns() // 1_000_000
-        changelog: list[Delivery] = []
+        changelog: list[ChangelogRun] = []
         offsets: list[TopicPartition] = []
         for owned in touched:
-            checkpoint = owned.task.prepare_checkpoint(now_ms=now_ms)
+            checkpoint = owned.task.prepare_checkpoint()
             self._transactions.send(checkpoint.deliveries)
             changelog += checkpoint.changelog
             metadata = self._metadata(owned)
@@ -64,7 +63,7 @@ class Checkpointer:
         return text if len(text) < 4_000 else msgspec.json.encode(msgspec.structs.replace(metadata, e={})).decode()
 
     def commit(
-        self, changelog: list[Delivery], offsets: list[TopicPartition], membership: Membership
+        self, changelog: list[ChangelogRun], offsets: list[TopicPartition], membership: Membership
     ) -> Positions:
         """Changelogs, then the commit; blocks, in a thread."""
         self._transactions.send_changelog(changelog)

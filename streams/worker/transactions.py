@@ -13,11 +13,16 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.records import Delivery
+from streams.state.changelog import ChangelogRun
 
 from .membership import Membership
 
 TRANSACTION_TIMEOUT_MS = 8_000
 QUEUE_KBYTES = 256 * 1024
+QUEUE_RECORDS = 1_000_000
+CHANGELOG_BATCH = 2_000
+PARTITION_BY_KEY = -1
+"""librdkafka's word for: whatever the partitioner says."""
 GROUP_MOVED_ON = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
@@ -55,7 +60,7 @@ class Transactions:
                 "linger.ms": 5,
                 "batch.size": 1 << 20,
                 "message.max.bytes": 64 << 20,
-                "queue.buffering.max.messages": 1_000_000,
+                "queue.buffering.max.messages": QUEUE_RECORDS,
                 "queue.buffering.max.kbytes": QUEUE_KBYTES,
             }
         )
@@ -69,39 +74,47 @@ class Transactions:
         """Queue records into the open transaction, in order."""
         produce = self._producer.produce
         for delivery in deliveries:
-            arguments: dict[str, Any] = {"timestamp": delivery.timestamp_ms}
-            if delivery.partition is not None:
-                arguments["partition"] = delivery.partition
-            if delivery.headers:
-                arguments["headers"] = list(delivery.headers)
+            key, value, time_ms = delivery.key, delivery.value, delivery.timestamp_ms
             try:
-                produce(delivery.topic, delivery.value, delivery.key, **arguments)
+                if delivery.headers or delivery.partition is not None:
+                    self._send_with_headers(delivery)
+                else:
+                    produce(delivery.topic, value, key, timestamp=time_ms)
             except BufferError:
                 self._wait_for_room()
-                produce(delivery.topic, delivery.value, delivery.key, **arguments)
+                self._send_with_headers(delivery)
             except KafkaException as error:
                 raise _classified(error) from error
         self._producer.poll(0)
 
-    def send_changelog(self, records: list[Delivery]) -> None:
-        """Queue changelog records and remember where the last of each partition will stand."""
-        last = {(record.topic, record.partition): index for index, record in enumerate(records)}
-        ends = set(last.values())
-        run: list[Delivery] = []
-        for index, record in enumerate(records):
-            if index not in ends:
-                run.append(record)
-                continue
-            self.send(run)
-            run = []
-            self._producer.produce(
-                record.topic,
-                record.value,
-                record.key,
-                partition=record.partition,
-                timestamp=record.timestamp_ms,
-                on_delivery=self._remember_position,
-            )
+    def _send_with_headers(self, delivery: Delivery) -> None:
+        partition = PARTITION_BY_KEY if delivery.partition is None else delivery.partition
+        self._producer.produce(
+            delivery.topic,
+            delivery.value,
+            delivery.key,
+            partition=partition,
+            timestamp=delivery.timestamp_ms,
+            headers=list(delivery.headers),
+        )
+
+    def send_changelog(self, runs: Iterable[ChangelogRun]) -> None:
+        """Queue changelog records and remember where the last of each partition will stand.
+
+        They go as batches, which take no time stamps: theirs is the wall clock.
+        """
+        for run in runs:
+            for first in range(0, len(run.records), CHANGELOG_BATCH):
+                part = run.records[first : first + CHANGELOG_BATCH]
+                batch: list[dict[str, object]] = [{"key": key, "value": value} for key, value in part]
+                batch[-1]["callback"] = self._remember_position
+                self._send_batch(run, batch)
+
+    def _send_batch(self, run: ChangelogRun, batch: list[dict[str, object]]) -> None:
+        if len(self._producer) + len(batch) > QUEUE_RECORDS:
+            self._wait_for_room()
+        if self._producer.produce_batch(run.topic, batch, partition=run.partition) != len(batch):
+            raise TransactionFailedError(f"the producer does not take records for {run.topic}[{run.partition}]")
 
     def _remember_position(self, error: KafkaError | None, message: Any) -> None:
         if error is None:
@@ -109,7 +122,7 @@ class Transactions:
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
-        while len(self._producer) > 900_000 or time.monotonic() > deadline:
+        while len(self._producer) > QUEUE_RECORDS - CHANGELOG_BATCH or time.monotonic() > deadline:
             if time.monotonic() > deadline:
                 raise TransactionFailedError("the producer's queue stays full")
             self._producer.poll(0.05)

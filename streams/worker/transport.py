@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.consumer import fetcher
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+
+from streams.records import SourceRecord
 
 from .runs import Run
 
@@ -38,6 +41,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._partition_assignment_strategy = [self.app.engine.assignor]
         # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
         consumer._fetch_max_wait_ms = 100
+        fetcher.PartitionRecords = _records_of(self.app.engine.topics)
         return consumer
 
     async def _fetch_records(self, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None) -> Any:
@@ -111,10 +115,30 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return max(0, int(state.highwater) - processed)
 
 
+def _records_of(topics: frozenset[str]) -> Any:
+    """What the fetcher makes of a partition's bytes: for our topics at once the record that a pipeline takes."""
+
+    class Records(fetcher.PartitionRecords):  # type: ignore[misc]
+        def _consumer_record(self, tp: Any, record: Any) -> Any:
+            if tp.topic not in topics:
+                return super()._consumer_record(tp, record)
+            return SourceRecord(
+                topic=tp.topic,
+                partition=tp.partition,
+                offset=record.offset,
+                timestamp_ms=record.timestamp,
+                key=record.key,
+                value=record.value,
+                headers=tuple(record.headers),
+            )
+
+    return Records
+
+
 def _run_message(tp: TP, run: Run, generation: int) -> ConsumerMessage:
     last = run.records[-1]
     return ConsumerMessage(
-        tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, 0, None, None, run, None, 0, 0, tp,
+        tp.topic, tp.partition, last.offset, last.timestamp_ms / 1000.0, 0, None, None, run, None, 0, 0, tp,
         generation_id=generation,
     )  # fmt: skip
 

@@ -32,6 +32,9 @@ def _options() -> Options:
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(2)
+    # Most look-ups are of keys that are not there: without a filter each walks down the whole write buffer.
+    options.set_memtable_whole_key_filtering(True)
+    options.set_memtable_prefix_bloom_ratio(0.1)
     return options
 
 

@@ -1,0 +1,113 @@
+"""A keyspace of things to be remembered for a while, whose changelog holds packs of them.
+
+A changelog record for each would cost more than everything else that is done for an event. So a checkpoint writes
+what is new as a few records, and a pack is deleted when the last of its entries has expired. In the store the entries
+stand one by one, as in any table, and beside them for each pack the time when it may go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from struct import Struct as Layout
+
+import msgspec
+
+from .stores.base import Store
+from .table import Changes, Table, TableSpec
+
+PACK_KEY = b"\0pack"
+"""Leads the keys of packs, in the changelog and in the store; no other key starts with a zero byte and a word."""
+PACKED_ENTRIES = 4_000
+
+_number = Layout(">QH")
+_time = Layout(">q")
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(dict[bytes, int]).decode
+
+
+def _read_time(value: bytes) -> int:
+    return int(_time.unpack(value)[0])
+
+
+class PackedTable:
+    """Keys with the time (ms of event time) when each may be forgotten; the same savepoints as a ``Table``."""
+
+    def __init__(self, changelog: str, prefix: bytes, store: Store, *, cached: int) -> None:
+        self.changelog = changelog
+        self._prefix = prefix
+        self._entries = _times(changelog, prefix, store, cached)
+        self._packs = _times(changelog, PACK_KEY, store, 0)
+
+    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, int | None]:
+        """When each of ``keys`` expires; ``None`` for those that are not known."""
+        return self._entries.get_many(keys)
+
+    def put_many(self, times: Mapping[bytes, int | None]) -> None:
+        """Remember keys, each until its time; ``None`` forgets, in the store alone."""
+        self._entries.put_many(times)
+
+    def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, int]]:
+        """Keys from ``start`` on with their times, ascending."""
+        return self._entries.scan(start)
+
+    def forget_packs(self, until_ms: int, *, most: int) -> None:
+        """Delete the oldest packs, ``most`` of them, of which nothing is remembered longer than ``until_ms``."""
+        for pack, expires_ms in islice(self._packs.scan(), most):
+            if expires_ms > until_ms:
+                return
+            self._packs.put(pack, None)
+
+    @property
+    def is_dirty(self) -> bool:
+        """Something was written since the last checkpoint."""
+        return self._entries.is_dirty or self._packs.is_dirty
+
+    def keep_batch(self) -> None:
+        """The batch is done: its writes belong to the next checkpoint."""
+        self._entries.keep_batch()
+        self._packs.keep_batch()
+
+    def discard_batch(self) -> None:
+        """The batch failed: as if it had not been."""
+        self._entries.discard_batch()
+        self._packs.discard_batch()
+
+    def changes(self, number: int) -> Changes:
+        """What the next checkpoint must write; ``number`` is greater than at any checkpoint before."""
+        entries, gone = self._entries.changes(number).entries, self._packs.changes(number).entries
+        times = [(key, expires_ms) for key, expires_ms in self._entries.dirty_items if expires_ms is not None]
+        packs: list[tuple[bytes, bytes | None]] = []
+        marks: list[tuple[bytes, bytes | None]] = []
+        for part in range(0, len(times), PACKED_ENTRIES):
+            pack = dict(times[part : part + PACKED_ENTRIES])
+            key = PACK_KEY + _number.pack(number, part // PACKED_ENTRIES)
+            packs.append((key, _encode({self._prefix + name: expires_ms for name, expires_ms in pack.items()})))
+            marks.append((key, _time.pack(max(pack.values()))))
+        return Changes(entries=[*entries, *gone, *marks], records=[*gone, *packs])
+
+    def commit(self) -> None:
+        """The store holds the changes now."""
+        self._entries.commit()
+        self._packs.commit()
+
+    def abort(self) -> None:
+        """Nothing since the last checkpoint happened."""
+        self._entries.abort()
+        self._packs.abort()
+
+
+def _times(changelog: str, prefix: bytes, store: Store, cached: int) -> Table[int]:
+    spec = TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time, cached=cached)
+    return Table(spec, store)
+
+
+def unpack(key: bytes, value: bytes | None) -> Iterable[tuple[bytes, bytes | None]]:
+    """What the store keeps of a changelog record: itself, or the entries of a pack and when it may go."""
+    if not key.startswith(PACK_KEY):
+        return ((key, value),)
+    if value is None:
+        return ((key, None),)
+    times = _decode(value)
+    entries = [(name, _time.pack(expires_ms)) for name, expires_ms in times.items()]
+    return [*entries, (key, _time.pack(max(times.values())))]
