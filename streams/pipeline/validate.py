@@ -30,11 +30,11 @@ def validate_events(events: Iterable[ChangeEvent], plan: Plan, ledger: Ledger, *
     newest_version, is_valid = newest.version, newest.validator.is_valid
     valid = []
     for event in events:
-        is_plain = not event.unsent and event.schema_version == newest_version
         if (
-            is_plain
-            and (event.record.key is not None or not is_keyed)
+            not event.unsent
             and NO_TIME < event.event_time_ms <= horizon_ms
+            and (event.record.key is not None or not is_keyed)
+            and event.schema_version == newest_version
             and is_valid(event.row)
         ) or (error := find_error(event, plan, now_ms=now_ms)) is None:
             valid.append(event)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import cast
 
 import msgspec
 
@@ -16,12 +17,15 @@ from streams.errors import DecodeError
 from streams.records import ChangeEvent, Operation, Row, SourceRecord
 
 from ..plan import Codec, EventTime
-from .debezium_rows import ALL_SENT, RowReader
+from .debezium_rows import ALL_SENT, MARK, RowReader
 from .times import NO_TIME
 
 FORMAT = "debezium-json"
-_OPERATIONS: Mapping[str | None, Operation] = {operation.value: operation for operation in Operation}
+INSERT, UPDATE, READ = Operation.INSERT, Operation.UPDATE, Operation.READ
 DELETE, TRUNCATE, MESSAGE = Operation.DELETE, Operation.TRUNCATE, Operation.MESSAGE
+_OPERATIONS: Mapping[str | None, Operation] = {operation.value: operation for operation in Operation}
+_WITH_AFTER: Mapping[str | None, Operation] = {held.value: held for held in (INSERT, UPDATE, READ)}
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
 
 class _Envelope(msgspec.Struct, gc=False):
     """What steps read of an envelope; ``source`` and ``transaction`` where one of them asks."""
@@ -65,18 +69,24 @@ def debezium_codec(
 ) -> Codec:
     """Decode records of one table whose rows have ``columns``; ``reads``: ``key`` and ``source``, where steps do."""
     rows, read_time = RowReader(columns), event_time.read
-    read_envelope = _envelope_reader(_Envelope if "source" in reads else _ShortEnvelope)
-    operations, reads_key = _OPERATIONS, "key" in reads
+    shape: type[Envelope] = _Envelope if "source" in reads else _ShortEnvelope
+    read: Callable[[bytes], Envelope] = msgspec.json.Decoder(shape, float_hook=Decimal).decode
+    operation_of, is_plain, reads_key = _WITH_AFTER.get, rows.is_plain, "key" in reads
 
+    # Once an event: what could be a call of its own stands here.
     def decode(record: SourceRecord) -> ChangeEvent | None:
         value = record.value
         if value is None:
             return None
-        envelope = read_envelope(value)
-        operation, image = operations.get(envelope.op), envelope.after
-        if image is None or operation is None or operation is DELETE or operation is TRUNCATE or operation is MESSAGE:
+        try:
+            envelope = read(value)
+        except _UNREADABLE as error:
+            raise DecodeError(FORMAT, _without_values(error)) from None
+        operation, row, unsent = operation_of(envelope.op), envelope.after, ALL_SENT
+        if operation is None or row is None:
             return decode_rest(record, envelope)
-        row, unsent = rows.read(image, value)
+        if not is_plain or MARK in value:
+            row, unsent = rows.read(row, value)
         source, transaction, committed_ms = _place_of(envelope, record)
         time_ms = committed_ms if read_time is None else read_time(row)
         return ChangeEvent(
@@ -123,28 +133,15 @@ def debezium_codec(
 
 def _place_of(envelope: Envelope, record: SourceRecord) -> Place:
     """Where a change stands; one whose source does not say when was committed when the record was written."""
-    if isinstance(envelope, _ShortEnvelope):
+    if type(envelope) is _ShortEnvelope:
         short = envelope.source
-        committed_ms = record.timestamp_ms if short is None or short.ts_ms is None else short.ts_ms
-        return _NOTHING, None, committed_ms
-    source = envelope.source or _NOTHING
-    said_ms = source.get("ts_ms")
-    return source, envelope.transaction, said_ms if isinstance(said_ms, int) else record.timestamp_ms
-
-
-def _envelope_reader(shape: type[Envelope]) -> Callable[[bytes], Envelope]:
-    decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
-
-    def read(value: bytes) -> Envelope:
-        try:
-            envelope = decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-            raise DecodeError(FORMAT, _without_values(error)) from None
-        if envelope.payload is not None:
-            raise DecodeError(FORMAT, "the record carries its schema; set the converter's schemas.enable to false")
-        return envelope
-
-    return read
+        if short is None or (said_ms := short.ts_ms) is None:
+            said_ms = record.timestamp_ms
+        return _NOTHING, None, said_ms
+    whole = cast(_Envelope, envelope)
+    source = whole.source or _NOTHING
+    found = source.get("ts_ms")
+    return source, whole.transaction, found if isinstance(found, int) else record.timestamp_ms
 
 
 def _without_values(error: Exception) -> str:
@@ -154,6 +151,8 @@ def _without_values(error: Exception) -> str:
 
 def _operation_of(envelope: Envelope) -> Operation | None:
     """``None`` for heartbeats and transaction metadata."""
+    if envelope.payload is not None:
+        raise DecodeError(FORMAT, "the record carries its schema; set the converter's schemas.enable to false")
     if envelope.op is None:
         if envelope.ts_ms is not None and envelope.after is None and envelope.before is None:
             return None
@@ -171,5 +170,5 @@ def _read_key(key: bytes | None) -> Row:
         return {}
     try:
         return _decode_key(key)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+    except _UNREADABLE as error:
         raise DecodeError(FORMAT, f"key: {_without_values(error)}") from None

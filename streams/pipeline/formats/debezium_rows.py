@@ -20,7 +20,7 @@ UNAVAILABLE = "__debezium_unavailable_value"
 """Stands for a column that did not change and was not sent."""
 ALL_SENT: frozenset[str] = frozenset()
 
-_MARK = UNAVAILABLE.encode()
+MARK = UNAVAILABLE.encode()
 _UNAVAILABLE_FORMS: tuple[object, ...] = (
     UNAVAILABLE,
     [UNAVAILABLE],
@@ -40,15 +40,18 @@ class RowReader:
         # The placeholder of arrays and bytes does not show in the record's text.
         self._hides = any(column.type in (ColumnType.ARRAY, ColumnType.BYTES) for column in columns.values())
 
+    @property
+    def is_plain(self) -> bool:
+        """A row is what the image is, unless the record's text holds ``MARK``."""
+        return not self._converters and not self._hides
+
     def read(self, image: dict[str, object], value: bytes) -> tuple[dict[str, object], frozenset[str]]:
-        """(row, columns that were not sent)."""
+        """(row, columns that were not sent) of an image in the record ``value``."""
         unsent = ALL_SENT
-        if self._hides or _MARK in value:
+        if self._hides or MARK in value:
             unsent = frozenset(name for name, held in image.items() if held in _UNAVAILABLE_FORMS)
-        if not unsent and not self._converters:
-            return image, unsent
         row = image if not unsent else {name: held for name, held in image.items() if name not in unsent}
-        return self._converted(row), unsent
+        return self._converted(row) if self._converters else row, unsent
 
     def image(self, image: dict[str, object] | None) -> dict[str, object] | None:
         """A ``before`` in the contract's form."""

@@ -95,13 +95,13 @@ def event_time_reader(name: str, columns: Mapping[str, Column]) -> Callable[[Row
 
     def read(row: Row) -> int | None:
         value = row.get(name)
+        if type(value) is int:
+            return value // divide * multiply
         if isinstance(value, str):
             try:
                 return milliseconds(datetime.fromisoformat(value))
             except ValueError:
                 return None
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value // divide * multiply
         return None
 
     return read
