@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Context, Decimal
+from operator import itemgetter
 
 from streams.contracts.model import ColumnType
 from streams.records import ChangeEvent
@@ -28,20 +29,16 @@ def compile_column(name: str, call: AggregateCall, first_slot: int) -> Aggregate
     argument = None if call.argument is None else call.argument.evaluate
     match call.function:
         case AggregateFunction.COUNT:
-            return AggregateColumn(name=name, initial=(0,), update=_count(slot, argument), read=_slot_reader(slot))
+            return AggregateColumn(name=name, initial=(0,), update=_count(slot, argument), read=itemgetter(slot))
         case AggregateFunction.SUM if argument is not None:
-            return AggregateColumn(name=name, initial=(None,), update=_sum(slot, argument), read=_slot_reader(slot))
+            return AggregateColumn(name=name, initial=(None,), update=_sum(slot, argument), read=itemgetter(slot))
         case AggregateFunction.AVG if argument is not None:
             return AggregateColumn(name=name, initial=(None, 0), update=_average(slot, argument), read=_mean(slot))
         case AggregateFunction.MIN | AggregateFunction.MAX if argument is not None and call.argument is not None:
             update = _extreme(slot, argument, call.argument.type, is_max=call.function is AggregateFunction.MAX)
-            return AggregateColumn(name=name, initial=(None,), update=update, read=_slot_reader(slot))
+            return AggregateColumn(name=name, initial=(None,), update=update, read=itemgetter(slot))
         case _:
             raise ValueError(f"{call.text} has no argument")
-
-
-def _slot_reader(slot: int) -> Callable[[Accumulator], object]:
-    return lambda state: state[slot]
 
 
 def _count(slot: int, argument: Evaluate | None) -> Update:
@@ -60,8 +57,6 @@ def _count(slot: int, argument: Evaluate | None) -> Update:
 
 def add_exactly(left: object, right: object) -> object:
     """The sum of two ints or decimals, no digit lost."""
-    if type(left) is Decimal is type(right):
-        return _add(left, right)
     if isinstance(left, int) and isinstance(right, int):
         return left + right
     return _add(_decimal(left), _decimal(right))
@@ -74,8 +69,12 @@ def _decimal(value: object) -> Decimal:
 def _sum(slot: int, argument: Evaluate) -> Update:
     def update(state: Accumulator, event: ChangeEvent) -> None:
         value = argument(event)
-        if value is not None:
-            total = state[slot]
+        if value is None:
+            return
+        total = state[slot]
+        if type(total) is Decimal is type(value):
+            state[slot] = _add(total, value)
+        else:
             state[slot] = value if total is None else add_exactly(total, value)
 
     return update

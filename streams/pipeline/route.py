@@ -1,7 +1,7 @@
 """Route: what is published of each event, and where.
 
 In:   events with their final rows, and the running results of their groups.
-Out:  deliveries, in the order of the events; the worker sends them in the open transaction.
+Out:  deliveries, for each route in the order of the events; the worker sends them in the open transaction.
 Next: streams.pipeline.process (the batch is done)
 """
 
@@ -14,20 +14,20 @@ import msgspec
 from streams.errors import RecordTooLargeError
 from streams.records import ChangeEvent, Delivery, Operation, Row
 
-from .plan import Aggregation, Attachment, OnDelete, Plan, Route
+from .plan import Accumulator, Aggregation, OnDelete, Plan, Route
 from .tables import Aggregated, Results
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 """The published JSON: decimals are exact literals where they are numbers."""
+DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
 
 
 def route_events(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated) -> list[Delivery]:
     """What every route publishes of ``events``, and the late ones of each table with a late topic."""
-    publishers = [_publisher(route, plan, aggregated) for route in plan.routes]
-    deliveries = []
-    for event in events:
-        if event.operation is not Operation.TRUNCATE:
-            deliveries += [publish(event) for publish in publishers]
+    present = [event for event in events if event.operation is not TRUNCATE]
+    deliveries: list[Delivery] = []
+    for route in plan.routes:
+        deliveries += map(_publisher(route, plan, aggregated), present)
     for aggregation in plan.aggregations:
         if aggregation.late_to is not None:
             deliveries += _late(aggregated.late[aggregation.table], aggregation, aggregation.late_to)
@@ -62,24 +62,27 @@ def _value_of(route: Route, aggregated: Aggregated) -> Callable[[ChangeEvent], b
     if route.is_envelope:
         return _envelope
     attachments = _by_table(route, aggregated)
-    deletes_event, delete = route.on_delete is OnDelete.EVENT, Operation.DELETE
+    deletes_event = route.on_delete is OnDelete.EVENT
 
     def value_of(event: ChangeEvent) -> bytes | None:
         row: Row = event.row
-        if event.operation is delete:
+        if event.operation is DELETE:
             return encode_json({**row, "op": event.operation.name}) if deletes_event else None
         return encode_json(_attach(row, attachments, event.record.offset) if attachments else row)
 
     return value_of
 
 
-Attachments = list[tuple[Results, list[Attachment]]]
-"""By table: its results, and what of them a route adds."""
+Attachments = list[tuple[Results, list[tuple[str, Callable[[Accumulator], object]]]]]
+"""By table: its results, and what of them a route adds under which name."""
 
 
 def _by_table(route: Route, aggregated: Aggregated) -> Attachments:
-    tables = dict.fromkeys(attachment.table for attachment in route.attachments)
-    return [(aggregated.results[name], [held for held in route.attachments if held.table == name]) for name in tables]
+    tables = dict.fromkeys(held.table for held in route.attachments)
+    return [
+        (aggregated.results[table], [(held.name, held.read) for held in route.attachments if held.table == table])
+        for table in tables
+    ]
 
 
 def _attach(row: Row, attachments: Attachments, offset: int) -> Row:
@@ -87,14 +90,14 @@ def _attach(row: Row, attachments: Attachments, offset: int) -> Row:
     whole = dict(row)
     for results, held in attachments:
         state = results.get(offset)
-        for attachment in held:
-            whole[attachment.name] = None if state is None else attachment.read(state)
+        for name, read in held:
+            whole[name] = None if state is None else read(state)
     return whole
 
 
 def _envelope(event: ChangeEvent) -> bytes:
     """Debezium's envelope with the final row; ``before`` is as the source sent it, masked."""
-    is_delete = event.operation is Operation.DELETE
+    is_delete = event.operation is DELETE
     return encode_json(
         {
             "before": event.before,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from streams.errors import InternalError, PipelineError
 from streams.ledger import Ledger
@@ -117,7 +118,7 @@ class Task:
         self._last_record_ms = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
         return BatchResult(
-            deliveries=[delivery for result in results.values() for delivery in result.deliveries],
+            deliveries=list(chain.from_iterable(result.deliveries for result in results.values())),
             ledgers={name: result.ledger for name, result in results.items()},
             commit_times_ms=tuple(time for result in results.values() for time in result.commit_times_ms),
         )
