@@ -9,12 +9,28 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 Record = tuple[int, bytes | None, bytes | None]
 """(partition, key, value)."""
+
+
+class WholeRecord(NamedTuple):
+    """A record with all it has."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+def _whole(message: Any) -> WholeRecord:
+    headers = tuple(message.headers() or ())
+    return WholeRecord(message.partition(), message.key(), message.value(), message.timestamp()[1], headers)
 
 
 class Cluster:
@@ -111,6 +127,11 @@ class Cluster:
 
 def read_committed(brokers: str, topic: str) -> list[Record]:
     """All committed records of a topic, by partition in order."""
+    return [(record.partition, record.key, record.value) for record in read_whole(brokers, topic)]
+
+
+def read_whole(brokers: str, topic: str) -> list[WholeRecord]:
+    """All committed records of a topic with all they have, by partition in order."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -124,15 +145,15 @@ def read_committed(brokers: str, topic: str) -> list[Record]:
     try:
         partitions = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        records: list[Record] = []
+        records: list[WholeRecord] = []
         ended: set[int] = set()
         while len(ended) < len(partitions):
             for message in consumer.consume(10_000, 0.5):
                 if message.error() is None:
-                    records.append((message.partition(), message.key(), message.value()))
+                    records.append(_whole(message))
                 else:
                     ended.add(message.partition())
-        return records
+        return sorted(records, key=lambda record: record.partition)
     finally:
         consumer.close()
 

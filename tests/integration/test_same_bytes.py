@@ -1,0 +1,162 @@
+"""The same input through the driver and through a worker on a real broker gives the same bytes.
+
+Per key in order; of results ``emit: current`` the last of each key; what tells a time or a task aside.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.embedded import EmbeddedKafka
+from streams.testing import Driver
+from tests.bench.workload import workload
+from tests.pipeline.captured import SCHEMAS as CAPTURED_SCHEMAS
+from tests.pipeline.captured import TABLES, captured_table
+
+from .cluster import Cluster, WholeRecord, produce, read_whole
+
+W_SCHEMAS = Path(__file__).parents[1] / "bench" / "schemas"
+OF_A_TIME = ("first_failed_at", "task.id")
+
+WINDOWS = """
+pipeline: windows
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+deduplicate: {by: [id, lsn], keep: 24h}
+filter: "amount > 5"
+mask: {email: partial}
+derive: {with_tax: "round(amount * 1.19, 2)"}
+table: {name: latest_by_customer, key: [customer_id]}
+aggregate:
+  - table: closed
+    by: [customer_id]
+    window: {tumbling: 5s, grace: 2s}
+    columns: {orders: "count(*)", mean: "avg(amount)", least: "min(amount)", biggest: "max(with_tax)"}
+    emit: final
+    idle: 1h
+    to: bench.closed.v1
+  - table: running
+    by: [customer_id]
+    columns: {orders: "count(*)", revenue: "sum(with_tax)"}
+    to: bench.running.v1
+    late: bench.late.v1
+route:
+  - {to: bench.rows.v1, key: [customer_id]}
+"""
+
+pytestmark = [pytest.mark.integration]
+
+By = dict[tuple[int, bytes | None], list[tuple[object, ...]]]
+
+
+def by_key(records: Iterable[object], *, has_broker_time: bool) -> By:
+    """By partition and key: value, headers and time of each record, in order."""
+    found: By = defaultdict(list)
+    for record in records:
+        headers = tuple(header for header in record.headers if not header[0].endswith(OF_A_TIME))  # type: ignore[attr-defined]
+        time_ms = None if has_broker_time else record.timestamp_ms  # type: ignore[attr-defined]
+        place = (0 if record.key is None else record.partition, record.key)  # type: ignore[attr-defined]
+        found[place].append((record.value, headers, time_ms))  # type: ignore[attr-defined]
+    # Without a key there is no order, and any partition will do.
+    return {place: sorted(held, key=repr) if place[1] is None else held for place, held in found.items()}
+
+
+def last_of_each(held: By) -> By:
+    return {key: records[-1:] for key, records in held.items()}
+
+
+@pytest.fixture
+def cluster(kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[Cluster]:
+    with Cluster(kafka.bootstrap, tmp_path / "schemas", tmp_path, unique("app")) as held:
+        yield held
+
+
+def copy_schemas(source: Path, cluster: Cluster, old: str, new: str, **more: str) -> Path:
+    """Contracts and pipelines with topics of this test's own."""
+    schemas = cluster.folder / "schemas"
+    shutil.copytree(source, schemas)
+    for name, text in more.items():
+        (schemas / "pipelines" / f"{name}.yaml").write_text(text)
+    for pipeline in (schemas / "pipelines").glob("*.yaml"):
+        pipeline.write_text(pipeline.read_text().replace(f"{old}.", f"{new}."))
+        contract = f"com.acme.{new}."
+        pipeline.write_text(pipeline.read_text().replace(contract, f"com.acme.{old}."))
+    return schemas
+
+
+def drive(schemas: Path, app: str, sources: dict[str, list[WholeRecord]], partitions: int) -> Driver:
+    """A driver that has been sent what the source topics hold."""
+    driver = Driver(schemas, app=app, partitions=dict.fromkeys(sources, partitions))
+    for topic, records in sources.items():
+        for record in records:
+            driver.send(
+                topic,
+                key=record.key,
+                value=record.value,
+                timestamp_ms=record.timestamp_ms,
+                partition=record.partition,
+                headers=record.headers,
+            )
+    return driver
+
+
+def test_workload_w_and_its_windows(cluster: Cluster, unique: Callable[[str], str]) -> None:
+    stamp = unique("same")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, windows=WINDOWS)
+    source = f"{stamp}.orders.v1"
+    cluster.create_topic(source)
+    produce(cluster.brokers, source, ({"key": event.key, "value": event.value} for event in workload(50_000)))
+    cluster.start("one")
+    cluster.wait_until(lambda: cluster.lag(source) == 0)
+    driver = drive(schemas, cluster.app, {source: read_whole(cluster.brokers, source)}, 4)
+
+    for topic in ("enriched.v1", "closed.v1", "rows.v1", "late.v1"):
+        worked = by_key(read_whole(cluster.brokers, f"{stamp}.{topic}"), has_broker_time=False)
+        assert worked == by_key(driver.records(f"{stamp}.{topic}"), has_broker_time=False), topic
+    for topic in (f"{stamp}.orders.v1-dlt", f"{stamp}.orders.v1-windows-dlt"):
+        worked = by_key(read_whole(cluster.brokers, topic), has_broker_time=True)
+        assert worked == by_key(driver.records(topic), has_broker_time=True), topic
+        assert worked
+    running = by_key(read_whole(cluster.brokers, f"{stamp}.running.v1"), has_broker_time=False)
+    driven = by_key(driver.records(f"{stamp}.running.v1"), has_broker_time=False)
+    assert last_of_each(running) == last_of_each(driven)
+
+
+def test_real_captured_changes(cluster: Cluster, unique: Callable[[str], str]) -> None:
+    stamp = unique("captured")
+    schemas = copy_schemas(CAPTURED_SCHEMAS, cluster, "shopjson", stamp)
+    for pipeline in (schemas / "pipelines").glob("*.yaml"):
+        pipeline.write_text(pipeline.read_text().replace(".rows.v1", f".rows.{stamp}"))
+    for table in TABLES:
+        cluster.create_topic(f"{stamp}.public.{table}", 3)
+        produce(
+            cluster.brokers,
+            f"{stamp}.public.{table}",
+            (
+                {"key": held.key, "value": held.value, "partition": held.partition, "timestamp": held.timestamp_ms,
+                 "headers": list(held.headers)}
+                for held in captured_table(table)
+            ),
+        )  # fmt: skip
+    sources = {f"{stamp}.public.{table}": read_whole(cluster.brokers, f"{stamp}.public.{table}") for table in TABLES}
+    cluster.start("one")
+    cluster.wait_until(lambda: all(cluster.lag(source) == 0 for source in sources))
+    driver = drive(schemas, cluster.app, sources, 3)
+
+    for topic, kind in driver.topics.items():
+        if kind.value == "output":
+            worked = by_key(read_whole(cluster.brokers, topic), has_broker_time=False)
+            assert worked == by_key(driver.records(topic), has_broker_time=False), topic
+        elif kind.value == "dead_letters":
+            worked = by_key(read_whole(cluster.brokers, topic), has_broker_time=True)
+            assert worked == by_key(driver.records(topic), has_broker_time=True), topic
