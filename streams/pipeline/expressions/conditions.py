@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -34,7 +35,17 @@ def condition(tree: exp.Expr, visit: Visit) -> Node:
     node = visit(tree)
     if node.type not in (ColumnType.BOOLEAN, ColumnType.UNKNOWN):
         raise ExpressionError(f"{sql_of(tree)}: is {node.type.value}, not a condition")
-    return node
+    return node if node.type is ColumnType.BOOLEAN else replace(node, evaluate=_truth_of(node.evaluate))
+
+
+def _truth_of(inner: Evaluate) -> Evaluate:
+    """A value of unknown type as a condition: what is neither true nor false is NULL."""
+
+    def evaluate(event: ChangeEvent) -> object:
+        value = inner(event)
+        return value if isinstance(value, bool) else None
+
+    return evaluate
 
 
 def _comparison(tree: Any, visit: Visit) -> Node:
@@ -52,7 +63,11 @@ def _or(tree: Any, visit: Visit) -> Node:
 
 
 def _not(tree: Any, visit: Visit) -> Node:
-    part = condition(tree.this, visit)
+    return negation(condition(tree.this, visit))
+
+
+def negation(part: Node) -> Node:
+    """NOT ``part``: NULL stays NULL."""
     inner = part.evaluate
 
     def negate(event: ChangeEvent) -> object:

@@ -24,6 +24,11 @@ from .scope import ExpressionError, Scope, resolve
 from .typed import text_of
 
 _MOMENTS = frozenset({ColumnType.TIMESTAMP, ColumnType.DATE})
+_READ = frozenset(
+    {"this", "expression", "expressions", "query", "negate", "low", "high", "symmetric", "ifs", "default", "to", "unit"}
+    | {"typed", "safe", "is_string"}
+)
+"""What compilers look at. Anything else that sqlglot found, such as a flag or a zone, would change the meaning."""
 _SCALARS = frozenset(ColumnType) - {ColumnType.OBJECT, ColumnType.ARRAY, ColumnType.BYTES}
 
 
@@ -34,7 +39,11 @@ def compile_node(tree: exp.Expr, scope: Scope) -> Node:
     visit: Visit = partial(compile_node, scope=scope)
     compiler = _COMPILERS.get(type(tree))
     if compiler is not None:
-        return compiler(tree, visit)
+        if any(held for name, held in tree.args.items() if name not in _READ):
+            raise ExpressionError(f"{sql_of(tree)}: not part of this grammar")
+        node = compiler(tree, visit)
+        # sqlglot keeps the NOT of some constructs (IS NOT NULL, NOT LIKE) as a mark on them.
+        return conditions.negation(node) if tree.args.get("negate") else node
     if isinstance(tree, exp.Func):
         return _function(tree, visit)
     raise ExpressionError(f"{sql_of(tree)}: not part of this grammar")
@@ -150,6 +159,8 @@ def _extract(tree: Any, visit: Visit) -> Node:
 
 
 def _function(tree: exp.Expr, visit: Visit) -> Node:
+    if isinstance(tree, exp.AggFunc):
+        raise ExpressionError(f"{sql_of(tree)}: one event has no {tree.key}; aggregates stand in aggregate: columns")
     name, arguments = call_arguments(tree)
     function = find_function(name, len(arguments))
     parts = [
