@@ -35,6 +35,8 @@ CAST_TYPES: Mapping[Any, ColumnType] = {
     _D.UUID: ColumnType.UUID,
 }
 
+_INTEGER_BITS: Mapping[Any, int] = {_D.SMALLINT: 16, _D.INT: 32, _D.BIGINT: 64}
+
 _IMPURE = frozenset(
     {"currenttimestamp", "currentdate", "currenttime", "localtimestamp", "now", "random", "rand", "uuid"}
 )
@@ -96,6 +98,8 @@ def caster(target: Any) -> tuple[Callable[[Any], object], ColumnType]:
         return _numeric(sizes[0], sizes[1] if len(sizes) > 1 else 0), kind
     if kind is ColumnType.TEXT and sizes:
         return lambda value: text_of(value)[: sizes[0]], kind
+    if kind is ColumnType.INTEGER:
+        return _integer(_INTEGER_BITS[target.this]), kind
     return _CASTS[kind], kind
 
 
@@ -113,20 +117,29 @@ def _numeric(precision: int, scale: int) -> Callable[[Any], object]:
     return cast
 
 
-def _integer(value: Any) -> object:
-    if isinstance(value, bool):
-        return int(value)
-    number = read_number(value)
-    if number is None or isinstance(number, int):
-        return number
-    whole = Decimal(number).quantize(Decimal(1), ROUND_HALF_UP, EXACT)  # type: ignore[arg-type]  # a Decimal
-    return int(whole)
+def _integer(bits: int) -> Callable[[Any], object]:
+    """A whole number of ``bits``; text must be one, a decimal is rounded; NULL where it does not fit."""
+    limit = 1 << (bits - 1)
+
+    def cast(value: Any) -> object:
+        number = int(value) if isinstance(value, (bool, str)) else read_number(value)
+        if isinstance(number, Decimal):
+            number = int(number.quantize(Decimal(1), ROUND_HALF_UP, EXACT))
+        return number if isinstance(number, int) and -limit <= number < limit else None
+
+    return cast
 
 
 def _boolean(value: Any) -> object:
     if isinstance(value, (bool, int)):
         return bool(value)
-    return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}.get(str(value).lower())
+    text = str(value).strip().lower()
+    found = {is_true for word, is_true in _TRUTH.items() if text and word.startswith(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+"""PostgreSQL takes these words and what only one of them begins with."""
 
 
 def _timestamp(value: Any) -> object:
@@ -141,7 +154,6 @@ def _date(value: Any) -> object:
 
 
 _CASTS: Mapping[ColumnType, Callable[[Any], object]] = {
-    ColumnType.INTEGER: _integer,
     ColumnType.DECIMAL: read_number,
     ColumnType.TEXT: text_of,
     ColumnType.BOOLEAN: _boolean,
