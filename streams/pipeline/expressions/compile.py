@@ -91,7 +91,7 @@ def parse(text: str) -> exp.Expr:
         details = getattr(error, "errors", None) or [{}]
         what = details[0].get("description") or "no valid SQL expression"
         if what.startswith("Required keyword"):
-            what = "incomplete: an operand is missing"
+            what = "incomplete: an operand or an argument is missing"
         raise ExpressionError(what, details[0].get("col")) from None
     if isinstance(tree, (exp.Query, exp.DDL, exp.DML, exp.Command, exp.Alias)):
         raise ExpressionError("write an expression, not a statement")

@@ -71,6 +71,10 @@ def _substring(text: str, start: int, count: int | None = None) -> str | None:
     return text[max(0, first) : max(0, last)]
 
 
+def _replace(text: str, part: str, new: str) -> str:
+    return text.replace(part, new) if part else text
+
+
 def round_to(value: Decimal | int, digits: int = 0) -> Decimal | int:
     """Half away from zero, as PostgreSQL rounds a numeric; to tens and hundreds where ``digits`` is negative."""
     if isinstance(value, int) and digits >= 0:
@@ -90,7 +94,12 @@ def _absolute(value: Decimal | int) -> Decimal | int:
 
 
 def _concat(*values: object) -> str:
-    return "".join(text_of(value) for value in values if value is not None)
+    """A boolean is a letter here, as PostgreSQL prints it; a cast writes it out."""
+    return "".join(_printed(value) for value in values if value is not None)
+
+
+def _printed(value: object) -> str:
+    return str(value)[0].lower() if isinstance(value, bool) else text_of(value)
 
 
 def _extreme(choose: Callable[[list[object]], object]) -> Callable[..., object]:
@@ -110,7 +119,9 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _power(base: Decimal | int, exponent: Decimal | int) -> Decimal:
+def _power(base: Decimal | int, exponent: Decimal | int) -> Decimal | None:
+    if base == 0 and exponent <= 0:
+        return Decimal(1) if exponent == 0 else None
     return DIVISION.power(Decimal(base), Decimal(exponent))
 
 
@@ -140,7 +151,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "left": Function(call=_left, takes=(TEXT, WHOLE), gives=ColumnType.TEXT),
     "right": Function(call=_right, takes=(TEXT, WHOLE), gives=ColumnType.TEXT),
     "substring": Function(call=_substring, takes=(TEXT, WHOLE, WHOLE), gives=ColumnType.TEXT, fewest=2),
-    "replace": Function(call=str.replace, takes=(TEXT, TEXT, TEXT), gives=ColumnType.TEXT),
+    "replace": Function(call=_replace, takes=(TEXT, TEXT, TEXT), gives=ColumnType.TEXT),
     "concat": Function(
         call=_concat, takes=(SCALAR,), gives=ColumnType.TEXT, fewest=1, most=MANY, sees_null=True
     ),
