@@ -24,8 +24,10 @@ _STALE_PREFIXES = (OWN_PREFIX, "__connect.errors.", "__streams.errors.", "kafka_
 
 
 def set_aside(ledger: Ledger, plan: Plan, *, now_ms: int) -> list[Delivery]:
-    """One delivery for each dead letter; ``now_ms`` is when a record failed that has not failed before."""
-    return [_deliver(letter, plan, now_ms) for letter in ledger.dead_letters]
+    """One delivery for each dead letter, by offset; ``now_ms`` is when a record failed that has not failed before."""
+    # The ledger has them step by step, and so in an order that depends on where batches were cut.
+    letters = sorted(ledger.dead_letters, key=lambda letter: letter.record.offset)
+    return [_deliver(letter, plan, now_ms) for letter in letters]
 
 
 def _deliver(letter: DeadLetter, plan: Plan, now_ms: int) -> Delivery:
