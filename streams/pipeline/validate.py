@@ -46,7 +46,7 @@ def validate_events(events: Iterable[ChangeEvent], plan: Plan, ledger: Ledger, *
 def find_error(event: ChangeEvent, plan: Plan, *, now_ms: int) -> PipelineError | None:
     """What is wrong with an event, ``None`` if nothing is."""
     if event.operation is Operation.TRUNCATE:
-        return None
+        return _find_time_error(event, plan, now_ms)
     if plan.key and event.record.key is None:
         return KeyMissingError(())
     if event.operation is Operation.DELETE:
@@ -68,7 +68,7 @@ def _find_violation(event: ChangeEvent, contract: Contract | None) -> PipelineEr
 
 
 def _find_time_error(event: ChangeEvent, plan: Plan, now_ms: int) -> PipelineError | None:
-    if event.event_time_ms == NO_TIME:
+    if event.event_time_ms <= NO_TIME:
         return EventTimeMissingError(plan.event_time.column or "source.ts_ms")
     ahead_ms = event.event_time_ms - now_ms
     if ahead_ms > plan.max_future_ms:
