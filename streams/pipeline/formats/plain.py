@@ -57,8 +57,7 @@ def _codec(name: str, read: Callable[[bytes], Versioned], event_time: EventTime)
         try:
             row, version = read(record.value)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-            structure = str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
-            raise DecodeError(name, structure) from None
+            raise DecodeError(name, _without_values(error)) from None
         time_ms = record.timestamp_ms
         if read_time is not None:
             time_ms = NO_TIME if (found := read_time(row)) is None else found
@@ -75,6 +74,12 @@ def _codec(name: str, read: Callable[[bytes], Versioned], event_time: EventTime)
         )
 
     return Codec(name=name, decode=decode, has_images=False)
+
+
+def _without_values(error: Exception) -> str:
+    """What msgspec says of structure, without the name of a field that nobody has agreed to."""
+    structure = str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
+    return structure if "unknown field" not in structure else "fields beside schema and data"
 
 
 def _key_of(key: bytes | None) -> Row:
