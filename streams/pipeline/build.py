@@ -17,7 +17,7 @@ from .formats.codecs import build_codec
 from .formats.times import event_time_reader, is_event_time
 from .grammar import CHANGE_FORMATS
 from .group import group_by
-from .identity import identify_by_change, identify_by_columns
+from .identity import hide, identify_by_change, identify_by_columns
 from .plan import (
     AggregateColumn,
     Aggregation,
@@ -153,7 +153,9 @@ class PlanBuilder:
         if by == "identity":
             if not self._is_change_format:
                 self.problem(("deduplicate", "by"), "identity is for change formats; name event_id or columns")
-            return Deduplication(identify=identify_by_change(self._key), keep_ms=keep_ms), "identity"
+            identify = identify_by_change(self._key)
+            is_secret = any(column in self._pipeline.mask for column in self._key)
+            return Deduplication(identify=hide(identify) if is_secret else identify, keep_ms=keep_ms), "identity"
         columns = ("event_id",) if isinstance(by, str) else by
         self.require_columns(columns, ("deduplicate", "by"), self._columns)
         is_secret = any(column in self._pipeline.mask for column in columns)

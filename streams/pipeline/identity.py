@@ -38,6 +38,16 @@ def identify_by_change(key: tuple[str, ...]) -> Identify:
     return identify
 
 
+def hide(identify: Identify) -> Identify:
+    """``identify`` as a keyless digest of 16 bytes: identities are stored, and a masked key may not be."""
+
+    def identify_secretly(event: ChangeEvent) -> bytes | None:
+        identity = identify(event)
+        return None if identity is None else blake2b(identity, digest_size=16).digest()
+
+    return identify_secretly
+
+
 def identify_by_columns(columns: tuple[str, ...], *, is_secret: bool) -> Identify:
     """The values of ``columns``; as a keyless digest of 16 bytes where one of them is to be masked."""
 
