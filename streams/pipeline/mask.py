@@ -15,7 +15,7 @@ from .plan import MaskRule
 
 
 def mask_events(events: list[ChangeEvent], rules: tuple[MaskRule, ...]) -> list[ChangeEvent]:
-    """The events with every masked column covered or dropped."""
+    """The events with every masked column covered or dropped, in the row, its images and its key."""
     return [_mask_event(event, rules) for event in events] if rules else events
 
 
@@ -27,7 +27,8 @@ def _mask_event(event: ChangeEvent, rules: tuple[MaskRule, ...]) -> ChangeEvent:
             _cover(row, rule, event)
     before = None if event.before is None else _mask_image(event.before, rules, event)
     after = None if event.after is None else {**_mask_image(event.after, rules, event)}
-    return replace(event, row=row, before=before, after=after)
+    key = _mask_image(event.key, rules, event) if event.key else event.key
+    return replace(event, row=row, before=before, after=after, key=key)
 
 
 def _cover(row: dict[str, object], rule: MaskRule, event: ChangeEvent) -> None:
