@@ -51,11 +51,12 @@ def _check_of(route: Route) -> Check:
     # An attached result is a number by construction, and is not there yet.
     attached = frozenset(attachment.name for attachment in route.attachments)
     validator = contract.validator_without(attached) if attached else contract.validator
-    is_valid, uri = validator.is_valid, contract.uri
+    uri = contract.uri
 
     def check(event: ChangeEvent) -> PipelineError | None:
-        if event.operation is Operation.DELETE or event.unsent or is_valid(event.row):
+        if event.operation is Operation.DELETE:
             return None
-        return ContractViolationError(uri, validator.violations(event.row))
+        known = contract.validator_without(attached | event.unsent) if event.unsent else validator
+        return None if known.is_valid(event.row) else ContractViolationError(uri, known.violations(event.row))
 
     return check

@@ -68,7 +68,7 @@ class RouteBuilder:
         if self._table is not None or self._pipeline.source.format not in CHANGE_FORMATS:
             return
         known = set(self._key) | set(self._pipeline.source.key or ())
-        if unknown := [name for name in key if name not in known]:
+        if unknown := [name for name in key if name not in known and name in self._columns]:
             message = f"{', '.join(unknown)}: not known on DELETE; keep a table, or key by {', '.join(self._key)}"
             self._reporter.problem(path, message)
 
