@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from .builders import OUT, Pipeline, a_change, a_driver, a_pipeline, a_plain, a_plain_pipeline, problems_of, rows_of, send
+from .builders import (
+    OUT,
+    Pipeline,
+    a_change,
+    a_driver,
+    a_pipeline,
+    a_plain,
+    a_plain_pipeline,
+    problems_of,
+    rows_of,
+    send,
+)
 
 
 def derived(pipeline: Pipeline, **columns: object) -> dict[str, object]:
