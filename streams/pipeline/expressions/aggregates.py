@@ -61,6 +61,10 @@ def compile_aggregate(text: str, scope: Scope) -> AggregateCall:
         raise ExpressionError(f"{text}: no aggregate; write count(*), count(x), sum(x), avg(x), min(x) or max(x)")
     if isinstance(tree.this, exp.Distinct):
         raise ExpressionError(f"{text}: distinct aggregates arrive later")
+    if tree.this is None or tree.args.get("expressions"):
+        raise ExpressionError(f"{text}: takes one argument")
+    if isinstance(tree.this, exp.Star) and function is not AggregateFunction.COUNT:
+        raise ExpressionError(f"{text}: only count takes *; name a column")
     if isinstance(tree.this, exp.Star):
         return AggregateCall(function=function, argument=None, type=ColumnType.INTEGER, text=text)
     argument = expression_of(tree.this, tree.this.sql(dialect="postgres"), scope)
