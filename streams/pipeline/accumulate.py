@@ -16,8 +16,8 @@ from streams.records import ChangeEvent
 from .expressions import AggregateCall, AggregateFunction, to_json
 from .plan import Accumulator, AggregateColumn, Evaluate
 
-_add = Context(prec=1000).add
-"""Sums are exact: PostgreSQL's numeric has up to 1,000 digits where its precision is declared."""
+_add = Context(prec=150_000).add
+"""Sums are exact: PostgreSQL's numeric has up to 131,072 digits before the point and 16,383 behind it."""
 _AVERAGE = Context(prec=28)
 
 Update = Callable[[Accumulator, ChangeEvent], None]
@@ -75,7 +75,7 @@ def _sum(slot: int, argument: Evaluate) -> Update:
         if type(total) is Decimal is type(value):
             state[slot] = _add(total, value)
         else:
-            state[slot] = value if total is None else add_exactly(total, value)
+            state[slot] = add_exactly(0 if total is None else total, value)
 
     return update
 
@@ -85,7 +85,7 @@ def _average(slot: int, argument: Evaluate) -> Update:
         value = argument(event)
         if value is not None:
             total = state[slot]
-            state[slot] = value if total is None else add_exactly(total, value)
+            state[slot] = add_exactly(0 if total is None else total, value)
             state[slot + 1] += 1  # type: ignore[operator]
 
     return update

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from difflib import get_close_matches
 
 from streams.contracts.model import Column, ColumnType
 from streams.records import ChangeEvent
 
-from .typed import Reader, read_number, reader_of
+from .typed import Reader, reader_of
 
 Evaluate = Callable[[ChangeEvent], object]
 
@@ -80,11 +79,7 @@ def _column(name: str, read: Reader | None) -> Evaluate:
         value = event.row.get(name)
         return None if value is None else read(value)
 
-    def number(event: ChangeEvent) -> object:
-        value = event.row.get(name)
-        return value if type(value) is Decimal and value.is_finite() else read(value)
-
-    return number if read is read_number else evaluate
+    return evaluate
 
 
 def _path(name: str, rest: Steps) -> Evaluate:

@@ -41,9 +41,9 @@ def reader_of(column: Column) -> Reader | None:
 
 
 def read_number(value: object) -> object:
-    """An exact number; ``NaN`` and infinities are no numbers that SQL could sum, and read as NULL."""
+    """An exact number; ``NaN``, infinities and what no numeric can hold are nothing SQL could sum: NULL."""
     if type(value) is Decimal:
-        return value if value.is_finite() else None
+        return value if value.is_finite() and -MOST_BEHIND < value.adjusted() < MOST_BEFORE else None
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -51,8 +51,12 @@ def read_number(value: object) -> object:
             number = Decimal(value)
         except InvalidOperation:
             return None
-        return number if number.is_finite() else None
+        return read_number(number)
     return None
+
+
+MOST_BEFORE, MOST_BEHIND = 131_072, 16_384
+"""Digits before and behind the point of PostgreSQL's numeric."""
 
 
 def _timestamp_reader(unit: str) -> Reader:
