@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from streams.contracts.documents import Path
 from streams.contracts.model import Contracts
 from streams.errors import ConfigurationError, Problem
 
@@ -68,8 +69,17 @@ def _shared_names(pipelines: tuple[Pipeline, ...], plans: Mapping[str, Plan]) ->
             if table in owners:
                 yield pipeline.document.problem((), f"table {table} belongs to pipeline {owners[table]}; rename it")
             owners[table] = pipeline.name
-        for index, route in enumerate(pipeline.routes):
-            if route.to in sources:
-                yield pipeline.document.problem(
-                    ("route", index, "to"), f"{route.to} is a source here; chained pipelines arrive later"
-                )
+        for path, topic in _written_topics(pipeline):
+            if topic in sources:
+                yield pipeline.document.problem(path, f"{topic} is a source here; chained pipelines arrive later")
+
+
+def _written_topics(pipeline: Pipeline) -> Iterable[tuple[Path, str]]:
+    """(place in the file, topic) of everything that a pipeline publishes."""
+    yield from ((("route", index, "to"), route.to) for index, route in enumerate(pipeline.routes))
+    for index, aggregate in enumerate(pipeline.aggregates):
+        for part, topic in (("to", aggregate.to), ("late", aggregate.late)):
+            if topic is not None:
+                yield ("aggregate", index, part), topic
+    if pipeline.dead_letters is not None:
+        yield ("errors", "dead_letters"), pipeline.dead_letters

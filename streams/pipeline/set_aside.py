@@ -47,19 +47,23 @@ def _deliver(letter: DeadLetter, plan: Plan, now_ms: int) -> Delivery:
 def _own(letter: DeadLetter, before: dict[str, bytes], now_ms: int) -> Headers:
     error, record = letter.error, letter.record
     violations = error.violations if isinstance(error, ContractViolationError) else ()
-    attempt = int(before.get(OWN_PREFIX + "attempt", b"0")) + 1
     facts = {
         "code": error.reason,
         "uri": error.uri if isinstance(error, ContractViolationError) else "",
         "rule": ",".join(sorted({violation.code for violation in violations})),
         "path": ",".join(violation.path for violation in violations),
         "message": str(error),
-        "attempt": str(attempt),
+        "attempt": str(_number(before.get(OWN_PREFIX + "attempt"), 0) + 1),
         "fingerprint": fingerprint(error),
-        "original_timestamp": before.get(OWN_PREFIX + "original_timestamp", b"").decode() or str(record.timestamp_ms),
-        "first_failed_at": before.get(OWN_PREFIX + "first_failed_at", b"").decode() or str(now_ms),
+        "original_timestamp": str(_number(before.get(OWN_PREFIX + "original_timestamp"), record.timestamp_ms)),
+        "first_failed_at": str(_number(before.get(OWN_PREFIX + "first_failed_at"), now_ms)),
     }
     return tuple((OWN_PREFIX + name, value.encode()) for name, value in facts.items() if value)
+
+
+def _number(header: bytes | None, otherwise: int) -> int:
+    """What an earlier dead letter says; a header of that name that somebody else wrote may say anything."""
+    return int(header) if header is not None and header.isdigit() and len(header) < 20 else otherwise
 
 
 def fingerprint(error: PipelineError) -> str:
