@@ -46,7 +46,8 @@ class RocksStore:
         try:
             self._db = Rdict(str(folder), _options())
         except Exception as error:  # rocksdict raises plain Exception for everything
-            if "lock" in str(error).lower():
+            # By the name of its lock file: "block checksum mismatch" has the word in it, and folders may have.
+            if "/LOCK:" in str(error):
                 raise StoreLockedError(f"another process holds {folder}") from error
             raise
 

@@ -1,0 +1,136 @@
+"""Stores: memory and RocksDB are one behaviour, and a folder has one owner."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.state.stores.base import Store
+from streams.state.stores.memory import MemoryStore
+from streams.state.stores.rocksdb import RocksStore, StoreLockedError
+
+KEYS = st.binary(max_size=3) | st.sampled_from([b"a\0\xff", b"\xff", b"\xff\xff", b"a"])
+VALUES = st.none() | st.binary(max_size=4)
+WRITES = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=6)
+
+
+@pytest.fixture(params=["memory", "rocksdb"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    store: Store = MemoryStore() if request.param == "memory" else RocksStore(tmp_path / "store")
+    yield store
+    store.close()
+
+
+def test_values_come_in_the_order_of_their_keys(store: Store) -> None:
+    store.write({b"a": b"1", b"b": b""})
+
+    assert store.get_many([b"b", b"x", b"a", b"b"]) == [b"", None, b"1", b""]
+    assert store.get_many([]) == []
+
+
+def test_a_scan_is_half_open_and_ascending(store: Store) -> None:
+    store.write(dict.fromkeys((b"b", b"a", b"c", b"a\x00", b"\xff"), b"v"))
+
+    assert [key for key, _ in store.scan(b"a", b"c")] == [b"a", b"a\0", b"b"]
+    assert list(store.scan(b"c", b"a")) == []
+
+
+def test_writing_nothing_deletes(store: Store) -> None:
+    store.write({b"a": b"1", b"b": b"2"})
+    store.write({b"a": None, b"never": None, b"b": b"3"})
+
+    assert list(store.scan(b"", b"\xff")) == [(b"b", b"3")]
+
+
+def test_what_is_written_during_a_scan_does_not_disturb_it(store: Store) -> None:
+    store.write({b"a": b"1", b"b": b"2", b"c": b"3"})
+
+    entries = []
+    for key, value in store.scan(b"a", b"d"):
+        entries.append((key, value))
+        store.write({b"c\0": b"new"})
+
+    assert entries == [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
+
+
+@pytest.fixture(scope="module")
+def new_rocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RocksStore]]:
+    folder, numbers = tmp_path_factory.mktemp("rocks"), itertools.count()
+    yield lambda: RocksStore(folder / str(next(numbers)))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(WRITES, st.lists(KEYS, max_size=5), KEYS, KEYS)
+def test_rocksdb_holds_what_memory_holds(
+    new_rocks: Callable[[], RocksStore], writes: list[dict[bytes, bytes | None]], asked: list[bytes], a: bytes, b: bytes
+) -> None:
+    rocks, memory = new_rocks(), MemoryStore()
+    for changes in writes:
+        rocks.write(changes)
+        memory.write(changes)
+
+    found = [(store.get_many(asked), list(store.scan(min(a, b), max(a, b)))) for store in (rocks, memory)]
+    rocks.close()
+    assert found[0] == found[1]
+
+
+def test_rocksdb_keeps_what_was_written_over_a_restart(tmp_path: Path) -> None:
+    first = RocksStore(tmp_path)
+    first.write({b"a": b"1", b"b": b"2"})
+    first.write({b"b": None})
+    first.close()
+
+    again = RocksStore(tmp_path)
+
+    assert list(again.scan(b"", b"\xff")) == [(b"a", b"1")]
+    again.close()
+
+
+def test_a_folder_that_is_held_is_named_and_not_taken_for_broken(tmp_path: Path) -> None:
+    opens = "import sys; from pathlib import Path; from streams.state.stores.rocksdb import RocksStore as S"
+    holds = f"{opens}; store = S(Path(sys.argv[1])); store.write({{b'a': b'1'}}); print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holds, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "held\n"
+
+        with pytest.raises(StoreLockedError, match="another process holds"):
+            RocksStore(tmp_path)
+        owner.communicate("\n")
+
+    later = RocksStore(tmp_path)
+    assert later.get_many([b"a"]) == [b"1"]
+    later.close()
+
+
+def broken_in(folder: Path, files: str) -> None:
+    """A store of a thousand entries some of whose bytes have turned over."""
+    store = RocksStore(folder)
+    store.write({b"%d" % number: b"x" * 100 for number in range(1_000)})
+    store.close()
+    for file in folder.glob(files):
+        content = bytearray(file.read_bytes())
+        middle = slice(len(content) - 300, len(content) - 60) if file.suffix == ".sst" else slice(40, 50)
+        content[middle] = bytes(byte ^ 0xFF for byte in content[middle])
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("files", ["*.sst", "MANIFEST-*", "CURRENT"])
+@pytest.mark.parametrize("name", ["store", "blocks-and-locks"])
+def test_a_broken_store_is_not_taken_for_a_held_one(tmp_path: Path, files: str, name: str) -> None:
+    broken_in(tmp_path / name, files if files != "CURRENT" else "nothing")
+    if files == "CURRENT":
+        (tmp_path / name / "CURRENT").write_bytes(b"MANIFEST-999999\n")
+
+    with pytest.raises(Exception, match=r".+") as caught:
+        RocksStore(tmp_path / name)
+
+    assert not isinstance(caught.value, StoreLockedError)

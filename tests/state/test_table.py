@@ -1,0 +1,178 @@
+"""A table: reads fall through its layers, writes stay above the store until the commit."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from streams.state.changelog import store_key
+from streams.state.stores.memory import MemoryStore
+from streams.state.table import Table, TableSpec
+
+
+def a_table(
+    entries: dict[bytes, int] | None = None, *, prefix: bytes = b"", cached: int = 0, store: MemoryStore | None = None
+) -> Table[int]:
+    """A table of integers whose store holds ``entries``."""
+    spec = TableSpec(changelog="t", prefix=prefix, encode=lambda value: b"%d" % value, decode=int, cached=cached)
+    table = Table(spec, MemoryStore() if store is None else store)
+    table.put_many(entries or {})
+    if entries:
+        commit(table, store=store)
+    return table
+
+
+def commit(table: Table[int], *, store: MemoryStore | None) -> None:
+    """As a task commits: the store has the changes, then the table is told."""
+    table.keep_batch()
+    if store is not None:
+        store.write({store_key("t", key): value for key, value in table.changes()})
+    table.commit()
+
+
+@pytest.fixture(params=[0, 2, 100])
+def stored(request: pytest.FixtureRequest) -> tuple[Table[int], MemoryStore]:
+    """A table over a store that holds a, b and c."""
+    store = MemoryStore()
+    return a_table({b"a": 1, b"b": 2, b"c": 3}, cached=request.param, store=store), store
+
+
+def test_a_batch_is_over_what_is_kept_and_that_over_the_store(stored: tuple[Table[int], MemoryStore]) -> None:
+    table, _ = stored
+    table.put_many({b"b": 20, b"c": 30})
+    table.keep_batch()
+    table.put(b"c", 300)
+
+    assert table.get_many([b"a", b"b", b"c", b"d"]) == {b"a": 1, b"b": 20, b"c": 300, b"d": None}
+    assert table.get(b"c") == 300
+
+
+def test_a_deleted_entry_is_gone_in_every_layer(stored: tuple[Table[int], MemoryStore]) -> None:
+    table, _ = stored
+    table.put(b"a", None)
+    assert table.get(b"a") is None
+    table.keep_batch()
+
+    assert (table.get(b"a"), list(table.scan())) == (None, [(b"b", 2), (b"c", 3)])
+
+
+def test_a_scan_merges_all_layers_in_order(stored: tuple[Table[int], MemoryStore]) -> None:
+    table, _ = stored
+    table.put_many({b"aa": 11, b"b": None, b"z": 26})
+    table.keep_batch()
+    table.put_many({b"": 0, b"c": 33, b"z": 27, b"b\0": 5})
+
+    assert list(table.scan()) == [(b"", 0), (b"a", 1), (b"aa", 11), (b"b\0", 5), (b"c", 33), (b"z", 27)]
+    assert list(table.scan(b"aa", b"c")) == [(b"aa", 11), (b"b\0", 5)]
+    assert list(table.scan(b"d")) == [(b"z", 27)]
+    assert list(table.scan(b"c", b"c")) == []
+
+
+def test_a_discarded_batch_takes_back_what_it_wrote_and_no_more(stored: tuple[Table[int], MemoryStore]) -> None:
+    table, _ = stored
+    table.put(b"a", 10)
+    table.keep_batch()
+    table.put_many({b"a": 100, b"b": None, b"d": 4})
+
+    table.discard_batch()
+
+    assert dict(table.scan()) == {b"a": 10, b"b": 2, b"c": 3}
+    assert list(table.dirty_keys) == [b"a"]
+
+
+def test_an_abort_takes_back_everything_since_the_commit(stored: tuple[Table[int], MemoryStore]) -> None:
+    table, _ = stored
+    table.put_many({b"a": 10, b"d": 4})
+    table.keep_batch()
+    table.put(b"b", None)
+
+    table.abort()
+
+    assert (dict(table.scan()), table.is_dirty, table.changes()) == ({b"a": 1, b"b": 2, b"c": 3}, False, [])
+
+
+def test_a_checkpoint_writes_each_key_once_with_its_last_value_and_its_prefix() -> None:
+    table = a_table(prefix=b"p")
+    table.put_many({b"a": 1, b"b": 2})
+    table.keep_batch()
+    table.put_many({b"a": 3, b"c": None})
+    table.keep_batch()
+
+    assert sorted(table.changes()) == [(b"pa", b"3"), (b"pb", b"2"), (b"pc", None)]
+
+
+def test_keyspaces_of_one_changelog_do_not_see_each_other() -> None:
+    store = MemoryStore()
+    left, right = a_table({b"k": 1}, prefix=b"s", store=store), a_table({b"k": 2}, prefix=b"t", store=store)
+    tails = a_table({b"": 7, b"\xff": 8}, prefix=b"s\xfe", store=store)
+
+    assert (left.get(b"k"), right.get(b"k"), dict(right.scan())) == (1, 2, {b"k": 2})
+    assert dict(tails.scan()) == {b"": 7, b"\xff": 8}
+
+
+def test_a_batch_that_nobody_keeps_is_not_dirty() -> None:
+    table = a_table()
+    table.put(b"a", 1)
+
+    assert (table.is_dirty, table.changes()) == (False, [])
+
+
+class TableMachine(RuleBasedStateMachine):
+    """A table against three dictionaries."""
+
+    keys = st.sampled_from([b"", b"a", b"a\0", b"b", b"\xff", b"\xff\xff"])
+    values = st.none() | st.integers(0, 9)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = MemoryStore()
+        self.table = a_table(prefix=b"p", cached=2, store=self.store)
+        self.committed: dict[bytes, int] = {}
+        self.kept: dict[bytes, int] = {}
+        self.now: dict[bytes, int] = {}
+
+    @rule(changes=st.dictionaries(keys, values, max_size=3))
+    def write(self, changes: dict[bytes, int | None]) -> None:
+        self.table.put_many(changes)
+        self.now = {key: value for key, value in {**self.now, **changes}.items() if value is not None}
+
+    @rule()
+    def keep(self) -> None:
+        self.table.keep_batch()
+        self.kept = dict(self.now)
+
+    @rule()
+    def discard(self) -> None:
+        self.table.discard_batch()
+        self.now = dict(self.kept)
+
+    @rule()
+    def commit(self) -> None:
+        self.table.discard_batch()
+        commit(self.table, store=self.store)
+        self.committed = self.now = dict(self.kept)
+        self.kept = dict(self.kept)
+
+    @rule()
+    def abort(self) -> None:
+        self.table.abort()
+        self.now, self.kept = dict(self.committed), dict(self.committed)
+
+    @rule(asked=st.lists(keys, max_size=4))
+    def read(self, asked: list[bytes]) -> None:
+        assert self.table.get_many(asked) == {key: self.now.get(key) for key in asked}
+
+    @rule(start=keys, end=st.none() | keys)
+    def scan(self, start: bytes, end: bytes | None) -> None:
+        wanted = [(key, self.now[key]) for key in sorted(self.now) if key >= start and (end is None or key < end)]
+        assert list(self.table.scan(start, end)) == wanted
+
+    @invariant()
+    def dirty_keys_are_those_that_a_checkpoint_writes(self) -> None:
+        assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes()}
+
+
+TestTableMachine = TableMachine.TestCase
+TestTableMachine.settings = settings(max_examples=40, deadline=None, stateful_step_count=25)
