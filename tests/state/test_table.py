@@ -160,9 +160,17 @@ class TableMachine(RuleBasedStateMachine):
         self.table.abort()
         self.now, self.kept = dict(self.committed), dict(self.committed)
 
-    @rule(asked=st.lists(keys, max_size=4))
-    def read(self, asked: list[bytes]) -> None:
+    @rule(asked=st.sets(keys, min_size=1))
+    def read(self, asked: set[bytes]) -> None:
         assert self.table.get_many(asked) == {key: self.now.get(key) for key in asked}
+
+    @rule(key=keys, value=values)
+    def checkpoint_between_two_readings(self, key: bytes, value: int | None) -> None:
+        self.read({key})
+        self.write({key: value})
+        self.keep()
+        self.commit()
+        self.read({key})
 
     @rule(start=keys, end=st.none() | keys)
     def scan(self, start: bytes, end: bytes | None) -> None:
