@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -58,12 +59,15 @@ class Settings:
             try:
                 return int(given.get(name, default))
             except ValueError:
-                problems.append(Problem(file=PREFIX + name, message=f"a whole number of {unit}, please"))
+                problems.append(Problem(file=PREFIX + name, message=f"a whole number, please: {unit}"))
                 return default
 
         def words(name: str) -> tuple[str, ...]:
             return tuple(part.strip() for part in given.get(name, "").split(",") if part.strip())
 
+        hosts = [part.partition("=") for part in words("HOSTS")]
+        if not all(place for _, _, place in hosts):
+            problems.append(Problem(file="STREAMS_HOSTS", message="name=host:port, separated by commas"))
         settings = cls(
             brokers=given.get("BROKERS", "127.0.0.1:9092"),
             schemas=Path(given.get("SCHEMAS", "schemas")),
@@ -76,7 +80,7 @@ class Settings:
             web_host=given.get("WEB_HOST", "127.0.0.1"),
             web_port=number("WEB_PORT", 6066, "a port"),
             dead_letter_style=given.get("DEAD_LETTER_STYLE", "connect"),
-            hosts=dict(part.split("=", 1) for part in words("HOSTS") if "=" in part),
+            hosts={name: place for name, sign, place in hosts if sign},
             kafka=_kafka_options(given),
             mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
             max_record_bytes=number("MAX_RECORD_BYTES", 1_048_576, "bytes"),
@@ -88,7 +92,10 @@ class Settings:
         return settings
 
     def _problems(self) -> list[Problem]:
-        problems = []
+        problems = list(self._wrong_numbers())
+        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,100}", self.app):
+            message = "letters, digits, '.', '_' and '-' only: it leads the names of topics"
+            problems.append(Problem(file="STREAMS_APP", message=message))
         if self.dead_letter_style not in ("connect", "streams", "spring"):
             problems.append(Problem(file="STREAMS_DEAD_LETTER_STYLE", message="connect, streams or spring"))
         if self.store not in ("rocksdb://", "memory://"):
@@ -97,6 +104,14 @@ class Settings:
         if self.registry:
             problems.append(Problem(file="STREAMS_REGISTRY", message="a registry arrives later; leave it unset"))
         return problems
+
+    def _wrong_numbers(self) -> Iterator[Problem]:
+        if self.checkpoint_interval_ms < 1:
+            yield Problem(file="STREAMS_CHECKPOINT_INTERVAL", message="at least one millisecond")
+        if not 0 <= self.web_port < 1 << 16:
+            yield Problem(file="STREAMS_WEB_PORT", message="a port is at most 65535; 0: a free one")
+        if self.max_record_bytes < 1:
+            yield Problem(file="STREAMS_MAX_RECORD_BYTES", message="at least one byte")
 
     def mask_key(self) -> bytes | None:
         """The secret of ``mask: hash``; ``None`` where no file is set. Raises ``ConfigurationError``."""
