@@ -19,8 +19,9 @@ from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.expressions import Scope
 from streams.pipeline.plan import DeadLetterStyle, Limits
+from streams.pipeline.task import Checkpoint
 from streams.pipeline.topology import Topology
-from streams.records import ChangeEvent, Headers, Operation, RecordBatch, SourceRecord
+from streams.records import ChangeEvent, Delivery, Headers, Operation, RecordBatch, SourceRecord
 from streams.testing import CommittedRecord, Driver
 
 from ..contracts.builders import a_contract, a_folder, a_schema
@@ -51,6 +52,15 @@ COLUMN_TYPES = {
     "thing": ColumnType.UNKNOWN,
 }
 SCOPE = Scope(columns={name: Column(name=name, type=kind) for name, kind in COLUMN_TYPES.items()}, envelope=True)
+
+
+def changelog_of(checkpoint: Checkpoint) -> list[Delivery]:
+    """The changelog records of a checkpoint, one by one."""
+    return [
+        Delivery(topic=run.topic, key=key, value=value, timestamp_ms=0, partition=run.partition)
+        for run in checkpoint.changelog
+        for key, value in run.records
+    ]
 
 
 def a_source_record(

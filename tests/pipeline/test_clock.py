@@ -87,7 +87,7 @@ def test_an_abort_takes_the_clock_back(is_kept: bool) -> None:
     task = Task(sub, 0, MemoryStore())
     task.process(a_batch(a_change(1, time_ms=5)), now_ms=0)
     if is_kept:
-        task.prepare_checkpoint(now_ms=0)
+        task.prepare_checkpoint()
         task.commit({}, now_ms=0)
 
     task.process(a_batch(a_change(1, time_ms=9), offset=1), now_ms=0)

@@ -356,7 +356,7 @@ def test_an_image_that_is_not_there_is_null() -> None:
 def test_an_expression_says_what_it_reads() -> None:
     expression = compile_expression("i + before.j > 0 and key.id = 1 and user.name is null", SCOPE)
 
-    assert (expression.columns, expression.images, expression.reads_key) == ({"i", "user"}, {"j"}, True)
+    assert (expression.columns, expression.images, expression.envelope) == ({"i", "user"}, {"j"}, {"key"})
 
 
 # -- the two views

@@ -38,7 +38,7 @@ def keys(result: BatchResult) -> list[tuple[str, bytes | None]]:
 
 
 def commit(task: Task) -> None:
-    task.prepare_checkpoint(now_ms=0)
+    task.prepare_checkpoint()
     task.commit({}, now_ms=0)
 
 
@@ -117,21 +117,21 @@ def test_a_checkpoint_holds_results_changes_and_the_marker_last() -> None:
     task = a_task()
     task.process(a_batch(a_change(1), offset=6), now_ms=5)
 
-    checkpoint = task.prepare_checkpoint(now_ms=8)
+    checkpoint = task.prepare_checkpoint()
 
     assert [(delivery.topic, delivery.key) for delivery in checkpoint.deliveries] == [("totals.v1", b'{"id":1}')]
-    topics = {delivery.topic for delivery in checkpoint.changelog}
+    topics = {run.topic for run in checkpoint.changelog}
     assert topics == {"app-orders-state-changelog", "app-latest-changelog", "app-totals-changelog"}
-    assert {(delivery.partition, delivery.timestamp_ms) for delivery in checkpoint.changelog} == {(3, 8)}
-    assert checkpoint.changelog[-1].key == MARKER_KEY
-    assert decode_marker(checkpoint.changelog[-1].value or b"").sources == {TOPIC: 7}
+    assert {run.partition for run in checkpoint.changelog} == {3}
+    ((key, value),) = checkpoint.changelog[-1].records
+    assert (key, decode_marker(value or b"").sources) == (MARKER_KEY, {TOPIC: 7})
     assert checkpoint.offsets == {TOPIC: 7}
 
 
 def test_nothing_is_in_the_store_before_the_commit_and_all_of_it_behind() -> None:
     task = a_task()
     task.process(a_batch(a_change(1)), now_ms=5)
-    task.prepare_checkpoint(now_ms=8)
+    task.prepare_checkpoint()
     assert list(task.store.scan(b"", b"\xff")) == []
 
     task.commit({"app-latest-changelog": 12}, now_ms=9)
@@ -188,7 +188,7 @@ def test_an_abort_is_as_if_nothing_had_come_since_the_commit() -> None:
     task.process(a_batch(a_change(1)), now_ms=5)
     commit(task)
     task.process(a_batch(a_change(1, op="d"), a_change(2), offset=1), now_ms=6)
-    task.prepare_checkpoint(now_ms=6)
+    task.prepare_checkpoint()
 
     task.abort()
 

@@ -71,8 +71,8 @@ def test_the_changelog_rebuilds_the_store_that_wrote_it(
     for values in checkpoints:
         table.put_many(values)
         table.keep_batch()
-        log += table.changes()
-        written.write({store_key("t", key): value for key, value in table.changes()})
+        log += table.changes(1).entries
+        written.write({store_key("t", key): value for key, value in table.changes(1).entries})
         table.commit()
 
     rebuilt = MemoryStore()

@@ -28,7 +28,7 @@ def commit(table: Table[int], *, store: MemoryStore | None) -> None:
     """As a task commits: the store has the changes, then the table is told."""
     table.keep_batch()
     if store is not None:
-        store.write({store_key("t", key): value for key, value in table.changes()})
+        store.write({store_key("t", key): value for key, value in table.changes(1).entries})
     table.commit()
 
 
@@ -90,7 +90,7 @@ def test_an_abort_takes_back_everything_since_the_commit(stored: tuple[Table[int
 
     table.abort()
 
-    assert (dict(table.scan()), table.is_dirty, table.changes()) == ({b"a": 1, b"b": 2, b"c": 3}, False, [])
+    assert (dict(table.scan()), table.is_dirty, table.changes(1).entries) == ({b"a": 1, b"b": 2, b"c": 3}, False, [])
 
 
 def test_a_checkpoint_writes_each_key_once_with_its_last_value_and_its_prefix() -> None:
@@ -100,7 +100,7 @@ def test_a_checkpoint_writes_each_key_once_with_its_last_value_and_its_prefix() 
     table.put_many({b"a": 3, b"c": None})
     table.keep_batch()
 
-    assert sorted(table.changes()) == [(b"pa", b"3"), (b"pb", b"2"), (b"pc", None)]
+    assert sorted(table.changes(1).entries) == [(b"pa", b"3"), (b"pb", b"2"), (b"pc", None)]
 
 
 def test_keyspaces_of_one_changelog_do_not_see_each_other() -> None:
@@ -116,7 +116,7 @@ def test_a_batch_that_nobody_keeps_is_not_dirty() -> None:
     table = a_table()
     table.put(b"a", 1)
 
-    assert (table.is_dirty, table.changes()) == (False, [])
+    assert (table.is_dirty, table.changes(1).entries) == (False, [])
 
 
 class TableMachine(RuleBasedStateMachine):
@@ -179,7 +179,7 @@ class TableMachine(RuleBasedStateMachine):
 
     @invariant()
     def dirty_keys_are_those_that_a_checkpoint_writes(self) -> None:
-        assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes()}
+        assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes(1).entries}
 
 
 TestTableMachine = TableMachine.TestCase
