@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from streams.records import Delivery
 
 from .envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget, key_of
+from .options import SCHEMA
 from .pgoutput import Begin, Commit, Delete, Insert, Message, Relation, Truncate, Update
 from .position import Position
 
@@ -28,7 +29,7 @@ class ChangeStream:
         self._position = position
         self._begin: Begin | None = None
         self._order = 0
-        self._orders: dict[str, int] = {}
+        self._orders: dict[int, int] = {}
 
     @property
     def position(self) -> Position:
@@ -56,13 +57,17 @@ class ChangeStream:
                 self._shapes[message.oid] = TableShape(message)
             case Insert() | Update() | Delete():
                 shape = self._shapes[message.oid]
-                for change in _changes(shape, message, self._targets.get(shape.relation.table)):
+                for change in _changes(shape, message, self._target_of(shape.relation)):
                     yield from self._number(shape.relation, change, lsn, now_us)
             case Truncate():
                 for oid in message.oids:
                     yield from self._number(self._shapes[oid].relation, ("t", None, None), lsn, now_us)
             case _:
                 return
+
+    def _target_of(self, relation: Relation) -> TableTarget | None:
+        """``None``: a table that the publication has besides ours."""
+        return self._targets.get(relation.table) if relation.schema == SCHEMA else None
 
     def _end(self, commit: Commit) -> None:
         self._begin = None
@@ -74,13 +79,13 @@ class ChangeStream:
         if begin is None:
             raise ValueError("a change outside of a transaction")
         self._order += 1
-        order = self._orders[relation.table] = self._orders.get(relation.table, 0) + 1
+        order = self._orders[relation.oid] = self._orders.get(relation.oid, 0) + 1
         if self._is_sent(begin):
             return
         self._position = replace(
             self._position, is_snapshot_done=True, open_lsn=begin.final_lsn, open_events=self._order
         )
-        target = self._targets.get(relation.table)
+        target = self._target_of(relation)
         if target is None:
             return
         place = Place(
@@ -103,29 +108,19 @@ class ChangeStream:
     def _records(
         self, target: TableTarget, schema: str, change: Change, place: Place, now_us: int
     ) -> Iterator[Delivery]:
-        record = self._writer.write(target, schema, change, place, now_us=now_us)
         op, before, after = change
         headers: tuple[tuple[str, bytes | None], ...] = ()
         if op == "d" and after is not None:
             # The row goes on under another key: tell both halves, as Debezium does.
-            headers = (("__debezium.newkey", key_of(target, after)),)
-            record = self._writer.write(target, schema, (op, before, None), place, now_us=now_us)
+            headers, after = (("__debezium.newkey", key_of(target, after)),), None
         elif op == "c" and before is not None:
-            headers = (("__debezium.oldkey", key_of(target, before)),)
-            record = self._writer.write(target, schema, (op, None, after), place, now_us=now_us)
-        yield _with_headers(record, headers)
+            headers, before = (("__debezium.oldkey", key_of(target, before)),), None
+        record = self._writer.write(target, schema, (op, before, after), place, now_us=now_us)
+        yield replace(record, headers=headers) if headers else record
         if op == "d" and record.key is not None:
             yield Delivery(
                 topic=record.topic, key=record.key, value=None, timestamp_ms=record.timestamp_ms, headers=headers
             )
-
-
-def _with_headers(record: Delivery, headers: tuple[tuple[str, bytes | None], ...]) -> Delivery:
-    if not headers:
-        return record
-    return Delivery(
-        topic=record.topic, key=record.key, value=record.value, timestamp_ms=record.timestamp_ms, headers=headers
-    )
 
 
 def _changes(shape: TableShape, message: Insert | Update | Delete, target: TableTarget | None) -> Iterator[Change]:

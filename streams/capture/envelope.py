@@ -130,6 +130,8 @@ class EnvelopeWriter:
             "txId": place.xid,
             "lsn": place.lsn,
             "xmin": None,
+            "origin": None,
+            "origin_lsn": None,
         }
 
     def _transaction(self, place: Place) -> dict[str, object] | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SCHEMA = "public"
+"""Where the captured tables are."""
+
 
 class CaptureError(Exception):
     """The capture cannot go on; the message says what to do. Never holds a row's value."""

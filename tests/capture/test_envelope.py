@@ -1,0 +1,79 @@
+"""Envelope: Debezium's fields, exactly."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from streams.capture.envelope import EnvelopeWriter, Place, TableTarget
+
+from .builders import COMMIT_US, NOW_US, ORDERS, a_stream, a_transaction, fed, value_of
+from .test_changes import a_row, an_insert
+
+CAPTURED = Path(__file__).parents[1] / "fixtures" / "debezium-json" / "shopjson.public.orders.jsonl"
+
+
+def debezium(op: str) -> Any:
+    """A real record of Debezium 3.7."""
+    values = [json.loads(line)["value"] for line in CAPTURED.read_text("utf-8").splitlines()]
+    events = [json.loads(b64decode(value)) for value in values if value is not None]
+    return next(event for event in events if event["op"] == op)
+
+
+def fields_of(value: Any) -> dict[str, set[str]]:
+    parts = {"envelope": value, "source": value["source"], "transaction": value["transaction"] or {}}
+    return {name: set(part) for name, part in parts.items()}
+
+
+def test_a_change_has_the_fields_of_debezium_and_no_other() -> None:
+    (record,) = fed(a_stream(), a_transaction(1, an_insert(7)))
+
+    assert fields_of(value_of(record)) == fields_of(debezium("c"))
+
+
+def test_a_row_of_the_snapshot_has_the_fields_of_debezium_and_no_other() -> None:
+    value = value_of(EnvelopeWriter("cdc", "shop").write(ORDERS, "public", ("r", None, a_row(7)), READ, now_us=NOW_US))
+
+    assert fields_of(value) == fields_of(debezium("r"))
+    assert (value["transaction"], value["source"]["snapshot"], value["source"]["txId"]) == (None, "true", None)
+
+
+READ = Place(
+    xid=None, lsn=95, commit_us=COMMIT_US, last_end_lsn=None, total_order=None, table_order=None, snapshot="true"
+)
+
+
+def test_a_change_says_where_it_stands_in_the_log_and_when_it_was_made() -> None:
+    stream = a_stream()
+    fed(stream, a_transaction(1, an_insert(6)))
+
+    (record,) = fed(stream, a_transaction(2, an_insert(7)))
+
+    assert value_of(record) == {
+        "before": None,
+        "after": a_row(7),
+        "source": {
+            "version": "contract-streams-0.1", "connector": "postgresql", "name": "cdc",
+            "ts_ms": COMMIT_US // 1_000, "snapshot": "false", "db": "shop", "sequence": '["195","200"]',
+            "ts_us": COMMIT_US, "ts_ns": COMMIT_US * 1_000, "schema": "public", "table": "orders",
+            "txId": 702, "lsn": 200, "xmin": None, "origin": None, "origin_lsn": None,
+        },
+        "transaction": {"id": "702:200", "total_order": 1, "data_collection_order": 1},
+        "op": "c",
+        "ts_ms": NOW_US // 1_000,
+        "ts_us": NOW_US,
+        "ts_ns": NOW_US * 1_000,
+    }  # fmt: skip
+    assert (record.topic, record.key, record.timestamp_ms) == ("cdc.orders.v1", b'{"id":7}', NOW_US // 1_000)
+
+
+def test_a_key_of_several_columns_keeps_their_order_and_its_decimals_are_text() -> None:
+    target = TableTarget(table="t", topic="cdc.t.v1", key=("line", "order"))
+    row = {"order": 1, "line": Decimal("2.50"), "x": "y"}
+
+    record = EnvelopeWriter("cdc", "shop").write(target, "public", ("r", None, row), READ, now_us=NOW_US)
+
+    assert record.key == b'{"line":"2.50","order":1}'
