@@ -17,6 +17,28 @@ from .process import Server, ServerFailedError, free_port, require_tool
 
 KAFKA_VERSION = "4.3.1"
 HEAP = "-Xmx768m"
+FACTS = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 4,
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "group.initial.rebalance.delay.ms": 0,
+    # After kill -9 the node may register again only once its former self has timed out.
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
+    "auto.create.topics.enable": "false",
+    "message.max.bytes": 16 << 20,
+}
+"""One node that is broker and controller, starts at once, and makes no topic by itself."""
 
 
 def jars_folder(cache: Path | None = None) -> Path:
@@ -94,29 +116,11 @@ class EmbeddedKafka:
     def _properties(self) -> str:
         broker, controller = self._port, self._controller_port
         facts = {
-            "process.roles": "broker,controller",
-            "node.id": 1,
+            **FACTS,
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
-            "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": self._data / "logs",
-            "offsets.topic.replication.factor": 1,
-            "offsets.topic.num.partitions": 4,
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
-            "transaction.state.log.num.partitions": 4,
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
-            "share.coordinator.state.topic.replication.factor": 1,
-            "share.coordinator.state.topic.min.isr": 1,
-            "group.initial.rebalance.delay.ms": 0,
-            # After kill -9 the node may register again only once its former self has timed out.
-            "broker.session.timeout.ms": 3000,
-            "broker.heartbeat.interval.ms": 500,
-            "auto.create.topics.enable": "false",
-            "message.max.bytes": 16 << 20,
         }
         return "".join(f"{name}={value}\n" for name, value in facts.items())
 
