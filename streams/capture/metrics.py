@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from streams.records import Delivery
 
+from .options import CaptureError
+
 
 class CaptureMetrics:
     """Counters and gauges; ``serve`` shows them over HTTP."""
@@ -27,10 +29,14 @@ class CaptureMetrics:
 
     def serve(self, host: str, port: int | None) -> None:
         """Listen on ``host:port``; no port: do not."""
-        if port is not None:
+        if port is None:
+            return
+        try:
             start_http_server(port, addr=host, registry=self.registry)
+        except OSError as error:
+            raise CaptureError(f"cannot listen on {host}:{port} ({error.strerror}); see --metrics-port") from None
 
-    def count(self, records: Iterable[Delivery], op: str | None) -> None:
+    def count(self, records: Iterable[Delivery]) -> None:
         """Records that went into a chunk."""
         for topic, number in Tally(record.topic for record in records).items():
             self._events.labels(topic).inc(number)

@@ -21,8 +21,10 @@ from typing import Any
 import psycopg2
 from confluent_kafka import KafkaException
 
+from .advice import about_kafka, about_postgres
+from .catalog import prepare_tables
 from .changes import ChangeStream
-from .database import SLOT_PATIENCE_SECONDS, Database, slot_in_use
+from .database import Database
 from .envelope import EnvelopeWriter, TableTarget
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions
@@ -43,7 +45,7 @@ class Capture:
     def __init__(self, options: CaptureOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
-        self._database = Database(options)
+        self._database = Database(options, lambda: self._is_stopping)
         self._sink = Sink(options)
         self._metrics = CaptureMetrics()
         self._is_stopping = False
@@ -54,45 +56,69 @@ class Capture:
             signal.signal(number, self._stop)
         self._metrics.serve(self._options.metrics_host, self._options.metrics_port)
         try:
-            targets = self._database.prepare()
-            position = self._sink.start([target.topic for target in targets.values()])
-            writer = EnvelopeWriter(self._options.prefix, self._database.name())
-            if position is None or not position.is_snapshot_done:
-                position = self._snapshot(targets, writer)
-            elif not self._database.slot_exists():
-                raise CaptureError(
-                    f"slot {self._options.slot} is gone, and with it the changes since {lsn_text(position.end_lsn)};"
-                    " name a new one with --slot, which starts with a snapshot"
-                )
-            self._follow(ChangeStream(targets, writer, position))
+            self._capture()
         except KafkaException as error:
-            raise CaptureError(f"Kafka: {error.args[0].name()}; start the capture again") from None
+            brokers = self._options.kafka.get("bootstrap.servers")
+            raise CaptureError(about_kafka(error, self._options.slot, brokers)) from None
         except psycopg2.Error as error:
-            raise CaptureError(f"PostgreSQL: {type(error).__name__}; start the capture again") from None
+            raise CaptureError(about_postgres(error)) from None
+        finally:
+            self._sink.close()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._is_stopping = True
 
+    def _capture(self) -> None:
+        with self._database.session() as cursor:
+            targets = prepare_tables(cursor, self._options)
+        writer = EnvelopeWriter(self._options.prefix, self._database.name())
+        position = self._sink.start([target.topic for target in targets.values()])
+        if position is None or not position.is_snapshot_done:
+            position = self._snapshot(targets, writer, position)
+        else:
+            self._database.check_slot(self._database.find_slot(), position)
+        if position.is_snapshot_done:
+            self._follow(ChangeStream(targets, writer, position))
+
     # -- snapshot
 
-    def _snapshot(self, targets: dict[str, TableTarget], writer: EnvelopeWriter) -> Position:
-        """All rows; begins anew with a new slot when a former one was not finished."""
-        self._database.drop_slot()
-        replication = self._database.connect_replication()
-        connection = self._database.connect()
+    def _snapshot(self, targets: dict[str, TableTarget], writer: EnvelopeWriter, begun: Position | None) -> Position:
+        """All rows; where a former one was not finished, anew with the slot that was made for it.
+
+        That slot tells of every change since the first attempt, so a row that was read then and deleted before the
+        second goes by its DELETE.
+        """
+        slot = self._database.find_slot()
+        self._database.check_slot(slot, begun)
+        if slot is None:
+            self._sink.commit(Position())  # says, before the slot is there, whose it will be
+        replication, connection = self._database.connect_replication(), self._database.connect()
         try:
-            lsn, snapshot = self._database.create_slot(replication)
+            lsn, snapshot = None if slot is None else slot.confirmed_lsn, None
+            if lsn is None:
+                logger.info("making slot %s; PostgreSQL waits for the transactions of now", self._options.slot)
+                lsn, snapshot = self._database.create_slot(replication)
             logger.info("snapshot at %s", lsn_text(lsn))
-            for run in read_snapshot(connection, snapshot, list(targets.values()), writer, lsn, self._count_rows):
-                self._sink.send(run)
-                self._metrics.count(run, "r")
-                if self._sink.pending_bytes > self._options.chunk_bytes:
-                    self._sink.commit(Position())
+            runs = read_snapshot(connection, snapshot, list(targets.values()), writer, lsn, self._count_rows)
+            return self._send_snapshot(runs, lsn)
         finally:
             connection.close()
             replication.close()
+
+    def _send_snapshot(self, runs: Iterator[list[Any]], lsn: int) -> Position:
+        """Send the rows in chunks; the last one says that all are there, unless somebody stops us."""
+        for run in runs:
+            self._sink.send(run)
+            self._metrics.count(run)
+            if self._sink.pending_bytes > self._options.chunk_bytes:
+                self._sink.commit(Position())
+                self._metrics.committed()
+            if self._is_stopping:
+                logger.info("stopped during the snapshot; the next start begins it anew")
+                return Position()
         position = Position(is_snapshot_done=True, final_lsn=lsn - 1, end_lsn=lsn)
         self._sink.commit(position)
+        self._metrics.committed()
         return position
 
     def _count_rows(self, table: str, done: int, expected: int) -> None:
@@ -104,7 +130,7 @@ class Capture:
     def _follow(self, stream: ChangeStream) -> None:
         replication = self._database.connect_replication()
         with self._database.session() as heartbeats:
-            cursor = self._start_replication(replication, stream.position)
+            cursor = self._database.start_replication(replication, stream.position)
             logger.info("following the log from %s", lsn_text(stream.position.end_lsn))
             keeper = _Keeper(self._options, self._database, heartbeats, self._metrics)
             saved, chunk_at = stream.position, time.monotonic()
@@ -122,6 +148,7 @@ class Capture:
             if stream.position != saved:
                 self._commit(stream, cursor)
         replication.close()
+        logger.info("stopped at %s", lsn_text(stream.position.end_lsn))
 
     def _messages(self, cursor: Any) -> Iterator[Any]:
         """What has come, after waiting for it a moment."""
@@ -144,7 +171,7 @@ class Capture:
         records = list(stream.feed(decoded, message.data_start, now_us=time.time_ns() // 1_000))
         if records:
             self._sink.send(records)
-            self._metrics.count(records, None)
+            self._metrics.count(records)
 
     def _commit(self, stream: ChangeStream, cursor: Any) -> Position:
         position = stream.position
@@ -152,28 +179,6 @@ class Capture:
         cursor.send_feedback(flush_lsn=position.end_lsn, write_lsn=position.end_lsn, force=True)
         self._metrics.committed()
         return position
-
-    def _start_replication(self, replication: Any, position: Position) -> Any:
-        """Start at the position; a killed predecessor's sender may hold the slot for a while."""
-        deadline = time.monotonic() + SLOT_PATIENCE_SECONDS
-        while True:
-            cursor = replication.cursor()
-            try:
-                cursor.start_replication(
-                    slot_name=self._options.slot,
-                    start_lsn=position.end_lsn,
-                    options={
-                        "proto_version": "1",
-                        "publication_names": self._options.publication,
-                        "messages": "true",
-                    },
-                    status_interval=2,
-                )
-                return cursor
-            except psycopg2.errors.ObjectInUse:
-                if time.monotonic() > deadline:
-                    raise CaptureError(slot_in_use(self._options.slot)) from None
-                time.sleep(0.5)
 
 
 class _Keeper:

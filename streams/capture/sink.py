@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -11,10 +13,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.records import Delivery
 
+from .advice import TOO_LARGE, too_large
 from .options import CaptureError, CaptureOptions
 from .position import Position, decode_position, encode_position
 
 TRANSACTION_TIMEOUT_MS = 60_000
+ABORT_SECONDS = 10
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
 
 
@@ -24,6 +28,8 @@ class Sink:
     def __init__(self, options: CaptureOptions) -> None:
         self._options = options
         self._is_open = False
+        self._too_large: str | None = None
+        """The topic that has refused a record for its size."""
         self.pending_bytes = 0
         """Bytes in the open transaction."""
         self._producer = Producer(
@@ -104,10 +110,16 @@ class Sink:
     ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, timestamp=timestamp_ms, headers=list(headers))
+                self._producer.produce(
+                    topic, value, key, timestamp=timestamp_ms, headers=list(headers), on_delivery=self._delivered
+                )
                 return
             except BufferError:
                 self._producer.poll(0.1)
+
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None and error.code() in TOO_LARGE and self._too_large is None:
+            self._too_large = message.topic()
 
     def commit(self, position: Position, heartbeat: Mapping[str, object] | None = None) -> None:
         """End the chunk: from now on everything before ``position`` is in Kafka, once."""
@@ -117,6 +129,17 @@ class Sink:
         if heartbeat is not None:
             key = msgspec.json.encode({"serverName": self._options.prefix})
             self._produce(self._options.heartbeat_topic, key, msgspec.json.encode(heartbeat), now_ms)
-        self._producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1000)
+        try:
+            self._producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1000)
+        except KafkaException:
+            if self._too_large is not None:
+                raise CaptureError(too_large(self._too_large)) from None
+            raise
         self._is_open = False
         self.pending_bytes = 0
+
+    def close(self) -> None:
+        """Leave no transaction open behind us: until it timed out, it would hold back every reader of the topics."""
+        if self._is_open:
+            with contextlib.suppress(KafkaException):
+                self._producer.abort_transaction(ABORT_SECONDS)

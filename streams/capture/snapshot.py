@@ -6,23 +6,40 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg2.extensions
+
 from streams.records import Delivery
 
-from .database import SNAPSHOT_ROWS
+from .catalog import quoted
 from .envelope import EnvelopeWriter, Place, TableShape, TableTarget
+from .options import SCHEMA
 from .pgoutput import ColumnShape, Relation
+
+SNAPSHOT_ROWS = 5_000
+
+_AS_SENT = psycopg2.extensions.new_type(
+    tuple(psycopg2.extensions.string_types), "AS_SENT", lambda value, cursor: value
+)
+"""Keeps the text form that the log has as well; a cast to text would not: it cuts the blanks of ``char(n)``."""
 
 Progress = Callable[[str, int, int], None]
 """(table, rows read, rows expected)."""
 
 
 def read_snapshot(
-    connection: Any, snapshot: str, targets: list[TableTarget], writer: EnvelopeWriter, lsn: int, progress: Progress
+    connection: Any,
+    snapshot: str | None,
+    targets: list[TableTarget],
+    writer: EnvelopeWriter,
+    lsn: int,
+    progress: Progress,
 ) -> Iterator[list[Delivery]]:
-    """Records of all rows as of the exported ``snapshot``, in runs of a few thousand."""
+    """Records of all rows as of the exported ``snapshot`` (``None``: as of now), in runs of a few thousand."""
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    psycopg2.extensions.register_type(_AS_SENT, connection)
     with connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
+        if snapshot is not None:
+            cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
         for target in targets:
             yield from _read_table(connection, cursor, target, writer, lsn, progress)
     connection.rollback()
@@ -33,13 +50,13 @@ def _read_table(
 ) -> Iterator[list[Delivery]]:
     shape = _shape_of(cursor, target)
     cursor.execute("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)",
-                   (f"public.{target.table}",))  # fmt: skip
+                   (f"{SCHEMA}.{quoted(target.table)}",))  # fmt: skip
     expected = int(cursor.fetchone()[0])
-    columns = ", ".join(f'"{name}"::text' for name, _ in shape.columns)
+    columns = ", ".join('"{}"'.format(name.replace('"', '""')) for name, _ in shape.columns)
     done = 0
     with connection.cursor(name=f"snapshot_{target.table}") as rows:
         rows.itersize = SNAPSHOT_ROWS
-        rows.execute(f'SELECT {columns} FROM public."{target.table}"')
+        rows.execute(f"SELECT {columns} FROM {SCHEMA}.{quoted(target.table)}")
         while run := rows.fetchmany(SNAPSHOT_ROWS):
             done += len(run)
             yield [_record(row, shape, target, writer, lsn) for row in run]
@@ -52,17 +69,17 @@ def _record(row: Any, shape: TableShape, target: TableTarget, writer: EnvelopeWr
     place = Place(
         xid=None, lsn=lsn, commit_us=now_us, last_end_lsn=None, total_order=None, table_order=None, snapshot="true"
     )
-    return writer.write(target, "public", ("r", None, shape.image(tuple(row), {})), place, now_us=now_us)
+    return writer.write(target, SCHEMA, ("r", None, shape.image(tuple(row), {})), place, now_us=now_us)
 
 
 def _shape_of(cursor: Any, target: TableTarget) -> TableShape:
     cursor.execute(
         "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
         " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
-        (f"public.{target.table}",),
+        (f"{SCHEMA}.{quoted(target.table)}",),
     )
     columns = tuple(
         ColumnShape(name=name, type_oid=int(type_oid), is_key=name in target.key)
         for name, type_oid in cursor.fetchall()
     )
-    return TableShape(Relation(oid=0, schema="public", table=target.table, identity="d", columns=columns))
+    return TableShape(Relation(oid=0, schema=SCHEMA, table=target.table, identity="d", columns=columns))

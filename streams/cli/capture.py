@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -19,6 +21,19 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     return dict(value.split("=", 1) for value in values)
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, str]]) -> None:
+    """Options of tables that are not captured would be forgotten silently."""
+    if not tables:
+        raise click.UsageError("--tables names no table")
+    for option, by_table in options.items():
+        if unknown := sorted(set(by_table) - set(tables)):
+            raise click.UsageError(f"{option} names {', '.join(unknown)}, but --tables does not")
+
+
 @click.command()
 @click.option("--database", required=True, help="postgresql://user@host:port/name; needs the REPLICATION right.")
 @click.option("--tables", required=True, help="Tables of schema public, separated by commas.")
@@ -26,23 +41,14 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @click.option("--topic", "topics", multiple=True, callback=_pairs, help="orders=shop.orders: another topic name.")
 @click.option("--key", "keys", multiple=True, callback=_pairs,
               help="orders=customer_id[,…]: record key and partition by these columns [default: the primary key].")
-@click.option("--partitions", default=4, show_default=True, help="Of topics that do not exist yet.")
+@click.option("--partitions", default=4, show_default=True, type=click.IntRange(1),
+              help="Of topics that do not exist yet.")
 @click.option("--slot", default="streams", show_default=True, help="Replication slot; also the name of its position.")
 @click.option("--publication", default="streams", show_default=True)
-@click.option("--heartbeat", default=5.0, show_default=True, help="Seconds between heartbeats.")
+@click.option("--heartbeat", "heartbeat_s", default=5.0, show_default=True, type=click.FloatRange(0.1),
+              help="Seconds between heartbeats.")
 @click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")
-def command(
-    database: str,
-    tables: str,
-    prefix: str,
-    topics: dict[str, str],
-    keys: dict[str, str],
-    partitions: int,
-    slot: str,
-    publication: str,
-    heartbeat: float,
-    metrics_port: int | None,
-) -> None:
+def command(database: str, tables: str, topics: dict[str, str], keys: dict[str, str], **others: Any) -> None:
     """A snapshot of the tables once, then every change, each once, in Debezium's JSON envelope.
 
     \b
@@ -55,20 +61,17 @@ def command(
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = Settings.from_env()
+    names = _words(tables)
+    _check_tables(names, {"--key": keys, "--topic": topics})
     options = CaptureOptions(
         database=database,
-        tables=tuple(part.strip() for part in tables.split(",") if part.strip()),
+        tables=names,
         kafka=settings.librdkafka(),
         app=settings.app,
-        prefix=prefix,
         topics=topics,
-        keys={table: tuple(columns.split(",")) for table, columns in keys.items()},
-        partitions=partitions,
-        slot=slot,
-        publication=publication,
-        heartbeat_s=heartbeat,
+        keys={table: _words(columns) for table, columns in keys.items()},
         metrics_host=settings.web_host,
-        metrics_port=metrics_port,
+        **others,
     )
     from streams.capture.run import Capture
 

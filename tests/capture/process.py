@@ -1,0 +1,186 @@
+"""A capture as users run it: a process on a database of its own, that can be killed, and what it has told Kafka."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.embedded import EmbeddedKafka, EmbeddedPostgres
+
+from ..integration.cluster import read_committed
+
+PATIENCE_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One committed record of a table's topic."""
+
+    partition: int
+    key: Any
+    value: Any
+
+    @property
+    def op(self) -> str | None:
+        """``None`` for a tombstone."""
+        return None if self.value is None else self.value["op"]
+
+
+@dataclass(slots=True, kw_only=True)
+class CapturedDatabase:
+    """A fresh database, and captures of it; a context manager that leaves neither process nor slot behind."""
+
+    postgres: EmbeddedPostgres
+    kafka: EmbeddedKafka
+    name: str
+    folder: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def dsn(self) -> str:
+        return self.postgres.dsn.rsplit("/", 1)[0] + "/" + self.name
+
+    @property
+    def log(self) -> str:
+        """What captures have said so far."""
+        path = self.folder / "capture.log"
+        return path.read_text() if path.exists() else ""
+
+    def __enter__(self) -> CapturedDatabase:
+        self._admin(f"CREATE DATABASE {self.name}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self._admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'")
+        slots = f"FROM pg_replication_slots WHERE database = '{self.name}'"
+        self.wait_until(lambda: not self._admin(f"SELECT 1 {slots} AND active"), "the slot is free")
+        self._admin(f"SELECT pg_drop_replication_slot(slot_name) {slots}")
+        self._admin(f"DROP DATABASE {self.name} WITH (FORCE)")
+
+    def _admin(self, statement: str) -> list[Any]:
+        return self._run(self.postgres.dsn, statement)
+
+    def sql(self, *statements: str) -> list[Any]:
+        """Each statement a transaction of its own; rows of the last."""
+        return [self._run(self.dsn, statement) for statement in statements][-1]
+
+    def _run(self, dsn: str, statement: str) -> list[Any]:
+        with closing(psycopg2.connect(dsn)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall()) if cursor.description else []
+
+    def start(
+        self, tables: str, *options: str, app: str = "", slot: str = "", publication: str = "streams"
+    ) -> subprocess.Popen[bytes]:
+        """``streams capture`` with slot, application and prefix named after the database."""
+        command = [sys.executable, "-m", "streams", "capture", "--database", self.dsn, "--tables", tables,
+                   "--topic-prefix", self.name, "--slot", slot or self.name, "--publication", publication,
+                   "--heartbeat", "0.2", *options]  # fmt: skip
+        environment = {"STREAMS_BROKERS": self.kafka.bootstrap, "STREAMS_APP": app or self.name}
+        with (self.folder / "capture.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}
+            )
+        self.processes.append(process)
+        return process
+
+    def started(self, tables: str, *options: str, **names: str) -> subprocess.Popen[bytes]:
+        """The same, once it follows the log."""
+        before = self.log.count("following the log")
+        process = self.start(tables, *options, **names)
+        self.wait_until(lambda: self.log.count("following the log") > before, "it follows the log", process)
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> int:
+        """SIGTERM; the exit code."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(PATIENCE_SECONDS)
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9."""
+        process.kill()
+        process.wait()
+
+    def wait_until(
+        self, is_so: Callable[[], object], what: str, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        """Wait for a condition; fails with the end of the log when it does not come or ``process`` ends."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_so():
+            is_ended = process is not None and process.poll() is not None
+            assert time.monotonic() < deadline and not is_ended, f"not so: {what}\n{self.log[-3_000:]}"
+            time.sleep(0.05)
+
+    # -- what Kafka has
+
+    def topic(self, table: str) -> str:
+        return f"{self.name}.{table}.v1"
+
+    def told(self, table: str) -> list[Told]:
+        """All committed records of a table, partition by partition."""
+        return [
+            Told(partition=partition, key=_loads(key), value=_loads(value))
+            for partition, key, value in read_committed(self.kafka.bootstrap, self.topic(table))
+        ]
+
+    def size(self, table: str) -> int:
+        """Records of a topic, also those of open and aborted transactions; 0: there is no topic yet."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": "tests", "log_level": 0})
+        try:
+            known = consumer.list_topics(self.topic(table), timeout=30).topics[self.topic(table)]
+            places = [TopicPartition(self.topic(table), number) for number in known.partitions]
+            return sum(consumer.get_watermark_offsets(place, timeout=30)[1] for place in places)
+        except KafkaException:
+            return 0  # the topic is being made
+        finally:
+            consumer.close()
+
+    def flush(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until everything that was committed before is in Kafka: the slot has come by."""
+        ((now,),) = self.sql("SELECT pg_current_wal_lsn()")
+        slot = f"FROM pg_replication_slots WHERE slot_name = '{self.name}' AND confirmed_flush_lsn >= '{now}'"
+        self.wait_until(lambda: self.sql(f"SELECT 1 {slot}"), "everything is captured", process)
+
+
+def _loads(text: bytes | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def table_of(told: Iterable[Told]) -> dict[str, Mapping[str, Any]]:
+    """The rows that a consumer of a table's topic ends with, by key."""
+    rows: dict[str, Mapping[str, Any]] = {}
+    for record in told:
+        key = json.dumps(record.key)
+        if record.value is None or record.op == "d":
+            rows.pop(key, None)
+        else:
+            rows[key] = record.value["after"]
+    return rows
+
+
+def changes_by_key(told: Iterable[Told]) -> dict[Any, list[tuple[str, Any]]]:
+    """(op, row after the change, or before a delete) of every change but the snapshot's, in order."""
+    found = defaultdict(list)
+    for record in told:
+        if record.op not in (None, "r"):
+            row = record.value["before" if record.op == "d" else "after"]
+            found[json.dumps(record.key)].append((record.op, row))
+    return dict(found)
