@@ -81,7 +81,7 @@ class Sink:
         position = None
         try:
             while True:
-                for message in consumer.consume(1_000, 1.0):
+                for message in consumer.consume(1_000, 0.1):
                     error = message.error()
                     if error is not None and error.code() == KafkaError._PARTITION_EOF:
                         return position

@@ -18,6 +18,7 @@ from streams.embedded.process import free_port
 
 from .shop import TABLES, Shop
 from .supervisor import Supervisor
+from .topics import topic_end
 
 APP = "shop"
 READY_SECONDS = 90.0
@@ -103,12 +104,18 @@ class Demo:
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not all(self.is_ready(port) for port in self.ports):
+        while not (self._is_captured() and all(self.is_ready(port) for port in self.ports)):
             if failed := (self.supervisor.failed() if self.supervisor else []):
                 raise DemoError(f"{', '.join(failed)} cannot start; see {self.data / 'logs'}")
             if time.monotonic() > deadline:
-                raise DemoError(f"the workers are not ready after {READY_SECONDS:.0f} s; see {self.data / 'logs'}")
+                raise DemoError(f"not ready after {READY_SECONDS:.0f} s; see {self.data / 'logs'}")
             time.sleep(0.2)
+
+    def _is_captured(self) -> bool:
+        """The snapshot is done: what happens from now on is told as it happens."""
+        return self.shop is not None and all(
+            topic_end(self.brokers, f"cdc.{table}.v1") > rows for table, rows in self.shop.first_rows.items()
+        )
 
     # -- what one sees
 

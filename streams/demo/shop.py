@@ -57,6 +57,8 @@ class Shop:
         self._products: dict[int, Decimal] = {}
         self._orders: list[int] = []
         self._wrong: list[int] = []
+        self.first_rows: Mapping[str, int] = {}
+        """By table, rows that were there before anything happened."""
 
     def connect(self) -> Any:
         """A connection; transactions are the caller's."""
@@ -64,6 +66,7 @@ class Shop:
 
     def create(self, *, users: int = 200, products: int = 40) -> None:
         """Fresh tables with some people and goods; the history begins after them."""
+        self.first_rows = {"users": users, "products": products}
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(SCHEMA)
             for number in range(products):

@@ -148,7 +148,7 @@ def read_whole(brokers: str, topic: str) -> list[WholeRecord]:
         records: list[WholeRecord] = []
         ended: set[int] = set()
         while len(ended) < len(partitions):
-            for message in consumer.consume(10_000, 0.5):
+            for message in consumer.consume(10_000, 0.1):
                 if message.error() is None:
                     records.append(_whole(message))
                 else:
