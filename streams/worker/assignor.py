@@ -1,11 +1,12 @@
 """Assignor: which worker gets which task. Balanced within one, sticky by instance.
 
 All topics of a sub-topology go together: the task is the unit. Each member tells in its metadata who it is, where its
-web server is and which tasks it has or has state of; the leader's plan tells everybody who owns what.
+web server is, which tasks it had and of which it has state; the leader's plan tells everybody who owns what.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,7 +24,9 @@ class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     web: str = ""
     owned: tuple[Place, ...] = ()
-    """Tasks it has, or has local state of."""
+    """Tasks that it had until now."""
+    stored: tuple[Place, ...] = ()
+    """Tasks whose state is on its disk, perhaps from long ago."""
 
 
 class GroupFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,25 +39,41 @@ class GroupFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assign_tasks(tasks: Iterable[Place], members: Mapping[str, MemberFacts]) -> dict[str, list[Place]]:
-    """Tasks by member: every task once, counts within one of each other, as few moves as that allows."""
+    """Tasks by member: every task once, counts within one of each other, as few moves as that allows.
+
+    Who has a task goes before who has only state of it.
+    """
     order = sorted(members, key=lambda member: (members[member].instance, member))
-    pending = sorted(set(tasks))
-    least, extra = divmod(len(pending), len(order))
+    pending = set(tasks)
     assigned: dict[str, list[Place]] = {member: [] for member in order}
-    taken: set[Place] = set()
-    # Whoever has most of its own keeps one more than the others.
-    by_claims = sorted(order, key=lambda member: -len(set(members[member].owned) & set(pending)))
-    for member in by_claims:
-        claims = [place for place in sorted(set(members[member].owned)) if place in set(pending) - taken]
-        room = least + (1 if extra > 0 and len(claims) > least else 0)
-        extra -= room - least
-        assigned[member] = claims[:room]
-        taken.update(claims[:room])
-    for place in pending:
-        if place not in taken:
-            poorest = min(order, key=lambda member: (len(assigned[member]), order.index(member)))
-            assigned[poorest].append(place)
+    wanted = Counter(place for held in members.values() for place in {*held.owned, *held.stored})
+    for claims in ({m: members[m].owned for m in order}, {m: members[m].stored for m in order}):
+        _keep_claims(claims, pending, assigned, wanted)
+    for place in sorted(pending - _taken(assigned)):
+        poorest = min(order, key=lambda member: (len(assigned[member]), order.index(member)))
+        assigned[poorest].append(place)
     return assigned
+
+
+def _keep_claims(
+    claims: Mapping[str, Iterable[Place]],
+    pending: set[Place],
+    assigned: dict[str, list[Place]],
+    wanted: Mapping[Place, int],
+) -> None:
+    """Give members what they claim, as far as an even share goes; whoever claims most may have one more."""
+    least, extra = divmod(len(pending), len(assigned))
+    for member in sorted(assigned, key=lambda member: -len(set(claims[member]) & pending)):
+        held = assigned[member]
+        free = (set(claims[member]) & pending) - _taken(assigned)
+        is_room_for_more = sum(len(places) > least for places in assigned.values()) < extra
+        # What somebody else could use, too, is given up first.
+        best = sorted(free, key=lambda place: (wanted[place], place))
+        held += best[: max(0, least + is_room_for_more - len(held))]
+
+
+def _taken(assigned: Mapping[str, Iterable[Place]]) -> set[Place]:
+    return {place for places in assigned.values() for place in places}
 
 
 class TaskAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka has no types
@@ -83,9 +102,7 @@ class TaskAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka
 
     def assign(self, cluster: Any, members: Mapping[str, Any]) -> dict[str, Any]:
         """The leader's plan: partitions of every subscribed topic by member."""
-        facts = {
-            member: msgspec.json.decode(held.user_data, type=MemberFacts) for member, held in members.items()
-        }
+        facts = {member: msgspec.json.decode(held.user_data, type=MemberFacts) for member, held in members.items()}
         topics = sorted({topic for held in members.values() for topic in held.subscription})
         partitions = {topic: sorted(cluster.partitions_for_topic(topic) or ()) for topic in topics}
         tasks = [(first, number) for first in topics if first in self._groups for number in partitions[first]]

@@ -79,6 +79,8 @@ class Engine:
         is_local = settings.store != "memory://"
         self._state_folder = settings.data / settings.app / instance if is_local else None
         self._captured: Membership | None = None
+        self._had: tuple[Place, ...] = ()
+        """The last assignment: when a member tells what it owns, it has already been revoked."""
         self._handed: dict[Place, int] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="engine")
@@ -129,8 +131,8 @@ class Engine:
     # -- the group
 
     def _describe(self) -> MemberFacts:
-        owned = set(self.expected) | set(self._local_places())
-        return MemberFacts(instance=self.instance, web=self.web_url, owned=tuple(sorted(owned)))
+        stored = tuple(sorted(self._local_places()))
+        return MemberFacts(instance=self.instance, web=self.web_url, owned=self._had, stored=stored)
 
     def _local_places(self) -> Iterable[Place]:
         """Tasks of which this worker has state on its disk."""
@@ -152,6 +154,7 @@ class Engine:
         self.membership = self._captured
         self.epoch += 1
         self.expected = frozenset(places)
+        self._had = tuple(sorted(places))
         self.is_joined = True
         if places:
             self._spawn(self._take_all(places, self.epoch), "taking tasks")
