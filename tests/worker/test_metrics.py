@@ -1,0 +1,96 @@
+"""Metrics: what is counted, and when internal errors are too many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streams.errors import DecodeError, InternalError, PipelineError
+from streams.ledger import Ledger, Outcome
+from streams.records import SourceRecord
+from streams.worker.engine import INTERNAL_ERROR_RATIO
+from streams.worker.metrics import WorkerMetrics
+
+from .builders import a_record, a_run, an_engine, owned_task
+
+MINUTE_MS = 60_000
+
+
+def a_ledger(processed: int = 0, *dead: PipelineError) -> dict[str, Ledger]:
+    """Outcomes of one batch of the pipeline ``things``."""
+    ledger = Ledger(processed + len(dead))
+    ledger.end(Outcome.PROCESSED, processed)
+    for error in dead:
+        record = SourceRecord(topic="t", partition=0, offset=0, timestamp_ms=0, key=None, value=b"")
+        ledger.bury(record, error)
+    return {"things": ledger}
+
+
+def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_events_are_counted_by_outcome_and_dead_letters_by_reason() -> None:
+    metrics = WorkerMetrics()
+
+    metrics.count("t", a_ledger(7, DecodeError("json", "broken"), InternalError(ValueError())))
+    metrics.count("t", a_ledger(1))
+
+    assert (metrics.totals, metrics.reasons) == (
+        {"processed": 8, "dead": 2},
+        {"decode_failed": 1, "internal_error": 1},
+    )
+    of_topic = {"pipeline": "things", "topic": "t", "source": "topic"}
+    assert value(metrics, "cdc_events_total", **of_topic, outcome="processed") == 8
+    assert value(metrics, "cdc_events_total", **of_topic, outcome="dead") == 2
+    assert value(metrics, "cdc_dead_letters_total", pipeline="things", reason="decode_failed") == 1
+
+
+def test_events_too_late_for_a_table_are_counted_by_table() -> None:
+    metrics = WorkerMetrics()
+    ledger = a_ledger(3)
+    ledger["things"].late_by_table["per_minute"] = 2
+
+    metrics.count("t", ledger)
+
+    assert value(metrics, "cdc_late_events_total", table="per_minute") == 2
+
+
+def test_nothing_is_counted_before_it_is_committed(tmp_path: Path) -> None:
+    engine = an_engine(tmp_path)
+    owned = owned_task(engine)
+    owned.note(owned.task.process(a_run(a_record()).batch(), now_ms=2_000))
+
+    assert engine.metrics.totals == {}
+
+    owned.abort()
+    owned.note(owned.task.process(a_run(a_record()).batch(), now_ms=2_000))
+    owned.task.prepare_checkpoint(now_ms=2_000)
+    owned.committed({}, engine.metrics, now_ms=3_000)
+
+    assert engine.metrics.totals == {"processed": 1}
+    assert value(engine.metrics, "cdc_event_latency_seconds_sum") == 4
+
+
+def test_a_lone_internal_error_is_no_reason_to_stop() -> None:
+    metrics = WorkerMetrics()
+
+    assert metrics.note_internal_errors(a_ledger(0, InternalError(ValueError())), now_ms=0) <= INTERNAL_ERROR_RATIO
+
+
+def test_more_than_one_in_a_hundred_of_a_minute_is_too_much() -> None:
+    metrics = WorkerMetrics()
+    metrics.note_internal_errors(a_ledger(1_989), now_ms=0)
+
+    few = metrics.note_internal_errors(a_ledger(0, *[InternalError(ValueError())] * 20), now_ms=1)
+    many = metrics.note_internal_errors(a_ledger(0, InternalError(ValueError())), now_ms=2)
+
+    assert few <= INTERNAL_ERROR_RATIO < many
+
+
+def test_errors_of_the_minute_before_are_forgotten() -> None:
+    metrics = WorkerMetrics()
+    metrics.note_internal_errors(a_ledger(0, *[InternalError(ValueError())] * 50), now_ms=0)
+
+    ratio = metrics.note_internal_errors(a_ledger(0, InternalError(ValueError())), now_ms=MINUTE_MS + 1)
+
+    assert ratio == 0.001

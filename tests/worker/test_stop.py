@@ -1,0 +1,43 @@
+"""Stop: the process ends at once, with a code and a reason that holds no row's value."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from streams.worker.stop import ExitCode
+
+SECRET = "ada@example.test"
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    program = f"import logging\nlogging.basicConfig()\nfrom streams.worker.stop import *\n{code}\nprint('went on')"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_every_code_has_a_number_of_its_own(code: ExitCode) -> None:
+    assert (ExitCode(code.value), code.value > 1) == (code, True)
+
+
+def test_the_process_ends_with_the_code_and_says_why() -> None:
+    ended = run("stop_process(ExitCode.STATE_REFUSED, 'orders[3]: why')")
+
+    assert (ended.returncode, ended.stdout) == (6, "")
+    assert "stopping with exit code 6 (state_refused): orders[3]: why" in ended.stderr
+
+
+def test_not_even_a_handler_of_every_exception_keeps_it_running() -> None:
+    ended = run("try: stop_process(ExitCode.OVERDUE, 'why')\nexcept BaseException: pass")
+
+    assert (ended.returncode, ended.stdout) == (4, "")
+
+
+def test_an_unexpected_exception_is_told_by_type_and_place_never_by_its_text() -> None:
+    ended = run(f"try: int('{SECRET}')\nexcept ValueError as error: stop_for(error, 'batch of orders[3]@17')")
+
+    assert ended.returncode == ExitCode.BUG
+    assert "batch of orders[3]@17: ValueError at <string>:4" in ended.stderr
+    assert SECRET not in ended.stderr

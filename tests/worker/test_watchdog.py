@@ -1,0 +1,130 @@
+"""Watchdog: what it takes for a lie, and when. ``stop_process`` ends the process, so here it raises instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from streams.worker import watchdog
+from streams.worker.engine import Engine
+from streams.worker.stop import ExitCode
+from streams.worker.transactions import Transactions
+from streams.worker.watchdog import JOIN_SECONDS, LOOP_SECONDS, STALL_SECONDS, TRANSACTION_SECONDS, Watchdog
+
+from .builders import a_record, a_run, an_engine, owned_task
+
+
+class Stopped(Exception):
+    """The process would have ended."""
+
+
+@pytest.fixture(autouse=True)
+def stops(monkeypatch: pytest.MonkeyPatch) -> list[ExitCode]:
+    """Exit codes, as they come."""
+    codes: list[ExitCode] = []
+
+    def stop(code: ExitCode, reason: str) -> NoReturn:
+        codes.append(code)
+        raise Stopped(reason)
+
+    monkeypatch.setattr(watchdog, "stop_process", stop)
+    return codes
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """Joined, with a beating loop and nothing to do."""
+    engine = an_engine(tmp_path)
+    engine.is_joined = True
+    return engine
+
+
+def at(engine: Engine, seconds: float) -> float:
+    """A moment after the loop's last beat, at which it has beaten again."""
+    engine.beat += seconds
+    return engine.beat
+
+
+def test_a_worker_that_waits_for_records_is_left_alone(engine: Engine, stops: list[ExitCode]) -> None:
+    owned_task(engine, a_record(0))
+    dog = Watchdog(engine)
+
+    for _ in range(5):
+        dog.look(at(engine, STALL_SECONDS))
+
+    assert stops == []
+
+
+def test_a_transaction_call_that_does_not_return_ends_the_process(engine: Engine, stops: list[ExitCode]) -> None:
+    engine.transactions = Transactions({"bootstrap.servers": "127.0.0.1:1", "log_level": 0}, "app-a")
+    engine.transactions.busy_since = engine.beat
+    dog = Watchdog(engine)
+
+    dog.look(at(engine, TRANSACTION_SECONDS - 1))
+    with pytest.raises(Stopped, match="a transaction call runs for 17 s"):
+        dog.look(at(engine, 2))
+
+    assert stops == [ExitCode.OVERDUE]
+
+
+def test_a_blocked_loop_ends_the_process(engine: Engine, stops: list[ExitCode]) -> None:
+    dog = Watchdog(engine)
+
+    dog.look(engine.beat + LOOP_SECONDS - 1)
+    with pytest.raises(Stopped, match="the event loop is blocked for 21 s"):
+        dog.look(engine.beat + LOOP_SECONDS + 1)
+
+    assert stops == [ExitCode.OVERDUE]
+
+
+def test_a_worker_without_an_assignment_ends_after_a_while(engine: Engine, stops: list[ExitCode]) -> None:
+    dog = Watchdog(engine)
+    dog.look(at(engine, 0))
+    engine.is_joined = False
+
+    dog.look(at(engine, JOIN_SECONDS - 1))
+    with pytest.raises(Stopped, match="no assignment for 121 s"):
+        dog.look(at(engine, 2))
+
+    assert stops == [ExitCode.OVERDUE]
+
+
+def test_a_partition_that_stands_while_records_wait_ends_the_process(engine: Engine, stops: list[ExitCode]) -> None:
+    owned_task(engine, a_record(0))
+    engine.hand_over(a_run(a_record(1)))
+    dog = Watchdog(engine)
+
+    dog.look(at(engine, 0))
+    dog.look(at(engine, STALL_SECONDS))
+    with pytest.raises(Stopped, match=r"things\.v1\[0\] stands at 1 while records wait"):
+        dog.look(at(engine, 1))
+
+    assert stops == [ExitCode.OVERDUE]
+
+
+def test_a_partition_that_moves_once_in_a_while_is_left_alone(engine: Engine, stops: list[ExitCode]) -> None:
+    owned = owned_task(engine, a_record(0))
+    engine.hand_over(a_run(a_record(9)))
+    dog = Watchdog(engine)
+
+    for offset in range(1, 5):
+        dog.look(at(engine, STALL_SECONDS))
+        owned.task.process(a_run(a_record(offset)).batch(), now_ms=2_000)
+
+    assert stops == []
+
+
+def test_a_disk_that_is_nearly_full_ends_the_process(
+    engine: Engine, stops: list[ExitCode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.settings.data.mkdir()
+    dog = Watchdog(engine)
+    dog.look(at(engine, 0))
+
+    monkeypatch.setattr(watchdog, "LEAST_FREE_BYTES", 1 << 70)
+    with pytest.raises(Stopped, match="are free for"):
+        dog.look(at(engine, 1))
+
+    assert stops == [ExitCode.STORE_FAILED]

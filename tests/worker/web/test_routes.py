@@ -1,0 +1,197 @@
+"""Routes: what a worker answers over HTTP, and how it says no."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from streams.worker.assignor import GroupFacts
+from streams.worker.engine import Engine
+from streams.worker.web.routes import add_routes
+from tests.worker.builders import TOPIC, a_record, an_engine, owned_task
+
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """Three rows of ``things`` in one ready task."""
+    engine = an_engine(tmp_path)
+    owned_task(engine, *(a_record(n, key=b'{"id":%d}' % n, value=b'{"id":%d,"note":"n"}' % n) for n in range(3)))
+    engine.is_joined = True
+    return engine
+
+
+@pytest.fixture
+async def client(engine: Engine) -> AsyncIterator[Client]:
+    application = web.Application()
+    add_routes(application, engine)
+    async with TestClient(TestServer(application)) as client:
+        yield client
+
+
+async def get(client: Client, path: str) -> tuple[int, Any]:
+    async with client.get(path) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_worker_is_live_from_the_start(client: Client) -> None:
+    assert await get(client, "/health/live") == (200, {"status": "live"})
+
+
+async def test_a_worker_is_ready_when_it_has_joined_and_restored(client: Client, engine: Engine) -> None:
+    assert await get(client, "/health/ready") == (
+        200,
+        {"ready": True, "tasks": [[TOPIC, 0]], "assigned": [[TOPIC, 0]]},
+    )
+
+    engine.expected = frozenset({(TOPIC, 0), (TOPIC, 1)})
+    assert (await get(client, "/health/ready"))[0] == 503
+
+    engine.tasks, engine.expected, engine.is_joined = {}, frozenset(), False
+    assert await get(client, "/health/ready") == (503, {"ready": False, "tasks": [], "assigned": []})
+
+
+async def test_metrics_are_prometheus_text(client: Client) -> None:
+    async with client.get("/metrics") as answer:
+        text = await answer.text()
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    line = f'cdc_events_total{{outcome="processed",pipeline="things",source="topic",topic="{TOPIC}"}} 3.0'
+    assert line in text.splitlines()
+
+
+async def test_the_page_is_html_that_loads_nothing_from_elsewhere(client: Client) -> None:
+    async with client.get("/") as answer:
+        page = await answer.text()
+        assert (answer.status, answer.content_type) == (200, "text/html")
+    assert re.findall(r"(?:src|href)=\"?https?://", page) == []
+
+
+async def test_status_tells_tasks_ledger_and_the_other_workers(client: Client, engine: Engine) -> None:
+    engine.group = GroupFacts(web={"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"})
+
+    assert await get(client, "/api/status") == (
+        200,
+        {
+            "instance": "a",
+            "ready": True,
+            "tasks": [{"topic": TOPIC, "partition": 0, "position": 3, "lag": None}],
+            "ledger": {"processed": 3},
+            "reasons": {},
+            "workers": {"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"},
+        },
+    )
+
+
+async def test_tables_are_listed_with_key_window_and_columns(client: Client) -> None:
+    assert await get(client, "/api/tables") == (
+        200,
+        {
+            "tables": [
+                {"table": "things", "pipeline": "things", "key": ["id"], "window_ms": None, "columns": ["id", "note"]},
+                {
+                    "table": "per_minute",
+                    "pipeline": "things",
+                    "key": ["id"],
+                    "window_ms": 60_000,
+                    "columns": ["things"],
+                },
+            ]
+        },
+    )
+
+
+@pytest.mark.parametrize("path", ["/api/tables/nothing/rows", "/api/tables/nothing/rows/1"])
+async def test_an_unknown_table_is_404_and_the_known_ones_are_named(client: Client, path: str) -> None:
+    assert await get(client, path) == (404, {"error": "no such table", "tables": ["things", "per_minute"]})
+
+
+async def test_a_row_is_found_by_its_key_alone_or_in_a_list(client: Client) -> None:
+    row = {"key": [2], "window": None, "row": {"id": 2, "note": "n"}}
+
+    assert await get(client, "/api/tables/things/rows/2") == (200, row)
+    assert await get(client, "/api/tables/things/rows/%5B2%5D") == (200, row)
+    assert await get(client, "/api/tables/things/rows/7") == (404, {"error": "no such row"})
+
+
+async def test_a_window_is_found_by_its_group_and_start(client: Client) -> None:
+    row = {"id": 2, "window_start": 0, "window_end": 60_000, "things": 1}
+
+    assert await get(client, "/api/tables/per_minute/rows/%5B2,0%5D") == (
+        200,
+        {"key": [2], "window": [0, 60_000], "row": row},
+    )
+    assert await get(client, "/api/tables/per_minute/rows/%5B2,60000%5D") == (404, {"error": "no such row"})
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/api/tables/things/rows/ada", "URL-encode it"),
+        ("/api/tables/per_minute/rows/%5B2,%22now%22%5D", "the window's start in ms"),
+        ("/api/tables/things/rows?limit=many", "whole numbers"),
+        ("/api/tables/things/rows?from=yesterday", "whole numbers"),
+        ("/api/tables/things/rows?cursor=xyz", "one that a page gave"),
+    ],
+)
+async def test_a_question_that_cannot_be_answered_is_400_and_says_how_to_ask(
+    client: Client, path: str, hint: str
+) -> None:
+    status, body = await get(client, path)
+
+    assert (status, hint in body["error"]) == (400, True), body
+
+
+async def test_pages_go_on_at_their_cursor(client: Client) -> None:
+    ids, path = [], "/api/tables/things/rows?limit=2"
+    while path:
+        _, page = await get(client, path)
+        ids.append([row["row"]["id"] for row in page["rows"]])
+        path = f"/api/tables/things/rows?limit=2&cursor={page['cursor']}" if page["cursor"] else ""
+
+    assert ids == [[0, 1], [2]]
+
+
+async def test_rows_are_chosen_by_prefix_of_the_key_and_by_window_start(client: Client) -> None:
+    async def ids(query: str) -> list[int]:
+        return [row["row"]["id"] for row in (await get(client, f"/api/tables/{query}"))[1]["rows"]]
+
+    assert await ids("things/rows?prefix=%5B2") == [2]
+    assert await ids("per_minute/rows?from=0&to=60000") == [0, 1, 2]
+    assert await ids("per_minute/rows?from=60000") == []
+
+
+async def test_a_worker_that_owns_a_part_and_does_not_answer_fails_the_question_instead_of_hiding_rows(
+    client: Client, engine: Engine
+) -> None:
+    engine.group = GroupFacts(
+        web={"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:1"}, owners={TOPIC: {0: "a", 1: "b"}}
+    )
+
+    async with client.get("/api/tables/things/rows") as answer:
+        assert (answer.status, "does not answer" in await answer.text()) == (503, True)
+    assert (await get(client, "/api/tables/things/rows?local=1"))[0] == 200
+
+
+async def test_rows_of_the_other_workers_are_part_of_the_answer(client: Client, engine: Engine, tmp_path: Path) -> None:
+    other = an_engine(tmp_path / "other")
+    owned_task(other, a_record(0, partition=1, key=b'{"id":9}', value=b'{"id":9}'), partition=1)
+    application = web.Application()
+    add_routes(application, other)
+    async with TestServer(application) as server:
+        engine.group = GroupFacts(
+            web={"a": "", "b": str(server.make_url("")).rstrip("/")}, owners={TOPIC: {0: "a", 1: "b"}}
+        )
+        page, row = await asyncio.gather(
+            get(client, "/api/tables/things/rows"), get(client, "/api/tables/things/rows/9")
+        )
+
+    assert [entry["row"]["id"] for entry in page[1]["rows"]] == [0, 1, 2, 9]
+    assert row == (200, {"key": [9], "window": None, "row": {"id": 9}})
