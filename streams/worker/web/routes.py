@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 from streams.pipeline.route import encode_json
 
 from ..engine import Engine
-from .tables import MOST_ROWS, Question, TableReader
+from .tables import LATEST_MS, MOST_ROWS, Question, TableReader
 
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 READER: web.AppKey[TableReader] = web.AppKey("reader", TableReader)
@@ -102,8 +102,8 @@ async def _rows(request: web.Request) -> web.Response:
     try:
         question = Question(
             prefix=query.get("prefix", ""),
-            from_ms=int(query["from"]) if "from" in query else None,
-            to_ms=int(query["to"]) if "to" in query else None,
+            from_ms=_moment(query["from"]) if "from" in query else None,
+            to_ms=_moment(query["to"]) if "to" in query else None,
             limit=min(MOST_ROWS, max(1, int(query.get("limit", "100")))),
             after=bytes.fromhex(query.get("cursor", "")),
         )
@@ -116,6 +116,13 @@ async def _rows(request: web.Request) -> web.Response:
     except KeyError:
         return _unknown_table(request)
     return _json(page)
+
+
+def _moment(text: str) -> int:
+    time_ms = int(text)
+    if abs(time_ms) > LATEST_MS:
+        raise ValueError("no window is there")
+    return time_ms
 
 
 async def _row(request: web.Request) -> web.Response:

@@ -27,6 +27,8 @@ MOST_ROWS = 1_000
 SCANNED_ROWS = 20_000
 """Entries of one partition that one request looks at; a cursor tells where the next goes on."""
 PEER_SECONDS = 5.0
+LATEST_MS = 1 << 62
+"""No window starts later, or so much before 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +101,8 @@ class TableReader:
 
     def _local_row(self, sub: SubTopology, plan: Plan, table: str, key: list[Any]) -> dict[str, object] | None:
         windowed = any(held.table == table and held.size_ms is not None for held in plan.aggregations)
-        values, start_ms = (key[:-1], key[-1]) if windowed else (key, None)
-        if windowed and not isinstance(start_ms, int):
+        values, start_ms = (key[:-1], key[-1]) if windowed and key else (key, None)
+        if windowed and (type(start_ms) is not int or abs(start_ms) > LATEST_MS):
             raise ValueError("the last part of the key is the window's start in ms")
         for (topic, _), owned in self._engine.tasks.items():
             if topic in sub.source_topics:

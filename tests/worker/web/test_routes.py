@@ -136,6 +136,10 @@ async def test_a_window_is_found_by_its_group_and_start(client: Client) -> None:
     [
         ("/api/tables/things/rows/ada", "URL-encode it"),
         ("/api/tables/per_minute/rows/%5B2,%22now%22%5D", "the window's start in ms"),
+        ("/api/tables/per_minute/rows/%5B%5D", "the window's start in ms"),
+        ("/api/tables/per_minute/rows/%5B2,true%5D", "the window's start in ms"),
+        (f"/api/tables/per_minute/rows/%5B2,{1 << 70}%5D", "the window's start in ms"),
+        (f"/api/tables/per_minute/rows?from={1 << 70}", "whole numbers"),
         ("/api/tables/things/rows?limit=many", "whole numbers"),
         ("/api/tables/things/rows?from=yesterday", "whole numbers"),
         ("/api/tables/things/rows?cursor=xyz", "one that a page gave"),
