@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import faust
+from confluent_kafka import KafkaException
 from faust.app.base import BootStrategy
 from faust.transport.drivers import TRANSPORTS
 
@@ -20,6 +21,7 @@ from streams.settings import Settings
 
 from .engine import Engine
 from .stop import ExitCode, stop_process
+from .topics import BrokerAwayError
 from .transport import RunSchema
 from .watchdog import Watchdog
 from .web.server import WebServer
@@ -64,6 +66,10 @@ class StreamsApp(faust.App):  # type: ignore[misc]
             await self.engine.prepare()
         except ConfigurationError as error:
             stop_process(ExitCode.WRONG_USE, str(error))
+        except BrokerAwayError as error:
+            stop_process(ExitCode.BROKER_AWAY, str(error))
+        except KafkaException as error:
+            stop_process(ExitCode.BROKER_AWAY, f"Kafka refuses what a worker needs: {error.args[0].str()}")
         self.engine.port = self.consumer
         self.watchdog.start()
         _spare_the_collector()

@@ -18,13 +18,18 @@ class ExitCode(IntEnum):
     WRONG_USE = 2
     """Files, settings or topics that must be put right first."""
     TRANSACTION_FAILED = 3
+    """A commit with an unknown outcome, or another process has this instance's name."""
     OVERDUE = 4
     """Something took longer than the watchdog allows."""
     BUG = 5
+    """An exception nobody expected; the log names its place in the code."""
     STATE_REFUSED = 6
     """Local or stored state that does not belong to this plan or these topics."""
     TOO_MANY_INTERNAL_ERRORS = 7
     STORE_FAILED = 8
+    """Local state that another process holds, or a disk that is nearly full."""
+    BROKER_AWAY = 9
+    """No broker answers at start-up, or it refuses us: worth another try, unlike wrong use."""
 
 
 def stop_process(code: ExitCode, reason: str) -> NoReturn:

@@ -16,16 +16,26 @@ from streams.pipeline.topology import SubTopology, TopicKind, TopicSpec, Topolog
 logger = logging.getLogger("streams.worker")
 
 PATIENCE_SECONDS = 120.0
+BROKER_SECONDS = 15.0
+
+
+class BrokerAwayError(Exception):
+    """No broker answers, or it does not let us in."""
 
 
 class TopicKeeper:
     """Looks topics up and creates what is missing. Blocks."""
 
     def __init__(self, options: Mapping[str, object]) -> None:
+        self._brokers = options["bootstrap.servers"]
         self._admin = AdminClient(dict(options))
 
     def prepare(self, topology: Topology, *, max_record_bytes: int) -> None:
-        """Wait for the sources, create the rest; raises ``ConfigurationError`` for what does not fit."""
+        """Wait for the sources, create the rest.
+
+        Raises ``ConfigurationError`` for what does not fit, ``BrokerAwayError`` where no broker answers.
+        """
+        self._wait_for_broker()
         sources = self._wait_for([spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE])
         counts = self._partition_counts()
         problems = list(_wrong_counts(topology.topics, counts, sources))
@@ -33,6 +43,21 @@ class TopicKeeper:
             raise ConfigurationError(problems)
         missing = [spec for spec in topology.topics if spec.name not in counts]
         self._create(missing, sources, max_record_bytes)
+
+    def _wait_for_broker(self) -> None:
+        deadline = time.monotonic() + BROKER_SECONDS
+        while True:
+            try:
+                self._admin.list_topics(timeout=2)
+                return
+            except KafkaException as error:
+                cause = error.args[0]
+            if time.monotonic() > deadline:
+                raise BrokerAwayError(
+                    f"no Kafka broker answers on {self._brokers} ({cause.name()}); start one (streams embedded up),"
+                    " or set STREAMS_BROKERS"
+                )
+            logger.warning("waiting for a Kafka broker on %s", self._brokers)
 
     def _wait_for(self, names: list[str]) -> Mapping[str, int]:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -47,7 +72,7 @@ class TopicKeeper:
                 raise ConfigurationError([Problem(file=name, message=message) for name in missing])
             if time.monotonic() - said > 5:
                 said = time.monotonic()
-                logger.info("waiting for source topics: %s", ", ".join(missing))
+                logger.warning("waiting for source topics: %s", ", ".join(missing))
             time.sleep(0.25)
 
     def _partition_counts(self) -> Mapping[str, int]:
