@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 
 from streams.contracts import read_contracts
-from streams.errors import ConfigurationError
+from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import DeadLetterStyle, Limits
 from streams.settings import Settings
@@ -25,17 +25,31 @@ from streams.worker.host import StreamsApp, build_app
 
 
 def create_app() -> StreamsApp:
-    """The app as the environment and ``schemas/`` describe it; raises ``ConfigurationError``."""
+    """The app as the environment and ``schemas/`` describe it; raises ``ConfigurationError`` with every mistake."""
     settings = Settings.from_env()
-    topology = compile_topology(
-        read_contracts(settings.schemas),
-        app=settings.app,
-        only=settings.pipelines,
-        mask_key=settings.mask_key(),
-        dead_letter_style=DeadLetterStyle(settings.dead_letter_style),
-        limits=Limits(record_bytes=settings.max_record_bytes),
-    )
+    mask_key, problems = _mask_key(settings)
+    try:
+        topology = compile_topology(
+            read_contracts(settings.schemas),
+            app=settings.app,
+            only=settings.pipelines,
+            mask_key=mask_key,
+            dead_letter_style=DeadLetterStyle(settings.dead_letter_style),
+            limits=Limits(record_bytes=settings.max_record_bytes),
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigurationError(problems)
     return build_app(Engine(settings, topology, settings.claim_instance()))
+
+
+def _mask_key(settings: Settings) -> tuple[bytes | None, tuple[Problem, ...]]:
+    """The secret, or what is wrong with it; a broken one stands in, so that each mistake is told once."""
+    try:
+        return settings.mask_key(), ()
+    except ConfigurationError as error:
+        return b"unreadable", error.problems
 
 
 try:

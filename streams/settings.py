@@ -8,14 +8,17 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
 
 from streams.errors import ConfigurationError, Problem
 
 PREFIX = "STREAMS_"
+STORES = ("rocksdb://", "memory://")
+STYLES = ("connect", "streams", "spring")
 _held: list[IO[str]] = []
 """Lock files of this process's slots: closing one would release it."""
 
@@ -65,9 +68,6 @@ class Settings:
         def words(name: str) -> tuple[str, ...]:
             return tuple(part.strip() for part in given.get(name, "").split(",") if part.strip())
 
-        hosts = [part.partition("=") for part in words("HOSTS")]
-        if not all(place for _, _, place in hosts):
-            problems.append(Problem(file="STREAMS_HOSTS", message="name=host:port, separated by commas"))
         settings = cls(
             brokers=given.get("BROKERS", "127.0.0.1:9092"),
             schemas=Path(given.get("SCHEMAS", "schemas")),
@@ -80,38 +80,32 @@ class Settings:
             web_host=given.get("WEB_HOST", "127.0.0.1"),
             web_port=number("WEB_PORT", 6066, "a port"),
             dead_letter_style=given.get("DEAD_LETTER_STYLE", "connect"),
-            hosts={name: place for name, sign, place in hosts if sign},
+            hosts=dict(_hosts(words("HOSTS"))),
             kafka=_kafka_options(given),
             mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
             max_record_bytes=number("MAX_RECORD_BYTES", 1_048_576, "bytes"),
             pipelines=words("PIPELINES") or None,
         )
-        problems += settings._problems()
+        problems += [*settings._problems(), *_misspelt(given)]
         if problems:
             raise ConfigurationError(problems)
         return settings
 
-    def _problems(self) -> list[Problem]:
-        problems = list(self._wrong_numbers())
-        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,100}", self.app):
-            message = "letters, digits, '.', '_' and '-' only: it leads the names of topics"
-            problems.append(Problem(file="STREAMS_APP", message=message))
-        if self.dead_letter_style not in ("connect", "streams", "spring"):
-            problems.append(Problem(file="STREAMS_DEAD_LETTER_STYLE", message="connect, streams or spring"))
-        if self.store not in ("rocksdb://", "memory://"):
-            message = "rocksdb:// or memory://; redis:// arrives later"
-            problems.append(Problem(file="STREAMS_STORE", message=message))
-        if self.registry:
-            problems.append(Problem(file="STREAMS_REGISTRY", message="a registry arrives later; leave it unset"))
-        return problems
-
-    def _wrong_numbers(self) -> Iterator[Problem]:
-        if self.checkpoint_interval_ms < 1:
-            yield Problem(file="STREAMS_CHECKPOINT_INTERVAL", message="at least one millisecond")
-        if not 0 <= self.web_port < 1 << 16:
-            yield Problem(file="STREAMS_WEB_PORT", message="a port is at most 65535; 0: a free one")
-        if self.max_record_bytes < 1:
-            yield Problem(file="STREAMS_MAX_RECORD_BYTES", message="at least one byte")
+    def _problems(self) -> Iterator[Problem]:
+        rules = {
+            "APP": (_is_name(self.app), "letters, digits, '.', '_' and '-' only: it leads the names of topics"),
+            "INSTANCE": (_is_name(self.instance or "0"), "letters, digits, '.', '_' and '-' only"),
+            "CHECKPOINT_INTERVAL": (10 <= self.checkpoint_interval_ms <= 5_000, "10 to 5000 milliseconds"),
+            "HOSTS": (all(self.hosts.values()), "name=host:port, separated by commas"),
+            "WEB_PORT": (0 <= self.web_port < 65_536, "a port, 0 to 65535"),
+            "MAX_RECORD_BYTES": (self.max_record_bytes > 0, "more than 0 bytes"),
+            "DEAD_LETTER_STYLE": (self.dead_letter_style in STYLES, "connect, streams or spring"),
+            "STORE": (self.store in STORES, "rocksdb:// or memory://; redis:// arrives later"),
+            "REGISTRY": (not self.registry, "a registry arrives later; leave it unset"),
+        }
+        for name, (is_right, message) in rules.items():
+            if not is_right:
+                yield Problem(file=PREFIX + name, message=message)
 
     def mask_key(self) -> bytes | None:
         """The secret of ``mask: hash``; ``None`` where no file is set. Raises ``ConfigurationError``."""
@@ -146,6 +140,27 @@ class Settings:
     def librdkafka(self) -> dict[str, object]:
         """Connection options of confluent-kafka's clients."""
         return {"bootstrap.servers": self.brokers, "log_level": 3, **self.kafka}
+
+
+def _is_name(text: str) -> bool:
+    """Fit for a topic's name and a folder's."""
+    return re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}", text) is not None
+
+
+def _hosts(parts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for part in parts:
+        name, _, address = part.partition("=")
+        yield name, address
+
+
+def _misspelt(given: Iterable[str]) -> Iterator[Problem]:
+    """Names that are nearly a setting's; others are somebody else's, such as what Kubernetes sets for a service."""
+    known = [held.name.upper() for held in fields(Settings)]
+    known[known.index("CHECKPOINT_INTERVAL_MS")] = "CHECKPOINT_INTERVAL"
+    for name in given:
+        near = get_close_matches(name, known, n=1, cutoff=0.85)
+        if name not in known and near and not name.startswith("KAFKA_"):
+            yield Problem(file=PREFIX + name, message=f"no such setting; did you mean {PREFIX}{near[0]}?")
 
 
 def _kafka_options(given: Mapping[str, str]) -> Mapping[str, str]:
