@@ -67,8 +67,8 @@ def _keep_claims(
         held = assigned[member]
         free = (set(claims[member]) & pending) - _taken(assigned)
         is_room_for_more = sum(len(places) > least for places in assigned.values()) < extra
-        # What somebody else could use, too, is given up first.
-        best = sorted(free, key=lambda place: (wanted[place], place))
+        # What somebody else could use, too, is given up first; of each topic about as much.
+        best = sorted(free, key=lambda place: (wanted[place], place[1], place[0]))
         held += best[: max(0, least + is_room_for_more - len(held))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -66,6 +67,17 @@ def test_state_from_long_ago_takes_nothing_from_the_worker_that_has_the_task() -
     }
 
     assert assign_tasks(tasks(4), had) == {"id-a": tasks(4)[:2], "id-b": tasks(4)[2:]}
+
+
+def test_a_worker_that_joins_gets_a_share_of_every_topic_not_all_of_one() -> None:
+    both = [*tasks(4, "busy"), *tasks(4, "quiet")]
+
+    plan = assign_tasks(both, members("a", "b", owned={"a": both}))
+
+    assert {name: Counter(topic for topic, _ in places) for name, places in by_instance(plan).items()} == {
+        "a": {"busy": 2, "quiet": 2},
+        "b": {"busy": 2, "quiet": 2},
+    }
 
 
 @given(count=COUNTS, size=SIZES, claims=st.lists(st.lists(st.integers(0, 45), max_size=20), max_size=8))
