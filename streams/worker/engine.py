@@ -185,6 +185,7 @@ class Engine:
                 return
             self.tasks[place] = owned
             self._handed[place] = start.offset
+            self.metrics.tasks.set(len(self.tasks))
             await self._require(self.port).rewind({place: start.offset})
         logger.info("task %s[%d] begins at %d after %.2f s", topic, number, start.offset, time.monotonic() - begun)
 
@@ -205,6 +206,7 @@ class Engine:
             owned.task.store.close()
         self.tasks = {}
         self._handed = {}
+        self.metrics.forget_tasks()
 
     # -- batches
 

@@ -64,6 +64,12 @@ class WorkerMetrics:
             for table, events in ledger.late_by_table.items():
                 self.late.labels(table).inc(events)
 
+    def forget_tasks(self) -> None:
+        """This worker has none any more: what it said of their lag is another worker's to say."""
+        for gauge in (self.lag, self.restored, self.watermark_delay):
+            gauge.clear()
+        self.tasks.set(0)
+
     def note_internal_errors(self, ledgers: Mapping[str, Ledger], *, now_ms: int) -> float:
         """The share of internal errors among the events of the last minute, at least 1,000 of them."""
         events = sum(ledger.size for ledger in ledgers.values())

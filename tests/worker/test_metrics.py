@@ -94,3 +94,17 @@ def test_errors_of_the_minute_before_are_forgotten() -> None:
     ratio = metrics.note_internal_errors(a_ledger(0, InternalError(ValueError())), now_ms=MINUTE_MS + 1)
 
     assert ratio == 0.001
+
+
+def test_what_is_told_of_a_task_goes_with_it(tmp_path: Path) -> None:
+    engine = an_engine(tmp_path)
+    owned_task(engine, a_record()).observe(engine.metrics, 5, 3_000)
+    place = {"topic": "things.v1", "partition": "0"}
+    before = value(engine.metrics, "cdc_lag_records", **place)
+
+    engine.metrics.forget_tasks()
+
+    assert (before, value(engine.metrics, "cdc_lag_records", **place)) == (5, None)
+    assert value(engine.metrics, "cdc_watermark_delay_seconds", pipeline="things", partition="0") is None
+    assert value(engine.metrics, "cdc_events_total", pipeline="things", topic="things.v1", source="topic",
+                 outcome="processed") == 1  # fmt: skip
