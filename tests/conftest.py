@@ -27,8 +27,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         yield server
 
 
+@pytest.fixture(scope="session")
+def stamp() -> Callable[[str], str]:
+    """``unique`` for fixtures that live longer than a test."""
+    session = uuid.uuid4().hex[:6]
+    return lambda name: f"{name}-{session}-{next(_numbers)}"
+
+
 @pytest.fixture
-def unique() -> Callable[[str], str]:
+def unique(stamp: Callable[[str], str]) -> Callable[[str], str]:
     """``unique("orders")``: a name for a topic, a group or a slot."""
-    stamp = uuid.uuid4().hex[:6]
-    return lambda name: f"{name}-{stamp}-{next(_numbers)}"
+    return stamp

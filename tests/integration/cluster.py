@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,6 +96,28 @@ class Cluster:
     def log(self, instance: str) -> str:
         """What a worker has said."""
         return (self.folder / f"{instance}.log").read_text(errors="replace")
+
+    def get(self, instance: str, path: str) -> tuple[int, str]:
+        """Status and body of what a worker answers; 0 where it does not listen yet."""
+        addresses = re.findall(r"web server on (http://\S+)", self.log(instance))
+        if not addresses:
+            return 0, ""
+        try:
+            with urllib.request.urlopen(addresses[-1] + path, timeout=30) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def wait_ready(self, *instances: str) -> None:
+        """Wait until these workers have joined and restored, all of them with the same plan of who has what."""
+
+        def owned() -> list[Any]:
+            answers = [self.get(name, "/health/ready") for name in instances]
+            return [len(json.loads(body)["tasks"]) if status == 200 else 0 for status, body in answers]
+
+        self.wait_until(lambda: all(owned()))
 
     def lag(self, topic: str) -> int:
         """Records of a topic behind the group's committed offsets, control records not counted as work."""
