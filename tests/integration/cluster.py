@@ -97,13 +97,17 @@ class Cluster:
         """What a worker has said."""
         return (self.folder / f"{instance}.log").read_text(errors="replace")
 
+    def get_address(self, instance: str) -> str:
+        """Base URL of a worker's web server; empty where it does not listen yet."""
+        return ["", *re.findall(r"web server on (http://\S+)", self.log(instance))][-1]
+
     def get(self, instance: str, path: str) -> tuple[int, str]:
         """Status and body of what a worker answers; 0 where it does not listen yet."""
-        addresses = re.findall(r"web server on (http://\S+)", self.log(instance))
-        if not addresses:
+        address = self.get_address(instance)
+        if not address:
             return 0, ""
         try:
-            with urllib.request.urlopen(addresses[-1] + path, timeout=30) as response:
+            with urllib.request.urlopen(address + path, timeout=30) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
