@@ -1,0 +1,168 @@
+"""State: what does not belong together is refused by name or rebuilt; what has two owners has one effect."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from streams.embedded import EmbeddedKafka
+from streams.state.changelog import MARKER_KEY, Marker, encode_marker, read_marker
+from streams.state.stores.rocksdb import RocksStore
+from streams.worker.stop import ExitCode
+
+from .orders_cluster import OrdersCluster
+
+pytestmark = [pytest.mark.integration]
+
+
+@pytest.fixture(scope="module")
+def settled(
+    kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory, stamp: Callable[[str], str]
+) -> Iterator[OrdersCluster]:
+    """Worker ``a`` has processed 2,000 orders in four tasks and was stopped; every test leaves it so."""
+    with OrdersCluster(kafka.bootstrap, tmp_path_factory.mktemp("state"), stamp) as cluster:
+        cluster.feed(2_000)
+        cluster.start("a")
+        cluster.wait_done()
+        assert cluster.stop("a") == 0
+        yield cluster
+
+
+def refusal(cluster: OrdersCluster) -> tuple[int, str]:
+    """Exit code and last words of worker ``a``."""
+    code = cluster.start("a").wait(60)
+    (words,) = (line for line in cluster.log("a").splitlines()[-60:] if "stopping with exit code" in line)
+    return code, words
+
+
+def test_a_store_that_another_process_holds_is_never_wiped(settled: OrdersCluster) -> None:
+    place = settled.state("a", 2)
+    program = (
+        "import sys; from pathlib import Path; from streams.state.stores.rocksdb import RocksStore;"
+        "store = RocksStore(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, str(place)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+
+        code, words = refusal(settled)
+
+        assert code == ExitCode.STORE_FAILED
+        assert f"another process holds {place}; two workers of one STREAMS_INSTANCE?" in words
+        holder.communicate()
+    store = RocksStore(place)
+    assert read_marker(store).sources[settled.source] > 0
+    store.close()
+
+
+def test_another_window_of_a_stored_table_is_refused(settled: OrdersCluster) -> None:
+    text = settled.pipeline.read_text()
+    settled.pipeline.write_text(text.replace("tumbling: 1m", "tumbling: 2m"))
+    try:
+        code, words = refusal(settled)
+    finally:
+        settled.pipeline.write_text(text)
+
+    assert code == ExitCode.STATE_REFUSED
+    assert f"{settled.source}[" in words
+    assert "the key, window or deduplication of a stored table has changed" in words
+
+
+def test_local_state_that_is_corrupt_foreign_or_gone_is_rebuilt_exactly(settled: OrdersCluster) -> None:
+    (settled.state("a", 0) / "CURRENT").write_bytes(b"")
+    for table in settled.state("a", 1).glob("*.sst"):
+        table.write_bytes(b"garbage" * 1_000)
+    foreign = RocksStore(settled.state("a", 2))
+    foreign.write({MARKER_KEY: encode_marker(Marker(fingerprint="of another plan"))})
+    foreign.close()
+    shutil.rmtree(settled.state("a", 3))
+
+    settled.feed(2_000, first=2_000)
+    settled.start("a")
+    settled.wait_done()
+    assert settled.stop("a") == 0
+
+    settled.assert_exactly_once()
+    for partition, what in enumerate(("corrupt", "corrupt", "of another plan")):
+        assert f"local state {settled.state('a', partition)} is {what}: rebuilding" in settled.log("a")
+
+
+def test_a_changelog_that_was_deleted_and_created_again_is_refused(settled: OrdersCluster) -> None:
+    topic = f"{settled.app}-totals_by_customer-changelog"
+    admin = AdminClient({"bootstrap.servers": settled.brokers})
+    admin.delete_topics([topic])[topic].result(30)
+
+    code, words = refusal(settled)
+
+    assert code == ExitCode.STATE_REFUSED
+    assert "a changelog topic was deleted and re-created, its state is gone" in words
+
+
+@pytest.fixture
+def cluster(
+    kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory, unique: Callable[[str], str]
+) -> Iterator[OrdersCluster]:
+    """No workers yet."""
+    with OrdersCluster(kafka.bootstrap, tmp_path_factory.mktemp("state"), unique) as held:
+        yield held
+
+
+def test_a_third_worker_that_joins_under_load_and_leaves_again_loses_and_repeats_nothing(
+    cluster: OrdersCluster,
+) -> None:
+    cluster.start("a")
+    cluster.start("b")
+    cluster.wait_ready("a", "b")
+
+    with cluster.steady_load(0):
+        cluster.start("c")
+        cluster.wait_ready("a", "b", "c")
+        assert cluster.stop("c") == 0
+        del cluster.workers["c"]
+        cluster.wait_until(lambda: ready_tasks(cluster, "a", "b") == 4)
+
+    cluster.wait_done()
+    cluster.assert_exactly_once()
+
+
+def ready_tasks(cluster: OrdersCluster, *instances: str) -> int:
+    """Tasks that these workers have and that are restored."""
+    answers = [cluster.get(name, "/health/ready") for name in instances]
+    return sum(len(json.loads(body)["tasks"]) for status, body in answers if status == 200)
+
+
+def test_a_worker_that_slept_past_its_session_neither_repeats_nor_loses_anything(cluster: OrdersCluster) -> None:
+    cluster.feed(2_000)
+    sleeper = cluster.start("a")
+    cluster.start("b")
+    cluster.wait_ready("a", "b")
+    cluster.wait_done()
+
+    sleeper.send_signal(signal.SIGSTOP)
+    cluster.feed(2_000, first=2_000)
+    cluster.wait_done()  # b has taken all tasks
+    sleeper.send_signal(signal.SIGCONT)  # a believes that it still has two of them, and reads on where it stood
+
+    cluster.feed(2_000, first=4_000)
+    wait_done_with_restarts(cluster)
+    cluster.assert_exactly_once()
+
+
+def wait_done_with_restarts(cluster: OrdersCluster) -> None:
+    """As a supervisor does: whoever ended by itself is started again."""
+    deadline = time.monotonic() + 60
+    while cluster.lag(cluster.source) and time.monotonic() < deadline:
+        for name, worker in list(cluster.workers.items()):
+            if worker.poll() is not None:
+                cluster.start(name)
+        time.sleep(0.2)
+    cluster.wait_done()
