@@ -1,0 +1,70 @@
+"""``streams pipelines``: what people and programs see of ``schemas/pipelines``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli.pipelines import command
+from streams.errors import ConfigurationError
+from tests.contracts.builders import a_folder
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def run(*arguments: str, schemas: Path = SCHEMAS) -> Result:
+    return CliRunner().invoke(command, [*arguments, "--schemas", str(schemas)])
+
+
+def test_the_list_names_sources_tables_and_topics() -> None:
+    rows = {row["pipeline"]: row for row in json.loads(run("list", "--output", "json").output)}
+
+    assert rows["revenue"] == {
+        "pipeline": "revenue",
+        "source": "cdc.orders.v1",
+        "tables": ["revenue_by_customer", "customer_totals"],
+        "publishes": ["revenue_by_customer.v1", "customer_totals.v1"],
+        "dead_letters": "cdc.orders.v1-revenue-dlt",
+    }
+
+
+def test_a_pipeline_is_described_step_by_step_in_the_order_of_its_steps() -> None:
+    shown = run("describe", "orders").output
+
+    steps = ["source", "deduplicate", "derive", "table", "route"]
+    places = [shown.index(f"│ {step} ") for step in steps]
+    assert places == sorted(places)
+    assert "key: [customer_id]" in shown
+    assert "by: identity, keep: 24h" in shown
+
+
+def test_a_description_names_every_topic_that_a_worker_creates() -> None:
+    (described,) = json.loads(run("describe", "users", "--output", "json").output)
+
+    assert described["steps"]["mask"] == {"email": "hash", "ssn": "redact", "credit_card": "partial"}
+    assert described["topics"] == [
+        {"topic": "cdc.users.v1", "kind": "source"},
+        {"topic": "users.masked.v1", "kind": "output"},
+        {"topic": "streams-users-changelog", "kind": "changelog"},
+        {"topic": "streams-users-state-changelog", "kind": "changelog"},
+        {"topic": "cdc.users.v1-users-dlt", "kind": "dead letters"},
+    ]
+
+
+def test_a_pipeline_that_is_not_there_is_wrong_use_and_the_others_are_named() -> None:
+    result = run("describe", "nothing")
+
+    assert (result.exit_code, "orders, products, revenue, users" in result.output) == (2, True)
+
+
+def test_broken_files_are_told_whole(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, {"pipelines/a.yaml": "pipeline: a\nsauce: {}\n", "pipelines/b.yaml": "pipeline: [\n"})
+
+    result = run("list", schemas=folder)
+
+    assert isinstance(result.exception, ConfigurationError)
+    with pytest.raises(ConfigurationError, match=r"pipelines/a\.yaml:2[\s\S]*pipelines/b\.yaml"):
+        raise result.exception
