@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+PIPE_WIDTH = 10_000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,10 +33,14 @@ def show_rows(rows: Iterable[Mapping[str, object]], output: str, *, title: str =
     if not listed:
         click.echo("nothing there")
         return
-    table = Table(*map(str, listed[0]), title=title or None)
+    table = Table(title=title or None)
+    for name in listed[0]:
+        table.add_column(str(name), overflow="fold")
     for row in listed:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    # Nothing is cut off: a terminal folds, and a line of a file or a pipe is as long as it must be.
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
 
 def _plain(value: object) -> object:
