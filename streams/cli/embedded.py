@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -94,11 +95,12 @@ def _start_keeper(folder: Path) -> ServicesState:
 
 @command.command()
 @data_option
-def down(data: Path | None) -> None:
+@output_option
+def down(data: Path | None, output: str) -> None:
     """Stop both; their data stays."""
     state = read_state(_folder(data))
     if state is None:
-        click.echo("nothing runs there")
+        _tell("nothing runs there", output)
         return
     os.kill(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + 60
@@ -106,7 +108,11 @@ def down(data: Path | None) -> None:
         time.sleep(0.1)
     if state.is_alive:
         raise click.ClickException(f"process {state.pid} does not end")
-    click.echo("stopped")
+    _tell("stopped", output)
+
+
+def _tell(what: str, output: str) -> None:
+    click.echo(json.dumps({"result": what}) if output == "json" else what)
 
 
 @command.command()

@@ -45,12 +45,15 @@ def cli() -> None:
 
     \b
     A first tour, on this machine alone:
-      streams embedded up                 PostgreSQL and Kafka, their addresses printed
-      streams capture --tables users      changes of a table into cdc.users.v1
-      faust -A streams.app worker         run the pipelines in schemas/pipelines
-      streams tables get orders '[1]'     look at a live table
+      streams embedded up                              PostgreSQL and Kafka; prints their addresses
+      export STREAMS_BROKERS=127.0.0.1:PORT            the address of Kafka
+      streams contracts check                          every mistake in schemas/, with file and line
+      streams capture --database URL --tables users    changes of a table into cdc.users.v1
+      faust -A streams.app worker -l info              run the pipelines in schemas/pipelines
+      streams tables get users 1                       look at a row of a live table
 
-    Every command takes --output table|json. Exit codes: 0 fine, 1 found problems, 2 wrong use.
+    Settings are environment variables, STREAMS_*. What is shown takes --output table|json.
+    Exit codes: 0 fine, 1 found problems, 2 wrong use.
     """
 
 
