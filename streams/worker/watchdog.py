@@ -38,7 +38,12 @@ class Watchdog:
 
     def start(self) -> None:
         """Begin to watch."""
+        self.begin(time.monotonic())
         self._thread.start()
+
+    def begin(self, now: float) -> None:
+        """What was before ``now`` does not count: start-up may have waited for topics, and the loop beat for nobody."""
+        self._engine.beat = self._joined_at = now
 
     def _watch(self) -> None:
         while True:

@@ -79,6 +79,17 @@ def test_a_blocked_loop_ends_the_process(engine: Engine, stops: list[ExitCode]) 
     assert stops == [ExitCode.OVERDUE]
 
 
+def test_a_start_that_waited_long_for_its_topics_is_no_blocked_loop(engine: Engine, stops: list[ExitCode]) -> None:
+    engine.is_joined = False
+    dog = Watchdog(engine)
+    now = engine.beat + 10 * JOIN_SECONDS
+
+    dog.begin(now)
+    dog.look(now + 1)
+
+    assert stops == []
+
+
 def test_a_worker_without_an_assignment_ends_after_a_while(engine: Engine, stops: list[ExitCode]) -> None:
     dog = Watchdog(engine)
     dog.look(at(engine, 0))
