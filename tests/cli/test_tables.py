@@ -23,7 +23,7 @@ ROWS = 2_500
 async def worker(tmp_path: Path) -> AsyncIterator[str]:
     """Address of a worker whose table ``things`` has 2,500 rows."""
     engine = an_engine(tmp_path)
-    owned_task(engine, *(a_record(n, value=b'{"id":%d,"note":"[n]"}' % n) for n in range(ROWS)))
+    owned_task(engine, *(a_record(n, value=b'{"id":%d}' % n) for n in range(ROWS)))
     application = web.Application()
     add_routes(application, engine)
     async with TestServer(application) as server:
@@ -47,8 +47,8 @@ async def test_a_row_is_got_by_its_key(worker: str) -> None:
     shown = await run(worker, "get", "things", "[7]")
     window = await run(worker, "get", "per_minute", "[7, 0]", "--output", "json")
 
-    assert json.loads(found.output) == [{"key": [7], "window": None, "row": {"id": 7, "note": "[n]"}}]
-    assert "[n]" in shown.output
+    assert json.loads(found.output) == [{"key": [7], "window": None, "row": {"id": 7, "more": 8}}]
+    assert "│ 7  │ 8    │" in shown.output
     assert json.loads(window.output)[0]["row"]["things"] == 1
 
 

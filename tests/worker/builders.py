@@ -19,6 +19,8 @@ from tests.contracts.builders import a_contract, a_folder, a_schema
 TOPIC = "things.v1"
 PIPELINE = f"""pipeline: things
 source: {{topic: {TOPIC}, format: json, contract: "iglu:com.acme/things/jsonschema/1-*-*"}}
+mask: {{note: drop}}
+derive: {{more: "id + 1"}}
 table: {{name: things}}
 aggregate:
   - {{table: per_minute, by: [id], window: {{tumbling: 1m}}, columns: {{things: "count(*)"}}}}

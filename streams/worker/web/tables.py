@@ -180,5 +180,7 @@ def _describe(plan: Plan, name: str) -> dict[str, object]:
                 "columns": [column.name for column in aggregation.columns],
             }
     key = [] if plan.table is None else list(plan.table.key)
-    columns = list(plan.contract.newest.columns)
+    dropped = {mask.column for mask in plan.masks if mask.cover is None and mask.evaluate is None}
+    columns = [column for column in plan.contract.newest.columns if column not in dropped]
+    columns += [held.column for held in plan.derivations if held.column not in columns]
     return {"table": name, "pipeline": plan.name, "key": key, "window_ms": None, "columns": columns}

@@ -90,12 +90,12 @@ async def test_status_tells_tasks_ledger_and_the_other_workers(client: Client, e
     )
 
 
-async def test_tables_are_listed_with_key_window_and_columns(client: Client) -> None:
+async def test_tables_are_listed_with_key_window_and_the_columns_that_their_rows_have(client: Client) -> None:
     assert await get(client, "/api/tables") == (
         200,
         {
             "tables": [
-                {"table": "things", "pipeline": "things", "key": ["id"], "window_ms": None, "columns": ["id", "note"]},
+                {"table": "things", "pipeline": "things", "key": ["id"], "window_ms": None, "columns": ["id", "more"]},
                 {
                     "table": "per_minute",
                     "pipeline": "things",
@@ -114,7 +114,7 @@ async def test_an_unknown_table_is_404_and_the_known_ones_are_named(client: Clie
 
 
 async def test_a_row_is_found_by_its_key_alone_or_in_a_list(client: Client) -> None:
-    row = {"key": [2], "window": None, "row": {"id": 2, "note": "n"}}
+    row = {"key": [2], "window": None, "row": {"id": 2, "more": 3}}
 
     assert await get(client, "/api/tables/things/rows/2") == (200, row)
     assert await get(client, "/api/tables/things/rows/%5B2%5D") == (200, row)
@@ -198,4 +198,4 @@ async def test_rows_of_the_other_workers_are_part_of_the_answer(client: Client, 
         )
 
     assert [entry["row"]["id"] for entry in page[1]["rows"]] == [0, 1, 2, 9]
-    assert row == (200, {"key": [9], "window": None, "row": {"id": 9}})
+    assert row == (200, {"key": [9], "window": None, "row": {"id": 9, "more": 10}})
