@@ -24,15 +24,8 @@ def add_routes(application: web.Application, engine: Engine) -> None:
     application[ENGINE] = engine
     application[READER] = TableReader(engine)
     application.on_cleanup.append(_close)
-    router = application.router
-    router.add_get("/", _page)
-    router.add_get("/health/live", _live)
-    router.add_get("/health/ready", _ready)
-    router.add_get("/metrics", _metrics)
-    router.add_get("/api/status", _status)
-    router.add_get("/api/tables", _tables)
-    router.add_get("/api/tables/{name}/rows", _rows)
-    router.add_get("/api/tables/{name}/rows/{key}", _row)
+    for path, handler in ROUTES:
+        application.router.add_get(path, handler)
 
 
 async def _close(application: web.Application) -> None:
@@ -147,3 +140,16 @@ async def _row(request: web.Request) -> web.Response:
 def _unknown_table(request: web.Request) -> web.Response:
     known = [entry["table"] for entry in request.app[READER].tables()]
     return _json({"error": "no such table", "tables": known}, 404)
+
+
+ROUTES = (
+    ("/", _page),
+    ("/health/live", _live),
+    ("/health/ready", _ready),
+    ("/metrics", _metrics),
+    ("/api/status", _status),
+    ("/api/tables", _tables),
+    ("/api/tables/{name}/rows", _rows),
+    ("/api/tables/{name}/rows/{key}", _row),
+)
+"""Everything that a worker serves, all of it by GET."""
