@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from streams.contracts import load_contracts
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.task import Task
 from streams.pipeline.topology import Topology
+from streams.records import SourceRecord
 from streams.settings import Settings
 from streams.state.stores.memory import MemoryStore
 from streams.worker.engine import Engine
@@ -27,29 +27,16 @@ aggregate:
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedRecord:
-    """A record as aiokafka gives it, as far as it is read."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
 ROW = b'{"id":1}'
 
 
 def a_record(
     offset: int = 0, *, partition: int = 0, key: bytes | None = ROW, value: bytes | None = ROW
-) -> FetchedRecord:
-    return FetchedRecord(topic=TOPIC, partition=partition, offset=offset, timestamp=1_000, key=key, value=value)
+) -> SourceRecord:
+    return SourceRecord(topic=TOPIC, partition=partition, offset=offset, timestamp_ms=1_000, key=key, value=value)
 
 
-def a_run(*records: FetchedRecord, epoch: int = 0) -> Run:
+def a_run(*records: SourceRecord, epoch: int = 0) -> Run:
     return Run(epoch=epoch, records=list(records))
 
 
@@ -69,13 +56,13 @@ def an_engine(folder: Path) -> Engine:
     return Engine(settings, a_topology(folder), "a")
 
 
-def owned_task(engine: Engine, *records: FetchedRecord, partition: int = 0) -> OwnedTask:
+def owned_task(engine: Engine, *records: SourceRecord, partition: int = 0) -> OwnedTask:
     """A ready task of ``engine`` that has processed and committed ``records``."""
     (sub,) = engine.topology.subtopologies
     owned = OwnedTask(Task(sub, partition, MemoryStore()), must_commit=False)
     if records:
         owned.note(owned.task.process(a_run(*records).batch(), now_ms=2_000))
-        owned.task.prepare_checkpoint(now_ms=2_000)
+        owned.task.prepare_checkpoint()
         owned.committed({}, engine.metrics, now_ms=2_000)
     engine.tasks[TOPIC, partition] = owned
     engine.expected = frozenset(engine.tasks)

@@ -64,7 +64,7 @@ def test_nothing_is_counted_before_it_is_committed(tmp_path: Path) -> None:
 
     owned.abort()
     owned.note(owned.task.process(a_run(a_record()).batch(), now_ms=2_000))
-    owned.task.prepare_checkpoint(now_ms=2_000)
+    owned.task.prepare_checkpoint()
     owned.committed({}, engine.metrics, now_ms=3_000)
 
     assert engine.metrics.totals == {"processed": 1}
