@@ -64,13 +64,14 @@ def read_marker(store: Store) -> Marker:
     return Marker() if value is None else decode_marker(value)
 
 
-def apply_changelog(
-    store: Store, short_name: str, records: Iterable[tuple[bytes, bytes | None]], marker: Marker
-) -> None:
-    """Write a run of changelog records and the marker that says so, in one atomic write.
+def apply_changelogs(store: Store, records: Mapping[str, Iterable[Entry]], marker: Marker) -> None:
+    """Write changelog records, by the short name of their changelog, and the marker that says so, atomically.
 
     Marker records among them carry the source offsets; they are the caller's to read, and are not stored as entries.
     """
-    entries = (entry for key, value in records if key != MARKER_KEY for entry in unpack(key, value))
-    changes = {store_key(short_name, key): value for key, value in entries}
+    changes: dict[bytes, bytes | None] = {}
+    for short_name, run in records.items():
+        space = store_key(short_name, b"")
+        entries = (entry for key, value in run if key != MARKER_KEY for entry in unpack(key, value))
+        changes.update((space + key, value) for key, value in entries)
     store.write({**changes, MARKER_KEY: encode_marker(marker)})

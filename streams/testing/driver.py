@@ -19,7 +19,7 @@ from streams.pipeline.query import scan_rows
 from streams.pipeline.task import Task
 from streams.pipeline.topology import TopicKind, Topology
 from streams.records import Delivery, Headers, RecordBatch, SourceRecord
-from streams.state.changelog import MARKER_KEY, Marker, apply_changelog, decode_marker
+from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker
 from streams.state.stores.memory import MemoryStore
 
 Place = tuple[str, int]
@@ -187,7 +187,7 @@ class Driver:
                 if key == MARKER_KEY and value is not None:
                     sources = decode_marker(value).sources
             changelogs[name] = len(log)
-            apply_changelog(store, short, records, Marker(changelogs=changelogs, sources=sources))
+            apply_changelogs(store, {short: records}, Marker(changelogs=changelogs, sources=sources))
         return store
 
     def _process(self, task: Task, records: list[SourceRecord]) -> None:

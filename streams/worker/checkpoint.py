@@ -19,7 +19,7 @@ from streams.state.changelog import ChangelogRun
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
-from .restore import OffsetMetadata
+from .starts import OffsetMetadata
 from .transactions import Transactions
 
 Positions = Mapping[tuple[str, int], int]

@@ -13,21 +13,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from streams.pipeline.topology import Topology
 from streams.settings import Settings
 
 from .assignor import GroupFacts, MemberFacts, Place, TaskAssignor
+from .background import Background
 from .checkpoint import Checkpointer
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
 from .restore import Restorer
 from .runs import Run
+from .starts import Starts
 from .stop import ExitCode, stop_for, stop_process
+from .taking import Taking
 from .topics import TopicKeeper
 from .transactions import GroupMovedOnError, TransactionFailedError, Transactions
 
@@ -71,7 +73,6 @@ class Engine:
         self.fetching = asyncio.Lock()
         self.port: Port | None = None
         self.transactions: Transactions | None = None
-        self.restorer: Restorer | None = None
         self.membership: Membership | None = None
         self.is_joined = False
         self.beat = time.monotonic()
@@ -82,8 +83,8 @@ class Engine:
         self._had: tuple[Place, ...] = ()
         """The last assignment: when a member tells what it owns, it has already been revoked."""
         self._handed: dict[Place, int] = {}
-        self._background: set[asyncio.Task[None]] = set()
-        self._pool = ThreadPoolExecutor(8, thread_name_prefix="engine")
+        self._background = Background()
+        self._taking: Taking | None = None
         self._checkpointer: Checkpointer | None = None
         self._last_checkpoint = time.monotonic()
 
@@ -91,42 +92,22 @@ class Engine:
 
     async def prepare(self) -> None:
         """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
-        options = self.settings.librdkafka()
+        options, app, run = self.settings.librdkafka(), self.settings.app, self._background.run
         keeper = TopicKeeper(options)
-        await self._run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
-        app = self.settings.app
+        await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
         self.transactions = Transactions(options, f"{app}-{self.instance}")
-        await self._run(self.transactions.open)
-        topic_ids = {
-            sub.source_topics[0]: await self._run(keeper.topic_ids, sub) for sub in self.topology.subtopologies
-        }
-        self.restorer = Restorer(
+        await run(self.transactions.open)
+        topic_ids = {sub.source_topics[0]: await run(keeper.topic_ids, sub) for sub in self.topology.subtopologies}
+        starts = Starts(options, app=app)
+        restorer = Restorer(
             options,
-            app=app,
+            starts,
             folder=self._state_folder,
             topic_ids=topic_ids,
             instance_left=lambda owner: owner.removeprefix(f"{app}-") not in keeper.group_instances(app),
         )
+        self._taking = Taking(self.topology, self._background, starts, restorer, self.metrics)
         self._checkpointer = Checkpointer(self.transactions, self.metrics, topic_ids)
-
-    async def _run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """A blocking call in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*arguments, **named))
-
-    def _spawn(self, work: Coroutine[Any, Any, None], doing: str) -> None:
-        """Background work; an exception in it ends the process."""
-
-        async def guarded() -> None:
-            try:
-                await work
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # nobody awaits this task: its exception would go unseen
-                stop_for(error, doing)
-
-        task = asyncio.ensure_future(guarded())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     # -- the group
 
@@ -157,37 +138,23 @@ class Engine:
         self._had = tuple(sorted(places))
         self.is_joined = True
         if places:
-            self._spawn(self._take_all(places, self.epoch), "taking tasks")
+            epoch = self.epoch
+            taking = self._require(self._taking).take(
+                self.expected, lambda: epoch == self.epoch, lambda place, owned: self._begin(place, owned, epoch)
+            )
+            self._background.spawn(taking, "taking tasks")
 
-    async def _take_all(self, places: set[Place], epoch: int) -> None:
-        restorer = self._require(self.restorer)
-        for topic in {topic for topic, _ in places}:
-            numbers = sorted(number for name, number in places if name == topic)
-            starts = await self._run(restorer.starts, topic, numbers)
-            for number in numbers:
-                if epoch == self.epoch:
-                    self._spawn(self._take((topic, number), starts[number], epoch), "restoring a task")
-
-    async def _take(self, place: Place, start: Any, epoch: int) -> None:
-        topic, number = place
-        sub = self.topology.subtopology_of(topic)
-        restorer = self._require(self.restorer)
-        gauge = self.metrics.restored.labels(topic, str(number))
-        begun = time.monotonic()
-        store = await self._run(restorer.restore, sub, number, start, gauge.set)
-        if epoch != self.epoch:
-            store.close()
-            return
-        owned = OwnedTask.begin(sub, number, store, start)
+    async def _begin(self, place: Place, owned: OwnedTask, epoch: int) -> bool:
+        """A task restored for ``epoch`` starts to process; False where a rebalance was quicker."""
+        start = owned.task.position(place[0])
         async with self.fetching:
             if epoch != self.epoch:
-                store.close()
-                return
+                return False
             self.tasks[place] = owned
-            self._handed[place] = start.offset
+            self._handed[place] = start
             self.metrics.tasks.set(len(self.tasks))
-            await self._require(self.port).rewind({place: start.offset})
-        logger.info("task %s[%d] begins at %d after %.2f s", topic, number, start.offset, time.monotonic() - begun)
+            await self._require(self.port).rewind({place: start})
+        return True
 
     async def leave(self) -> None:
         """Partitions go: a last checkpoint, then nothing is owned."""
@@ -287,7 +254,8 @@ class Engine:
         checkpointer = self._require(self._checkpointer)
         try:
             changelog, offsets = checkpointer.prepare(touched)
-            positions = await self._run(checkpointer.commit, changelog, offsets, self._require(self.membership))
+            membership = self._require(self.membership)
+            positions = await self._background.run(checkpointer.commit, changelog, offsets, membership)
         except GroupMovedOnError as error:
             await self._abort(str(error))
             return
@@ -305,7 +273,7 @@ class Engine:
         self._drop_tasks()
         self.is_joined = False
         try:
-            await self._run(self._require(self.transactions).abort)
+            await self._background.run(self._require(self.transactions).abort)
         except TransactionFailedError as error:
             stop_process(ExitCode.TRANSACTION_FAILED, str(error))
 

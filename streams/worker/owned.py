@@ -8,7 +8,7 @@ from streams.pipeline.topology import SubTopology
 from streams.state.stores.base import Store
 
 from .metrics import WorkerMetrics
-from .restore import Start
+from .starts import Start
 
 
 class OwnedTask:

@@ -12,125 +12,66 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.pipeline.topology import SubTopology
-from streams.state.changelog import MARKER_KEY, Marker, apply_changelog, decode_marker, encode_marker, read_marker
+from streams.state.changelog import Marker, read_marker
 from streams.state.stores.base import Store
 from streams.state.stores.memory import MemoryStore
 from streams.state.stores.rocksdb import RocksStore, StoreLockedError
 
+from .changelogs import ChangelogReader, Watch
+from .starts import Start, Starts
 from .stop import ExitCode, stop_process
 from .transactions import fence
 
 logger = logging.getLogger("streams.worker")
 
-BATCH_RECORDS = 20_000
-STALL_SECONDS = 2.0
-COORDINATOR_SECONDS = 30.0
-COORDINATOR_MOVES = frozenset(
-    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
-)
 HALF_DELETE_RETENTION_MS = 7 * 86_400_000 // 2
 
 
-class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a checkpoint leaves beside the committed offset, in under 4 kB."""
-
-    t: str
-    """transactional.id of the worker that wrote it."""
-    f: str
-    """Fingerprint of the plan."""
-    c: str = ""
-    """Hash of the changelog topics' ids."""
-    e: dict[str, int] = {}
-    """By changelog topic, an offset that its end has reached: a lower bound."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """Where a task begins."""
-
-    offset: int
-    is_first: bool
-    """Nothing was ever committed: the start must be."""
-    metadata: OffsetMetadata | None
-
-
 class Restorer:
-    """Reads offsets and changelogs for this worker's tasks."""
+    """Brings the stores of this worker's tasks to the committed offsets."""
 
     def __init__(
         self,
         options: Mapping[str, object],
+        starts: Starts,
         *,
-        app: str,
         folder: Path | None,
         topic_ids: Mapping[str, str],
         instance_left: Callable[[str], bool],
     ) -> None:
         self._options = options
-        self._app = app
+        self._starts = starts
         self._folder_of_all = folder
         self._topic_ids = topic_ids
         self._instance_left = instance_left
-        common = {**options, "enable.auto.commit": False, "group.id": app}
-        self._stable = Consumer({**common, "isolation.level": "read_committed"})
-        self._uncommitted = Consumer({**common, "isolation.level": "read_uncommitted"})
-
-    def starts(self, topic: str, partitions: list[int]) -> Mapping[int, Start]:
-        """By partition, the committed offset that no pending transaction can still change."""
-        committed = self._committed([TopicPartition(topic, number) for number in partitions])
-        return {found.partition: self._start(found) for found in committed}
-
-    def _committed(self, places: list[TopicPartition]) -> list[TopicPartition]:
-        """Asks again while the group's coordinator moves or loads, half a minute at most."""
-        deadline = time.monotonic() + COORDINATOR_SECONDS
-        while True:
-            try:
-                committed: list[TopicPartition] = self._stable.committed(places, 60)
-                return committed
-            except KafkaException as error:
-                if error.args[0].code() not in COORDINATOR_MOVES or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-
-    def _start(self, found: TopicPartition) -> Start:
-        if found.error is not None:
-            raise KafkaException(found.error)
-        if found.offset == OFFSET_INVALID or found.offset < 0:
-            low, _ = self._uncommitted.get_watermark_offsets(TopicPartition(found.topic, found.partition), timeout=30)
-            return Start(offset=low, is_first=True, metadata=None)
-        metadata = None
-        if found.metadata:
-            try:
-                metadata = msgspec.json.decode(found.metadata, type=OffsetMetadata)
-            except msgspec.MsgspecError:
-                logger.warning("offset of %s[%d] was committed by another program", found.topic, found.partition)
-        return Start(offset=found.offset, is_first=False, metadata=metadata)
 
     def restore(
-        self, sub: SubTopology, partition: int, start: Start, progress: Callable[[float], None]
-    ) -> Store:
-        """The store of a task, as of ``start``; what does not belong together is refused by name."""
+        self, sub: SubTopology, partition: int, start: Start, watch: Watch
+    ) -> Store | None:
+        """The store of a task, as of ``start``; ``None`` where it is not wanted any more.
+
+        What does not belong together is refused by name.
+        """
         changelogs = dict(sub.changelogs)
-        ends = {
-            topic: self._uncommitted.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-            for topic in changelogs.values()
-        }
+        ends = {topic: self._starts.bounds(topic, partition) for topic in changelogs.values()}
         self._check_metadata(sub, partition, start, {topic: end for topic, (_, end) in ends.items()})
         store = self._open(sub, partition, start, ends)
         marker = read_marker(store)
         positions = {topic: marker.changelogs.get(topic, low) for topic, (low, _) in ends.items()}
         targets = {topic: end for topic, (_, end) in ends.items()}
-        reader = _ChangelogReader(self, sub, partition, store, start, progress)
-        marker = reader.read(positions, targets, marker)
-        self._check_marker(sub, partition, start, marker)
+        reader = ChangelogReader(
+            self._options, sub, partition, watch=watch, fence_owner=lambda: self._fence_owner(start)
+        )
+        restored = reader.read(store, positions, targets)
+        if restored is None:
+            store.close()
+            return None
+        self._check_marker(sub, partition, start, restored)
         return store
 
     def _check_metadata(self, sub: SubTopology, partition: int, start: Start, ends: Mapping[str, int]) -> None:
@@ -218,24 +159,7 @@ class Restorer:
                 " committed together, so one of them was changed by hand. Start with a new STREAMS_APP",
             )
 
-    def new_reader(self) -> Any:
-        """A consumer for one restore."""
-        return Consumer(
-            {
-                **self._options,
-                "group.id": f"{self._app}-restore",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "error",
-                "fetch.queue.backoff.ms": 1,
-                "fetch.wait.max.ms": 50,
-                "queued.max.messages.kbytes": 65_536,
-                "max.partition.fetch.bytes": 4 << 20,
-            }
-        )
-
-    def fence_owner(self, start: Start) -> bool:
+    def _fence_owner(self, start: Start) -> bool:
         """End the transaction of the task's former owner, if that member has left the group."""
         if start.metadata is None or not self._instance_left(start.metadata.t):
             return False
@@ -243,84 +167,3 @@ class Restorer:
         fence(self._options, start.metadata.t)
         return True
 
-    def close(self) -> None:
-        """Release the clients."""
-        self._stable.close()
-        self._uncommitted.close()
-
-
-class _ChangelogReader:
-    """Reads all changelog partitions of one task to their ends."""
-
-    def __init__(
-        self,
-        restorer: Restorer,
-        sub: SubTopology,
-        partition: int,
-        store: Store,
-        start: Start,
-        progress: Callable[[float], None],
-    ) -> None:
-        self._restorer = restorer
-        self._short_by_topic = {topic: short for short, topic in sub.changelogs}
-        self._partition = partition
-        self._store = store
-        self._start = start
-        self._progress = progress
-        self._fingerprint = sub.fingerprint
-
-    def read(self, positions: dict[str, int], targets: Mapping[str, int], marker: Marker) -> Marker:
-        """Bring the store to ``targets``; the marker as it stands then."""
-        marker = replace(marker, changelogs=dict(positions), fingerprint=self._fingerprint)
-        behind = {topic for topic, end in targets.items() if positions[topic] < end}
-        if behind:
-            reader = self._restorer.new_reader()
-            try:
-                reader.assign([TopicPartition(topic, self._partition, positions[topic]) for topic in behind])
-                marker = self._read_to(reader, positions, targets, marker)
-            finally:
-                reader.close()
-        self._progress(1.0)
-        return marker
-
-    def _read_to(self, reader: Any, positions: dict[str, int], targets: Mapping[str, int], marker: Marker) -> Marker:
-        begun = dict(positions)
-        whole = max(1, sum(targets.values()) - sum(begun.values()))
-        moved_at = time.monotonic()
-        is_fenced = False
-        while any(positions[topic] < end for topic, end in targets.items()):
-            messages = reader.consume(BATCH_RECORDS, 0.2)
-            before = sum(positions.values())
-            marker = self._apply(messages, positions, marker)
-            self._progress(min(1.0, (sum(positions.values()) - sum(begun.values())) / whole))
-            if sum(positions.values()) > before:
-                moved_at = time.monotonic()
-            elif time.monotonic() - moved_at > STALL_SECONDS and not is_fenced:
-                is_fenced = self._restorer.fence_owner(self._start)
-                moved_at = time.monotonic()
-        return marker
-
-    def _apply(self, messages: list[Any], positions: dict[str, int], marker: Marker) -> Marker:
-        records: dict[str, list[tuple[bytes, bytes | None]]] = {}
-        for message in messages:
-            error = message.error()
-            topic = message.topic()
-            if error is None:
-                records.setdefault(topic, []).append((message.key(), message.value()))
-                positions[topic] = message.offset() + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                # Past control records and holes, which never arrive as records.
-                positions[topic] = max(positions[topic], message.offset())
-            else:
-                raise KafkaException(error)
-        for topic, entries in records.items():
-            sources = marker.sources
-            for key, value in entries:
-                if key == MARKER_KEY and value is not None:
-                    sources = decode_marker(value).sources
-            marker = replace(marker, changelogs=dict(positions), sources=sources)
-            apply_changelog(self._store, self._short_by_topic[topic], entries, marker)
-        if not records:
-            marker = replace(marker, changelogs=dict(positions))
-            self._store.write({MARKER_KEY: encode_marker(marker)})
-        return marker

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.state.changelog import (
     MARKER_KEY,
     Marker,
-    apply_changelog,
+    apply_changelogs,
     changelog_topic,
     decode_marker,
     encode_marker,
@@ -51,7 +51,7 @@ def test_marker_records_are_not_entries() -> None:
     store = MemoryStore()
     marker = Marker(changelogs={"t": 2})
 
-    apply_changelog(store, "t", [(b"k", b"v"), (MARKER_KEY, encode_marker(Marker(sources={"s": 9})))], marker)
+    apply_changelogs(store, {"t": [(b"k", b"v"), (MARKER_KEY, encode_marker(Marker(sources={"s": 9})))]}, marker)
 
     assert (content(store), read_marker(store)) == ([(store_key("t", b"k"), b"v")], marker)
 
@@ -77,7 +77,7 @@ def test_the_changelog_rebuilds_the_store_that_wrote_it(
 
     rebuilt = MemoryStore()
     for start in range(0, len(log), run):
-        apply_changelog(rebuilt, "t", log[start : start + run], Marker(changelogs={"t": start + run}))
+        apply_changelogs(rebuilt, {"t": log[start : start + run]}, Marker(changelogs={"t": start + run}))
 
     assert content(rebuilt) == content(written)
     assert dict(Table(spec, rebuilt).scan()) == dict(table.scan())
@@ -90,7 +90,7 @@ def test_a_compacted_changelog_rebuilds_the_same(log: list[tuple[bytes, bytes | 
     compacted = [(key, value) for place, (key, value) in enumerate(log) if last[key] == place]
     whole, short = MemoryStore(), MemoryStore()
 
-    apply_changelog(whole, "t", log, Marker())
-    apply_changelog(short, "t", compacted, Marker())
+    apply_changelogs(whole, {"t": log}, Marker())
+    apply_changelogs(short, {"t": compacted}, Marker())
 
     assert content(whole) == content(short)

@@ -1,0 +1,118 @@
+"""Changelogs: read the partitions of one task to their ends, by position, into its store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.pipeline.topology import SubTopology
+from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker, read_marker
+from streams.state.stores.base import Store
+from streams.state.table import Entry
+
+BATCH_RECORDS = 20_000
+STALL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who looks at a restore."""
+
+    progress: Callable[[float], None] = lambda share: None
+    """Is told the share that has been read, 0 to 1."""
+    is_wanted: Callable[[], bool] = lambda: True
+    """Asked now and then; once it says no, the restore ends."""
+
+
+class ChangelogReader:
+    """Reads all changelog partitions of one task to their ends."""
+
+    def __init__(
+        self,
+        options: Mapping[str, object],
+        sub: SubTopology,
+        partition: int,
+        *,
+        watch: Watch,
+        fence_owner: Callable[[], bool],
+    ) -> None:
+        self._options = options
+        self._short_by_topic = {topic: short for short, topic in sub.changelogs}
+        self._fingerprint = sub.fingerprint
+        self._partition = partition
+        self._watch = watch
+        self._fence_owner = fence_owner
+
+    def read(self, store: Store, positions: dict[str, int], targets: Mapping[str, int]) -> Marker | None:
+        """Bring ``store`` from ``positions`` to ``targets``; its marker then, ``None`` if nobody wants it any more."""
+        marker = replace(read_marker(store), changelogs=dict(positions), fingerprint=self._fingerprint)
+        behind = [topic for topic, end in targets.items() if positions[topic] < end]
+        if behind:
+            reader = self._open()
+            try:
+                reader.assign([TopicPartition(topic, self._partition, positions[topic]) for topic in behind])
+                for messages in self._until(reader, positions, targets):
+                    marker = self._apply(store, messages, positions, marker)
+            finally:
+                reader.close()
+        self._watch.progress(1.0)
+        return marker if _is_reached(positions, targets) else None
+
+    def _open(self) -> Any:
+        return Consumer(
+            {
+                **self._options,
+                "group.id": "restore",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "fetch.queue.backoff.ms": 1,
+                "fetch.wait.max.ms": 50,
+                "queued.max.messages.kbytes": 65_536,
+                "max.partition.fetch.bytes": 4 << 20,
+            }
+        )
+
+    def _until(self, reader: Any, positions: Mapping[str, int], targets: Mapping[str, int]) -> Iterator[list[Any]]:
+        """What is read until ``positions``, which the caller moves, have come to ``targets``."""
+        begun = at = sum(positions.values())
+        whole = max(1, sum(targets.values()) - begun)
+        moved_s, is_fenced = time.monotonic(), False
+        while not _is_reached(positions, targets) and self._watch.is_wanted():
+            yield reader.consume(BATCH_RECORDS, 0.2)
+            before, at = at, sum(positions.values())
+            self._watch.progress(min(1.0, (at - begun) / whole))
+            if at > before:
+                moved_s = time.monotonic()
+            elif time.monotonic() - moved_s > STALL_SECONDS and not is_fenced:
+                is_fenced, moved_s = self._fence_owner(), time.monotonic()
+
+    def _apply(self, store: Store, messages: list[Any], positions: dict[str, int], marker: Marker) -> Marker:
+        """Into the store in one write: the marker names the positions of all changelogs, so none may be missing."""
+        records: dict[str, list[Entry]] = {}
+        sources = marker.sources
+        for message in messages:
+            error, topic = message.error(), message.topic()
+            if error is None:
+                key, value = message.key(), message.value()
+                records.setdefault(self._short_by_topic[topic], []).append((key, value))
+                positions[topic] = message.offset() + 1
+                if key == MARKER_KEY and value is not None:
+                    sources = decode_marker(value).sources
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # Past control records and holes, which never arrive as records.
+                positions[topic] = max(positions[topic], message.offset())
+            else:
+                raise KafkaException(error)
+        marker = replace(marker, changelogs=dict(positions), sources=sources)
+        apply_changelogs(store, records, marker)
+        return marker
+
+
+def _is_reached(positions: Mapping[str, int], targets: Mapping[str, int]) -> bool:
+    return all(positions[topic] >= end for topic, end in targets.items())

@@ -1,0 +1,69 @@
+"""Taking: tasks that were assigned to this worker are restored in the background, each by itself.
+
+A rebalance may come while a store is being restored. Then that restore ends first, and only then the next of the same
+task begins: two at once in one folder would break it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from streams.pipeline.topology import Topology
+
+from .assignor import Place
+from .background import Background
+from .changelogs import Watch
+from .metrics import WorkerMetrics
+from .owned import OwnedTask
+from .restore import Restorer
+from .starts import Start, Starts
+
+logger = logging.getLogger("streams.worker")
+
+Begin = Callable[[Place, OwnedTask], Awaitable[bool]]
+"""Takes a ready task over; False: it is not wanted any more."""
+
+
+class Taking:
+    """Brings assigned tasks to where they may process."""
+
+    def __init__(
+        self, topology: Topology, background: Background, starts: Starts, restorer: Restorer, metrics: WorkerMetrics
+    ) -> None:
+        self._topology = topology
+        self._background = background
+        self._starts = starts
+        self._restorer = restorer
+        self._metrics = metrics
+        self._restoring: dict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def take(self, places: frozenset[Place], is_wanted: Callable[[], bool], begin: Begin) -> None:
+        """Read where ``places`` begin, then restore each; ``is_wanted`` turns false when a rebalance comes."""
+        for topic in sorted({topic for topic, _ in places}):
+            numbers = sorted(number for name, number in places if name == topic)
+            starts = await self._background.run(self._starts.read, topic, numbers)
+            for number in numbers:
+                work = self._take((topic, number), starts[number], is_wanted, begin)
+                self._background.spawn(work, "restoring a task")
+
+    async def _take(self, place: Place, start: Start, is_wanted: Callable[[], bool], begin: Begin) -> None:
+        topic, number = place
+        async with self._restoring[place]:
+            if not is_wanted():
+                return
+            begun = time.monotonic()
+            sub = self._topology.subtopology_of(topic)
+            gauge = self._metrics.restored.labels(topic, str(number))
+            watch = Watch(progress=gauge.set, is_wanted=is_wanted)
+            store = await self._background.run(self._restorer.restore, sub, number, start, watch)
+            if store is None:
+                return
+            if await begin(place, OwnedTask.begin(sub, number, store, start)):
+                took_s = time.monotonic() - begun
+                logger.info("task %s[%d] begins at %d after %.2f s", topic, number, start.offset, took_s)
+            else:
+                store.close()
