@@ -47,7 +47,7 @@ class Settings:
     kafka: Mapping[str, str] = field(default_factory=dict)
     """librdkafka's options in their own spelling, from ``STREAMS_KAFKA_<OPTION>``."""
     mask_key_file: Path | None = None
-    max_record_bytes: int = 1_048_576
+    max_record_bytes: int = 1_000_000
     pipelines: tuple[str, ...] | None = None
     """Which pipelines this process runs; ``None``: all."""
 
@@ -83,7 +83,7 @@ class Settings:
             hosts=dict(_hosts(words("HOSTS"))),
             kafka=_kafka_options(given),
             mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
-            max_record_bytes=number("MAX_RECORD_BYTES", 1_048_576, "bytes"),
+            max_record_bytes=number("MAX_RECORD_BYTES", 1_000_000, "bytes"),
             pipelines=words("PIPELINES") or None,
         )
         problems += [*settings._problems(), *_misspelt(given)]

@@ -32,7 +32,7 @@ class DeadLetterStyle(Enum):
 class Limits:
     """Sizes a record may have."""
 
-    record_bytes: int = 1_048_576
+    record_bytes: int = 1_000_000
     """Value and key of a source record, and of a published one; above: dead (``too_large``)."""
 
 

@@ -16,6 +16,10 @@ from streams.pipeline.topology import SubTopology, TopicKind, TopicSpec, Topolog
 logger = logging.getLogger("streams.worker")
 
 PATIENCE_SECONDS = 120.0
+OVERHEAD_BYTES = 4_096
+"""What a record has besides its value: key, headers, framing."""
+SPARE_BYTES = 61_440
+GROWTH = 4
 BROKER_SECONDS = 15.0
 
 
@@ -38,11 +42,13 @@ class TopicKeeper:
         self._wait_for_broker()
         sources = self._wait_for([spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE])
         counts = self._partition_counts()
-        problems = list(_wrong_counts(topology.topics, counts, sources))
+        needs = self._needs(topology.topics, sources, max_record_bytes)
+        there = self._limits(name for name in needs if name in counts)
+        problems = [*_wrong_counts(topology.topics, counts, sources), *_wrong_limits(there, needs)]
         if problems:
             raise ConfigurationError(problems)
         missing = [spec for spec in topology.topics if spec.name not in counts]
-        self._create(missing, sources, max_record_bytes)
+        self._create(missing, sources, needs)
 
     def _wait_for_broker(self) -> None:
         deadline = time.monotonic() + BROKER_SECONDS
@@ -79,14 +85,10 @@ class TopicKeeper:
         metadata = self._admin.list_topics(timeout=30)
         return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
 
-    def _create(self, specs: Iterable[TopicSpec], sources: Mapping[str, int], max_record_bytes: int) -> None:
-        source_limits = self._source_limits(sources)
+    def _create(self, specs: Iterable[TopicSpec], sources: Mapping[str, int], needs: Mapping[str, int]) -> None:
         wanted = []
         for spec in specs:
-            config = dict(spec.config)
-            if spec.kind is TopicKind.DEAD_LETTERS:
-                # Originals and the headers that say why.
-                config["max.message.bytes"] = str(max(source_limits[spec.source], max_record_bytes) + 65_536)
+            config = {**dict(spec.config), "max.message.bytes": str(needs[spec.name] + SPARE_BYTES)}
             count = sources[spec.source]
             wanted.append(NewTopic(spec.name, num_partitions=count, replication_factor=-1, config=config))
         if not wanted:
@@ -100,8 +102,21 @@ class TopicKeeper:
             logger.info("topic %s is there", name)
         self._wait_for([topic.topic for topic in wanted])
 
-    def _source_limits(self, sources: Mapping[str, int]) -> Mapping[str, int]:
-        resources = [ConfigResource(ResourceType.TOPIC, name) for name in sources]
+    def _needs(self, specs: Iterable[TopicSpec], sources: Iterable[str], max_record_bytes: int) -> Mapping[str, int]:
+        """By topic the bytes that a record of it may have: one that the broker refuses would end every checkpoint."""
+        of_source, needs = self._limits(sources), {}
+        for spec in specs:
+            match spec.kind:
+                case TopicKind.DEAD_LETTERS:  # originals, as large as their topic takes them
+                    needs[spec.name] = max(max_record_bytes, of_source[spec.source]) + OVERHEAD_BYTES
+                case TopicKind.CHANGELOG:  # rows with what is derived of them
+                    needs[spec.name] = GROWTH * max_record_bytes + OVERHEAD_BYTES
+                case TopicKind.OUTPUT:
+                    needs[spec.name] = max_record_bytes + OVERHEAD_BYTES
+        return needs
+
+    def _limits(self, names: Iterable[str]) -> Mapping[str, int]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         found = self._admin.describe_configs(resources) if resources else {}
         return {
             resource.name: int(future.result(60)["max.message.bytes"].value) for resource, future in found.items()
@@ -134,3 +149,14 @@ def _wrong_counts(
             " or set a new STREAMS_APP after the source was resized"
         )
         yield Problem(file=spec.name, message=message)
+
+
+def _wrong_limits(there: Mapping[str, int], needs: Mapping[str, int]) -> Iterable[Problem]:
+    """Topics that somebody else made and that do not take every record."""
+    for name, limit in there.items():
+        if limit < needs[name]:
+            message = (
+                f"max.message.bytes is {limit}, its records may have {needs[name]} bytes; raise it,"
+                " or lower STREAMS_MAX_RECORD_BYTES"
+            )
+            yield Problem(file=name, message=message)
