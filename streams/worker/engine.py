@@ -30,7 +30,7 @@ from .runs import Run
 from .starts import Starts
 from .stop import ExitCode, stop_for, stop_process
 from .taking import Taking
-from .topics import TopicKeeper
+from .topics import TopicKeeper, group_instances
 from .transactions import GroupMovedOnError, TransactionFailedError, Transactions
 
 logger = logging.getLogger("streams.worker")
@@ -104,7 +104,7 @@ class Engine:
             starts,
             folder=self._state_folder,
             topic_ids=topic_ids,
-            instance_left=lambda owner: owner.removeprefix(f"{app}-") not in keeper.group_instances(app),
+            instance_left=lambda owner: owner.removeprefix(f"{app}-") not in group_instances(options, app),
         )
         self._taking = Taking(self.topology, self._background, starts, restorer, self.metrics)
         self._checkpointer = Checkpointer(self.transactions, self.metrics, topic_ids)

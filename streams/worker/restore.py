@@ -57,8 +57,7 @@ class Restorer:
 
         What does not belong together is refused by name.
         """
-        changelogs = dict(sub.changelogs)
-        ends = {topic: self._starts.bounds(topic, partition) for topic in changelogs.values()}
+        ends = self._starts.bounds([topic for _, topic in sub.changelogs], partition)
         self._check_metadata(sub, partition, start, {topic: end for topic, (_, end) in ends.items()})
         store = self._open(sub, partition, start, ends)
         marker = read_marker(store)

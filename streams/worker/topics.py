@@ -129,11 +129,12 @@ class TopicKeeper:
         ids = sorted(f"{name}={future.result(60).topic_id}" for name, future in described.items())
         return blake2b("\n".join(ids).encode(), digest_size=8).hexdigest()
 
-    def group_instances(self, group: str) -> frozenset[str]:
-        """Instance ids of the group's members now."""
-        described = self._admin.describe_consumer_groups([group])
-        members = described[group].result(30).members
-        return frozenset(member.group_instance_id or member.client_id for member in members)
+
+def group_instances(options: Mapping[str, object], group: str) -> frozenset[str]:
+    """Instance ids of the group's members now. Blocks; its client lives for this question alone."""
+    described = AdminClient(dict(options)).describe_consumer_groups([group])
+    members = described[group].result(30).members
+    return frozenset(member.group_instance_id or member.client_id for member in members)
 
 
 def _wrong_counts(
