@@ -50,19 +50,23 @@ def _split_late(
     group, size_ms = aggregation.group, aggregation.size_ms
     if size_ms is None:
         return [(group(event), event) for event in events], []
-    open_ms, key_of = size_ms + aggregation.grace_ms, window_key
+    open_ms = size_ms + aggregation.grace_ms
     least_ms = NO_TIME if forced_ms is None else forced_ms
     # What is in time at the end of the batch was in time when it came: most events need no look at the clock.
     newest_ms = max(clock[events[-1].record.offset], least_ms) if events else least_ms
     timely, late = [], []
+    spaces: dict[int, bytes] = {}
     for event in events:
         time_ms = event.event_time_ms
         start_ms = time_ms - time_ms % size_ms
         closes_ms = start_ms + open_ms
-        if closes_ms > newest_ms or closes_ms > max(clock[event.record.offset], least_ms):
-            timely.append((key_of(start_ms, group(event)), event))
-        else:
+        if closes_ms <= newest_ms and closes_ms <= max(clock[event.record.offset], least_ms):
             late.append(event)
+            continue
+        space = spaces.get(start_ms)
+        if space is None:
+            space = spaces[start_ms] = window_key(start_ms, b"")
+        timely.append((space + group(event), event))
     return timely, late
 
 

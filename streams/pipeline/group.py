@@ -25,15 +25,22 @@ def group_by(names: tuple[str, ...], columns: Mapping[str, Column]) -> Callable[
     """A function that gives the key of an event's group: the JSON array of the values of ``names``."""
     forms = {name: form for name in names if name in columns and (form := _form_of(columns[name])) is not None}
     if len(names) == 1:
-        (only,) = names
-        form_of_only = forms.get(only)
-        if form_of_only is None:
-            return lambda event: encode_key([event.row.get(only)])
-        return lambda event: encode_key([form_of_only(event.row.get(only))])
+        return _group_by_one(names[0], forms.get(names[0]))
     if forms:
         placed = [(name, forms.get(name, _as_it_is)) for name in names]
         return lambda event: encode_key([form(event.row.get(name)) for name, form in placed])
     return lambda event: encode_key([event.row.get(name) for name in names])
+
+
+def _group_by_one(name: str, form: Canonical | None) -> Callable[[ChangeEvent], bytes]:
+    if form is None:
+        return lambda event: encode_key((event.row.get(name),))
+
+    def group(event: ChangeEvent) -> bytes:
+        value = event.row.get(name)
+        return encode_key((value if type(value) is int else form(value),))
+
+    return group
 
 
 def _form_of(column: Column) -> Canonical | None:
