@@ -13,16 +13,25 @@ from prometheus_client import generate_latest
 from streams.pipeline.route import encode_json
 
 from ..engine import Engine
+from .status import StatusReader
 from .tables import LATEST_MS, MOST_ROWS, Question, TableReader
 
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 READER: web.AppKey[TableReader] = web.AppKey("reader", TableReader)
+STATUS: web.AppKey[StatusReader] = web.AppKey("status", StatusReader)
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
+    " img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+}
+"""The page is whole in itself: it loads nothing from anywhere and talks to its own worker alone."""
 
 
 def add_routes(application: web.Application, engine: Engine) -> None:
     """Everything that a worker serves."""
     application[ENGINE] = engine
     application[READER] = TableReader(engine)
+    application[STATUS] = StatusReader(engine)
     application.on_cleanup.append(_close)
     for path, handler in ROUTES:
         application.router.add_get(path, handler)
@@ -30,6 +39,7 @@ def add_routes(application: web.Application, engine: Engine) -> None:
 
 async def _close(application: web.Application) -> None:
     await application[READER].close()
+    await application[STATUS].close()
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
@@ -40,7 +50,7 @@ def _json(body: Any, status: int = 200) -> web.Response:
 async def _page(request: web.Request) -> web.Response:
     """The page on which the tables move."""
     text = files("streams.worker.web").joinpath("page.html").read_text("utf-8")
-    return web.Response(text=text, content_type="text/html")
+    return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
 
 
 async def _live(request: web.Request) -> web.Response:
@@ -63,25 +73,12 @@ async def _metrics(request: web.Request) -> web.Response:
 
 async def _status(request: web.Request) -> web.Response:
     """This worker, its tasks and its ledger; the other workers by address."""
-    engine = request.app[ENGINE]
-    tasks = [
-        {
-            "topic": topic,
-            "partition": number,
-            "position": owned.task.position(topic),
-            "lag": engine.port.lag(topic, number, owned.task.position(topic)) if engine.port else None,
-        }
-        for (topic, number), owned in sorted(engine.tasks.items())
-    ]
-    body = {
-        "instance": engine.instance,
-        "ready": engine.is_ready,
-        "tasks": tasks,
-        "ledger": engine.metrics.totals,
-        "reasons": engine.metrics.reasons,
-        "workers": engine.group.web,
-    }
-    return _json(body)
+    return _json(request.app[STATUS].own())
+
+
+async def _group(request: web.Request) -> web.Response:
+    """The status of every worker, and which of them answered."""
+    return _json({"instance": request.app[ENGINE].instance, "workers": await request.app[STATUS].group()})
 
 
 async def _tables(request: web.Request) -> web.Response:
@@ -148,6 +145,7 @@ ROUTES = (
     ("/health/ready", _ready),
     ("/metrics", _metrics),
     ("/api/status", _status),
+    ("/api/group", _group),
     ("/api/tables", _tables),
     ("/api/tables/{name}/rows", _rows),
     ("/api/tables/{name}/rows/{key}", _row),

@@ -1,0 +1,71 @@
+"""Status over HTTP: what this worker does, and what every worker of the group does.
+
+Unlike a table's rows, a status is of use without the workers that do not answer: they are named as such.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from ..engine import Engine
+
+PEER_SECONDS = 2.0
+
+
+class StatusReader:
+    """Answers for this worker, and asks the others."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._session: aiohttp.ClientSession | None = None
+
+    def own(self) -> dict[str, Any]:
+        """This worker, its tasks and its ledger; the other workers by address."""
+        engine = self._engine
+        tasks = [
+            {
+                "topic": topic,
+                "partition": number,
+                "position": owned.task.position(topic),
+                "lag": engine.port.lag(topic, number, owned.task.position(topic)) if engine.port else None,
+            }
+            for (topic, number), owned in sorted(engine.tasks.items())
+        ]
+        return {
+            "instance": engine.instance,
+            "ready": engine.is_ready,
+            "tasks": tasks,
+            "ledger": engine.metrics.totals,
+            "reasons": engine.metrics.reasons,
+            "workers": engine.group.web,
+        }
+
+    async def group(self) -> list[dict[str, Any]]:
+        """(instance, url, status) of every worker, by name; the status of one that does not answer is null."""
+        urls = {**self._engine.group.web, self._engine.instance: self._engine.web_url}
+        names = sorted(urls)
+        statuses = await asyncio.gather(*(self._ask(name, urls[name]) for name in names))
+        return [
+            {"instance": name, "url": urls[name], "status": status}
+            for name, status in zip(names, statuses, strict=True)
+        ]
+
+    async def _ask(self, name: str, url: str) -> Any:
+        if name == self._engine.instance:
+            return self.own()
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PEER_SECONDS))
+        try:
+            async with self._session.get(f"{url}/api/status") as response:
+                return msgspec.json.decode(await response.read()) if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
+            return None
+
+    async def close(self) -> None:
+        """Release connections."""
+        if self._session is not None:
+            await self._session.close()
