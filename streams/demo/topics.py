@@ -15,6 +15,7 @@ READING = {
     "isolation.level": "read_committed",
     "enable.auto.commit": False,
     "enable.partition.eof": True,
+    "fetch.wait.max.ms": 20,
     "auto.offset.reset": "earliest",
 }
 

@@ -169,6 +169,7 @@ def read_whole(brokers: str, topic: str) -> list[WholeRecord]:
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,
             "auto.offset.reset": "earliest",
         }
     )
