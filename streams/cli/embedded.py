@@ -18,7 +18,8 @@ from streams.settings import Settings
 
 from .output import output_option, show_rows
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 900
+"""Kafka's jars may have to be downloaded; servers have a patience of their own."""
 
 
 def _folder(data: Path | None) -> Path:
@@ -26,7 +27,9 @@ def _folder(data: Path | None) -> Path:
 
 
 data_option = click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Their data folder [default: DATA/embedded]."
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Their data folder [default: embedded in STREAMS_DATA].",
 )
 
 
@@ -46,7 +49,7 @@ def command() -> None:
 @output_option
 @click.option("--foreground", is_flag=True, help="Stay, and stop them on Ctrl-C.")
 def up(data: Path | None, output: str, foreground: bool) -> None:
-    """Start both on free ports."""
+    """Start both on free ports; they run until ``streams embedded down``."""
     folder = _folder(data)
     state = read_state(folder)
     if state is not None:
@@ -62,6 +65,7 @@ def _keep(folder: Path, output: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
+        click.echo(f"starting PostgreSQL and Kafka on {folder}", err=True)
         with EmbeddedServices(folder, say=lambda text: click.echo(text, err=True)):
             state = read_state(folder)
             if state is not None:
@@ -72,24 +76,26 @@ def _keep(folder: Path, output: str) -> None:
 
 
 def _start_keeper(folder: Path) -> ServicesState:
-    """A process of its own that keeps them; returns when they answer."""
+    """A process of its own that keeps them; returns when they answer, and passes on what it says until then."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "keeper.log"
-    with log.open("wb") as out:
+    with log.open("wb") as out, log.open() as said:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "streams", "embedded", "up", "--foreground", "--data", str(folder)],
             stdin=subprocess.DEVNULL,
-            stdout=out,
+            stdout=subprocess.DEVNULL,
             stderr=out,
             start_new_session=True,
         )
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if (state := read_state(folder)) is not None:
-            return state
-        if keeper.poll() is not None:
-            raise click.ClickException(log.read_text(errors="replace").strip())
-        time.sleep(0.1)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            is_ended = keeper.poll() is not None
+            click.echo(said.read(), err=True, nl=False)
+            if (state := read_state(folder)) is not None:
+                return state
+            if is_ended:
+                sys.exit(1)
+            time.sleep(0.1)
     raise click.ClickException(f"they did not come up in {PATIENCE_SECONDS} s; see {log}")
 
 
@@ -130,3 +136,5 @@ def status(data: Path | None, output: str) -> None:
 def _show(state: ServicesState, output: str, title: str) -> None:
     rows = [{"service": "kafka", "address": state.brokers}, {"service": "postgresql", "address": state.database}]
     show_rows(rows, output, title=title)
+    if output == "table":
+        click.echo(f"\nexport STREAMS_BROKERS={state.brokers}\nstreams capture --database {state.database} --tables …")

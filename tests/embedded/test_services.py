@@ -122,9 +122,12 @@ def test_up_tells_where_they_are_and_down_leaves_nothing(tmp_path: Path) -> None
         down = streams("embedded", "down", "--data", str(data))
 
     assert [row["service"] for row in json.loads(up.stdout)] == ["kafka", "postgresql"]
+    assert f"starting PostgreSQL and Kafka on {data}" in up.stderr
     assert json.loads(status.stdout) == json.loads(up.stdout)
     assert (again.returncode, "they run already" in again.stdout) == (0, True)
     assert (down.returncode, down.stdout) == (0, "stopped\n")
+    assert f"export STREAMS_BROKERS={state.brokers}" in again.stdout
+    assert f"streams capture --database {state.database}" in again.stdout
     assert len(started) >= 4, "two guards, a broker, a postmaster"
     assert not any(map(is_alive, started))
     assert streams("embedded", "status", "--data", str(data)).returncode == 1
