@@ -49,6 +49,7 @@ class Capture:
         self._sink = Sink(options)
         self._metrics = CaptureMetrics()
         self._is_stopping = False
+        self._next_heartbeat_s = 0.0
 
     def run(self) -> None:
         """Capture until SIGTERM or Ctrl-C; raises ``CaptureError`` with what to do."""
@@ -175,10 +176,18 @@ class Capture:
 
     def _commit(self, stream: ChangeStream, cursor: Any) -> Position:
         position = stream.position
-        self._sink.commit(position, {"ts_ms": time.time_ns() // 1_000_000})
+        self._sink.commit(position, self._heartbeat(time.monotonic()))
         cursor.send_feedback(flush_lsn=position.end_lsn, write_lsn=position.end_lsn, force=True)
         self._metrics.committed()
         return position
+
+
+    def _heartbeat(self, now_s: float) -> dict[str, object] | None:
+        """What the heartbeat topic gets beside a commit; ``None``: the last one is not old enough."""
+        if now_s < self._next_heartbeat_s:
+            return None
+        self._next_heartbeat_s = now_s + self._options.heartbeat_s
+        return {"ts_ms": time.time_ns() // 1_000_000}
 
 
 class _Keeper:

@@ -11,6 +11,7 @@ from streams.capture.envelope import UNAVAILABLE
 from streams.embedded import EmbeddedKafka, EmbeddedPostgres
 from streams.embedded.process import free_port
 
+from ..integration.cluster import read_committed
 from .process import CapturedDatabase, Told, table_of
 
 pytestmark = pytest.mark.integration
@@ -194,6 +195,8 @@ def test_heartbeats_move_the_slot_while_only_other_tables_change(database: Captu
     database.flush(capture)
 
     assert database.told("quiet") == []
+    beats = read_committed(database.kafka.bootstrap, f"__debezium-heartbeat.{database.name}")
+    assert {key for _, key, _ in beats} == {b'{"serverName":"%s"}' % database.name.encode()}
     assert database.stop(capture) == 0
 
 
