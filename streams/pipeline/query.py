@@ -32,6 +32,7 @@ def find_row(
     store: Store, plan: Plan, table: str, key: list[object], *, window_start_ms: int | None = None
 ) -> TableRow | None:
     """The row of ``key``, ``None`` if there is none; ``KeyError`` if the plan keeps no such table."""
+    _aggregation(plan, table)
     stored_key = encode_key(key)
     if window_start_ms is not None:
         stored_key = window_key(window_start_ms, stored_key)
@@ -56,6 +57,7 @@ def scan_rows(
 
 
 def _aggregation(plan: Plan, table: str) -> Aggregation | None:
+    """The aggregation that keeps ``table``, ``None`` for the latest rows; ``KeyError`` if the plan has no such table."""
     for aggregation in plan.aggregations:
         if aggregation.table == table:
             return aggregation
