@@ -57,7 +57,7 @@ def scan_rows(
 
 
 def _aggregation(plan: Plan, table: str) -> Aggregation | None:
-    """The aggregation that keeps ``table``, ``None`` for the latest rows; ``KeyError`` if the plan has no such table."""
+    """The aggregation that keeps ``table``, ``None`` for latest rows; ``KeyError`` if the plan has no such table."""
     for aggregation in plan.aggregations:
         if aggregation.table == table:
             return aggregation
