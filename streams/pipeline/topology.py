@@ -107,7 +107,7 @@ def _subtopology(app: str, source: str, plans: tuple[Plan, ...]) -> SubTopology:
 
 def _stored_shape(plan: Plan) -> object:
     def shape(aggregation: Aggregation) -> object:
-        columns = [(column.name, column.initial) for column in aggregation.columns]
+        columns = [(column.name, column.function, column.initial) for column in aggregation.columns]
         return aggregation.table, aggregation.by, aggregation.size_ms, columns
 
     rows = None if plan.table is None else (plan.table.name, plan.table.key)
