@@ -48,6 +48,19 @@ def hide(identify: Identify) -> Identify:
     return identify_secretly
 
 
+def where_sent(columns: tuple[str, ...], identify: Identify, otherwise: Identify) -> Identify:
+    """``identify`` where the source sent all ``columns``; a DELETE, say, is identified ``otherwise``.
+
+    Absent columns are no values: all deletes of a row would be one change.
+    """
+    needed = frozenset(columns)
+
+    def identify_what_was_sent(event: ChangeEvent) -> bytes | None:
+        return identify(event) if needed.isdisjoint(event.unsent) else otherwise(event)
+
+    return identify_what_was_sent
+
+
 def identify_by_columns(columns: tuple[str, ...], *, is_secret: bool) -> Identify:
     """The values of ``columns``; as a keyless digest of 16 bytes where one of them is to be masked."""
 

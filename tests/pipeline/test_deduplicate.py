@@ -114,6 +114,15 @@ def test_by_columns_two_rows_with_the_same_values_are_one() -> None:
     assert keys_of(driver.records(OUT)) == [{"id": 1}, {"id": 3}, {"id": 4}]
 
 
+def test_a_change_that_does_not_carry_those_columns_is_known_as_a_change() -> None:
+    driver = a_driver(a_pipeline(deduplicate={"by": ["id", "code"]}, table={"name": "latest"}))
+    gone, gone_again = a_change(1, op="d"), a_change(1, op="d")
+
+    send(driver, a_change(1, code="a"), gone, gone, a_change(1, code="b"), gone_again, gone_again)
+
+    assert (driver.ledger(), driver.table("latest")) == ({"processed": 4, "duplicate": 2}, {})
+
+
 @pytest.mark.parametrize("pipeline", [a_plain_pipeline(), a_pipeline(deduplicate={"by": "none"})])
 def test_without_a_rule_everything_goes_on(pipeline: dict[str, object]) -> None:
     same = a_plain(1) if "event_time" in str(pipeline) else a_change(1)
