@@ -5,14 +5,14 @@ Everything connected by a shared source topic is one sub-topology; a task is one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 
 from streams.state.changelog import changelog_topic
 
-from .plan import Aggregation, Plan
+from .plan import Plan
 from .tables import state_changelog
 
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
@@ -46,9 +46,11 @@ class SubTopology:
     source_topics: tuple[str, ...]
     plans: tuple[Plan, ...]
     fingerprint: str
-    """16 hex digits of what a stored state depends on: names, keys and windows of tables, dedup."""
+    """16 hex digits of all ``shapes``: local state of another plan is rebuilt."""
     changelogs: tuple[tuple[str, str], ...]
     """(short name, full topic name), fixed order."""
+    shapes: Mapping[str, str]
+    """By short name, 8 hex digits of what its entries depend on: key and window of a table, dedup of a pipeline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,23 +97,27 @@ def table_names(plan: Plan) -> tuple[str, ...]:
 
 
 def _subtopology(app: str, source: str, plans: tuple[Plan, ...]) -> SubTopology:
-    shorts = [short for plan in plans for short in (*table_names(plan), state_changelog(plan))]
-    facts = repr([[plan.name, plan.topic, _stored_shape(plan)] for plan in plans])
+    shapes = {short: _digest(shape)[:8] for plan in plans for short, shape in _stored_shapes(plan)}
     return SubTopology(
         source_topics=(source,),
         plans=plans,
-        fingerprint=blake2b(facts.encode(), digest_size=8).hexdigest(),
-        changelogs=tuple((short, changelog_topic(app, short)) for short in shorts),
+        fingerprint=_digest([source, *shapes.items()]),
+        changelogs=tuple((short, changelog_topic(app, short)) for short in shapes),
+        shapes=shapes,
     )
 
 
-def _stored_shape(plan: Plan) -> object:
-    def shape(aggregation: Aggregation) -> object:
-        columns = [(column.name, column.function, column.initial) for column in aggregation.columns]
-        return aggregation.table, aggregation.by, aggregation.size_ms, columns
+def _digest(facts: object) -> str:
+    return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
 
-    rows = None if plan.table is None else (plan.table.name, plan.table.key)
-    return rows, [shape(aggregation) for aggregation in plan.aggregations], plan.deduplicate_by
+
+def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
+    if plan.table is not None:
+        yield plan.table.name, plan.table.key
+    for aggregation in plan.aggregations:
+        columns = [(column.name, column.function, column.initial) for column in aggregation.columns]
+        yield aggregation.table, (aggregation.by, aggregation.size_ms, columns)
+    yield state_changelog(plan), plan.deduplicate_by
 
 
 def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:

@@ -55,8 +55,7 @@ class Checkpointer:
         sub = owned.task.sub
         metadata = OffsetMetadata(
             t=self._transactions.transactional_id,
-            f=sub.fingerprint,
-            c=self._topic_ids[sub.source_topics[0]],
+            f={short: shape + self._topic_ids[short] for short, shape in sub.shapes.items()},
             e=owned.changelog_ends,
         )
         text = msgspec.json.encode(metadata).decode()

@@ -97,7 +97,7 @@ class Engine:
         await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
         self.transactions = Transactions(options, f"{app}-{self.instance}")
         await run(self.transactions.open)
-        topic_ids = {sub.source_topics[0]: await run(keeper.topic_ids, sub) for sub in self.topology.subtopologies}
+        topic_ids = await run(keeper.topic_ids, self.topology)
         starts = Starts(options, app=app)
         restorer = Restorer(
             options,

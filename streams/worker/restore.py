@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from streams.pipeline.topology import SubTopology
-from streams.state.changelog import Marker, read_marker
+from streams.state.changelog import Marker, read_marker, store_key
 from streams.state.stores.base import Store
 from streams.state.stores.memory import MemoryStore
 from streams.state.stores.rocksdb import RocksStore, StoreLockedError
@@ -70,6 +70,7 @@ class Restorer:
         if restored is None:
             store.close()
             return None
+        self._check_added(sub, partition, start, store)
         self._check_marker(sub, partition, start, restored)
         return store
 
@@ -78,24 +79,38 @@ class Restorer:
         if found is None:
             return
         place = f"{sub.source_topics[0]}[{partition}]"
-        if found.f != sub.fingerprint:
-            stop_process(
-                ExitCode.STATE_REFUSED,
-                f"{place}: the key, window or deduplication of a stored table has changed; give the table a new name,"
-                " or start with a new STREAMS_APP",
-            )
-        if found.c and found.c != self._topic_ids[sub.source_topics[0]]:
-            stop_process(
-                ExitCode.STATE_REFUSED,
-                f"{place}: a changelog topic was deleted and re-created, its state is gone;"
-                " start with a new STREAMS_APP",
-            )
+        for short, shape in sub.shapes.items():
+            known = found.f.get(short, "")
+            if known and known[:8] != shape:
+                stop_process(
+                    ExitCode.STATE_REFUSED,
+                    f"{place}: the key, window or deduplication of {short} has changed; give the table a new name,"
+                    " or start with a new STREAMS_APP",
+                )
+            if known and known[8:] != self._topic_ids[short]:
+                stop_process(
+                    ExitCode.STATE_REFUSED,
+                    f"{place}: the changelog topic of {short} was deleted and re-created, its state is gone;"
+                    " give the table a new name, or start with a new STREAMS_APP",
+                )
         for topic, bound in found.e.items():
             if topic in ends and ends[topic] < bound:
                 stop_process(
                     ExitCode.STATE_REFUSED,
                     f"{place}: changelog {topic} ends at {ends[topic]}, before {bound} where it was; it was truncated"
                     " or re-created: restore the topic, or start with a new STREAMS_APP",
+                )
+
+    def _check_added(self, sub: SubTopology, partition: int, start: Start, store: Store) -> None:
+        """A table that the last checkpoint did not have starts empty, or it misses what happened in between."""
+        if start.metadata is None:
+            return
+        for short in sub.shapes.keys() - start.metadata.f.keys():
+            if next(iter(store.scan(store_key(short, b""), short.encode() + b"\x01")), None) is not None:
+                stop_process(
+                    ExitCode.STATE_REFUSED,
+                    f"{sub.source_topics[0]}[{partition}]: {short} was left out for a while and misses what happened"
+                    " meanwhile; give the table (or the pipeline) a new name, or start with a new STREAMS_APP",
                 )
 
     def _folder(self, sub: SubTopology, partition: int) -> Path | None:

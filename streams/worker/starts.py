@@ -28,10 +28,8 @@ class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     t: str
     """transactional.id of the worker that wrote it."""
-    f: str
-    """Fingerprint of the plan."""
-    c: str = ""
-    """Hash of the changelog topics' ids."""
+    f: dict[str, str]
+    """By changelog's short name: 8 hex digits of what its entries depend on, then 8 of its topic's id."""
     e: dict[str, int] = {}
     """By changelog topic, an offset that its end has reached: a lower bound."""
 

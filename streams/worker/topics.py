@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.errors import ConfigurationError, Problem
-from streams.pipeline.topology import SubTopology, TopicKind, TopicSpec, Topology
+from streams.pipeline.topology import TopicKind, TopicSpec, Topology
 
 logger = logging.getLogger("streams.worker")
 
@@ -122,12 +122,12 @@ class TopicKeeper:
             resource.name: int(future.result(60)["max.message.bytes"].value) for resource, future in found.items()
         }
 
-    def topic_ids(self, sub: SubTopology) -> str:
-        """A hash of the changelogs' topic ids: a topic that was deleted and re-created has another."""
-        names = [topic for _, topic in sub.changelogs]
-        described = self._admin.describe_topics(TopicCollection(names))
-        ids = sorted(f"{name}={future.result(60).topic_id}" for name, future in described.items())
-        return blake2b("\n".join(ids).encode(), digest_size=8).hexdigest()
+    def topic_ids(self, topology: Topology) -> Mapping[str, str]:
+        """By changelog's short name, 8 hex digits of its topic's id: one that was re-created has another."""
+        names = {short: name for sub in topology.subtopologies for short, name in sub.changelogs}
+        described = self._admin.describe_topics(TopicCollection(list(names.values())))
+        ids = {short: str(described[name].result(60).topic_id) for short, name in names.items()}
+        return {short: blake2b(text.encode(), digest_size=4).hexdigest() for short, text in ids.items()}
 
 
 def group_instances(options: Mapping[str, object], group: str) -> frozenset[str]:

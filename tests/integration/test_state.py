@@ -74,13 +74,46 @@ def test_another_window_of_a_stored_table_is_refused(settled: OrdersCluster) -> 
 
     assert code == ExitCode.STATE_REFUSED
     assert f"{settled.source}[" in words
-    assert "the key, window or deduplication of a stored table has changed" in words
+    assert "the key, window or deduplication of totals_by_customer has changed; give the table a new name" in words
+
+
+ADDED = """
+  - table: orders_by_customer
+    by: [customer_id]
+    columns: {orders: "count(*)"}
+"""
+
+
+def test_a_table_may_be_added_and_left_out_but_does_not_come_back_with_a_gap(settled: OrdersCluster) -> None:
+    text = settled.pipeline.read_text()
+    with_table = text.replace("\nroute:", f"{ADDED}route:")
+    try:
+        settled.pipeline.write_text(with_table)
+        run_through(settled, first=10_000)
+        settled.pipeline.write_text(text)
+        run_through(settled, first=10_100)
+        settled.pipeline.write_text(with_table)
+        code, words = refusal(settled)
+    finally:
+        settled.pipeline.write_text(text)
+
+    settled.assert_exactly_once()
+    assert code == ExitCode.STATE_REFUSED
+    assert "orders_by_customer was left out for a while and misses what happened meanwhile" in words
+
+
+def run_through(cluster: OrdersCluster, first: int) -> None:
+    """100 orders more, by a worker that starts and stops."""
+    cluster.feed(100, first=first)
+    cluster.start("a")
+    cluster.wait_done()
+    assert cluster.stop("a") == 0
 
 
 def test_local_state_that_is_corrupt_foreign_or_gone_is_rebuilt_exactly(settled: OrdersCluster) -> None:
     (settled.state("a", 0) / "CURRENT").write_bytes(b"")
-    for table in settled.state("a", 1).glob("*.sst"):
-        table.write_bytes(b"garbage" * 1_000)
+    for manifest in settled.state("a", 1).glob("MANIFEST-*"):
+        manifest.write_bytes(b"garbage" * 1_000)
     foreign = RocksStore(settled.state("a", 2))
     foreign.write({MARKER_KEY: encode_marker(Marker(fingerprint="of another plan"))})
     foreign.close()
@@ -104,7 +137,7 @@ def test_a_changelog_that_was_deleted_and_created_again_is_refused(settled: Orde
     code, words = refusal(settled)
 
     assert code == ExitCode.STATE_REFUSED
-    assert "a changelog topic was deleted and re-created, its state is gone" in words
+    assert "the changelog topic of totals_by_customer was deleted and re-created, its state is gone" in words
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def a_store(*rows: Any, commits: bool = True) -> tuple[MemoryStore, Plan]:
     task = Task(sub, 0, MemoryStore())
     task.process(a_batch(*rows), now_ms=10_000)
     if commits:
-        task.prepare_checkpoint(now_ms=0)
+        task.prepare_checkpoint()
         task.commit({}, now_ms=0)
     assert isinstance(task.store, MemoryStore)
     return task.store, sub.plans[0]
