@@ -26,7 +26,7 @@ from streams.state.changelog import (
     read_marker,
     store_key,
 )
-from streams.state.stores.base import Store
+from streams.state.stores.base import Store, StoreFailedError
 from streams.state.table import Entry
 
 from .close import close_windows, force_idle
@@ -126,6 +126,8 @@ class Task:
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         try:
             result = process_batch(batch, plan, tables, now_ms=now_ms)
+        except StoreFailedError:
+            raise
         except Exception:
             # A bug, or a result too large to publish: undo the batch and find the record that does it.
             _discard(tables)
@@ -143,6 +145,8 @@ class Task:
             )
             try:
                 result = process_batch(one, plan, tables, now_ms=now_ms)
+            except StoreFailedError:
+                raise
             except Exception as error:
                 _discard(tables)
                 result = _bury(record, error, plan, now_ms)

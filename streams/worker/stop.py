@@ -9,6 +9,8 @@ import traceback
 from enum import IntEnum
 from typing import NoReturn
 
+from streams.state.stores.base import StoreFailedError
+
 logger = logging.getLogger("streams.worker")
 
 
@@ -27,7 +29,7 @@ class ExitCode(IntEnum):
     """Local or stored state that does not belong to this plan or these topics."""
     TOO_MANY_INTERNAL_ERRORS = 7
     STORE_FAILED = 8
-    """Local state that another process holds, or a disk that is nearly full."""
+    """Local state that another process holds or that cannot be read, or a disk that is nearly full."""
     BROKER_AWAY = 9
     """No broker answers at start-up, or it refuses us: worth another try, unlike wrong use."""
 
@@ -43,6 +45,8 @@ def stop_process(code: ExitCode, reason: str) -> NoReturn:
 
 def stop_for(error: BaseException, doing: str) -> NoReturn:
     """End because of an exception nobody expected; its text may quote a row, its place in the code cannot."""
+    if isinstance(error, StoreFailedError):
+        stop_process(ExitCode.STORE_FAILED, f"{doing}: {error}; the next start rebuilds it from the changelogs")
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-6:]))
     stop_process(ExitCode.BUG, f"{doing}: {type(error).__name__} at {places}")

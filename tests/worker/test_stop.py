@@ -41,3 +41,13 @@ def test_an_unexpected_exception_is_told_by_type_and_place_never_by_its_text() -
     assert ended.returncode == ExitCode.BUG
     assert "batch of orders[3]@17: ValueError at <string>:4" in ended.stderr
     assert SECRET not in ended.stderr
+
+
+def test_a_store_that_cannot_be_read_is_no_bug() -> None:
+    ended = run(
+        "from streams.state.stores.base import StoreFailedError\n"
+        "stop_for(StoreFailedError('/data/orders/3 cannot be read or written'), 'batch of orders[3]@17')"
+    )
+
+    assert ended.returncode == ExitCode.STORE_FAILED
+    assert "/data/orders/3 cannot be read or written; the next start rebuilds it from the changelogs" in ended.stderr

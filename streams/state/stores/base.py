@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 
+class StoreFailedError(Exception):
+    """The store does not give back what was written, or takes no more. No record is to blame."""
+
+
 class Store(Protocol):
     """Committed state of one task: bytes by bytes, ordered by key.
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+
+from .base import StoreFailedError
 
 BLOCK_CACHE_BYTES = 64 << 20
 WRITE_BUFFER_BYTES = 16 << 20
@@ -15,6 +18,10 @@ WRITE_BUFFER_BYTES = 16 << 20
 
 class StoreLockedError(Exception):
     """Another process holds the folder. It is alive: never wipe it."""
+
+
+class StoreBrokenError(Exception):
+    """The folder was found to be broken by who used it last."""
 
 
 @cache
@@ -43,6 +50,9 @@ class RocksStore:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._broken = folder / "BROKEN"
+        if self._broken.exists():
+            raise StoreBrokenError(f"{folder} could not be read")
         try:
             self._db = Rdict(str(folder), _options())
         except Exception as error:  # rocksdict raises plain Exception for everything
@@ -54,7 +64,10 @@ class RocksStore:
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
         """Values of ``keys``, in their order."""
         # The stubs want a list of every key type at once; raw mode takes and gives bytes.
-        return cast("list[bytes | None]", self._db.get(cast("list[Any]", keys)))
+        try:
+            return cast("list[bytes | None]", self._db.get(cast("list[Any]", keys)))
+        except Exception as error:  # rocksdict raises plain Exception for everything
+            raise self._failure() from error
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with ``start <= key < end``, ascending."""
@@ -65,6 +78,10 @@ class RocksStore:
         while cursor.valid():
             yield bytes(cursor.key()), bytes(cursor.value())
             cursor.next()
+        try:
+            cursor.status()  # a block that cannot be read looks like the end
+        except Exception as error:
+            raise self._failure() from error
 
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Apply all changes or none; ``None`` deletes."""
@@ -75,7 +92,15 @@ class RocksStore:
                 delete(key)
             else:
                 put(key, value)
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise self._failure() from error
+
+    def _failure(self) -> StoreFailedError:
+        with suppress(OSError):
+            self._broken.touch()  # the next start rebuilds the store
+        return StoreFailedError(f"{self._broken.parent} cannot be read or written")
 
     def close(self) -> None:
         """Flush and release the folder's lock."""
