@@ -39,6 +39,8 @@ def create_app() -> StreamsApp:
         )
     except ConfigurationError as error:
         raise ConfigurationError([*problems, *error.problems]) from None
+    if not topology.plans:
+        problems = (*problems, Problem(file=f"{settings.schemas}/pipelines", message="no pipeline is there to run"))
     if problems:
         raise ConfigurationError(problems)
     return build_app(Engine(settings, topology, settings.claim_instance()))

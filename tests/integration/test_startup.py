@@ -162,6 +162,10 @@ def test_a_folder_that_is_not_there_is_named_with_its_setting(tmp_path: Path) ->
     assert problem == f"{tmp_path}/nowhere: no such folder; set STREAMS_SCHEMAS to the folder with your contracts"
 
 
+def test_contracts_without_any_pipeline_are_nothing_to_run(tmp_path: Path) -> None:
+    assert refusals(a_folder(tmp_path, THINGS)) == [f"{tmp_path}/pipelines: no pipeline is there to run"]
+
+
 def test_a_pipeline_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     folder = a_folder(tmp_path, {**THINGS, "pipelines/a.yaml": a_pipeline("a", "table: {name: a}")})
 
