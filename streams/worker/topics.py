@@ -32,7 +32,14 @@ class TopicKeeper:
 
     def __init__(self, options: Mapping[str, object]) -> None:
         self._brokers = options["bootstrap.servers"]
-        self._admin = AdminClient(dict(options))
+        self._last_error = "it does not answer"
+        # Its own log would repeat the same line twenty times a second; the last error is told once, in the end.
+        self._admin = AdminClient({**options, "log_level": 0, "error_cb": self._note})
+
+    def _note(self, error: KafkaError) -> None:
+        # "All brokers are down" follows on what happened and says less.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._last_error = error.str()
 
     def prepare(self, topology: Topology, *, max_record_bytes: int) -> None:
         """Wait for the sources, create the rest.
@@ -56,12 +63,12 @@ class TopicKeeper:
             try:
                 self._admin.list_topics(timeout=2)
                 return
-            except KafkaException as error:
-                cause = error.args[0]
+            except KafkaException:
+                self._admin.poll(0)
             if time.monotonic() > deadline:
                 raise BrokerAwayError(
-                    f"no Kafka broker answers on {self._brokers} ({cause.name()}); start one (streams embedded up),"
-                    " or set STREAMS_BROKERS"
+                    f"no Kafka broker answers on {self._brokers}; start one (streams embedded up), or set"
+                    f" STREAMS_BROKERS. The last error: {self._last_error}"
                 )
             logger.warning("waiting for a Kafka broker on %s", self._brokers)
 

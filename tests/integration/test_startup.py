@@ -215,4 +215,7 @@ def test_without_a_broker_a_worker_says_what_it_waits_for_and_ends(abandoned: Fu
 
     assert (ended.returncode, "Traceback" in ended.stderr) == (9, False)
     assert "waiting for a Kafka broker on 127.0.0.1:1" in ended.stderr
-    assert "start one (streams embedded up), or set STREAMS_BROKERS" in ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert "start one (streams embedded up), or set STREAMS_BROKERS. The last error: 127.0.0.1:1/bootstrap" in last
+    assert "Connection refused" in last
+    assert len(ended.stderr.splitlines()) < 40
