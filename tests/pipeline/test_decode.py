@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.pipeline.plan import Limits
 from streams.testing import Driver
 
 from .builders import (
@@ -85,7 +86,8 @@ def test_a_record_larger_than_allowed_is_dead_unread() -> None:
 
     (dead,) = driver.records(DEAD)
     assert reasons_of(driver) == ["too_large"]
-    assert header(dead, "__contract.errors.message") == f"{34 + MIB + 3 + len(KEY)} bytes, the limit is {MIB}"
+    size, limit = 34 + MIB + 3 + len(KEY), Limits().record_bytes
+    assert header(dead, "__contract.errors.message") == f"{size} bytes, the limit is {limit}"
 
 
 def test_plain_rows_are_inserts_and_numbers_stay_exact() -> None:
