@@ -266,7 +266,7 @@ class PlanBuilder:
             if name in spec.by or name in ("window_start", "window_end"):
                 self.problem((*path, "columns", name), "a result has this column already")
             self._reads |= frozenset() if call.argument is None else call.argument.envelope
-            columns.append(replace(compile_column(name, call, slot), function=call.function.value))
+            columns.append(replace(compile_column(name, call, slot), meaning=call.meaning))
             slot += len(columns[-1].initial)
         return Aggregation(
             table=spec.table,

@@ -100,8 +100,8 @@ class AggregateColumn:
     update: Callable[[Accumulator, ChangeEvent], None]
     read: Callable[[Accumulator], object]
     """The result in JSON view."""
-    function: str = ""
-    """``sum``, ``max`` and so on: part of what a stored state depends on."""
+    meaning: str = ""
+    """What it computes, as SQL: a stored result of something else is no start for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

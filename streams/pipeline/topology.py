@@ -50,7 +50,7 @@ class SubTopology:
     changelogs: tuple[tuple[str, str], ...]
     """(short name, full topic name), fixed order."""
     shapes: Mapping[str, str]
-    """By short name, 8 hex digits of what its entries depend on: key and window of a table, dedup of a pipeline."""
+    """By short name, 8 hex digits of what its entries depend on: key, window and columns of a table, dedup."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
     if plan.table is not None:
         yield plan.table.name, plan.table.key
     for aggregation in plan.aggregations:
-        columns = [(column.name, column.function, column.initial) for column in aggregation.columns]
+        columns = [(column.name, column.meaning) for column in aggregation.columns]
         yield aggregation.table, (aggregation.by, aggregation.size_ms, columns)
     yield state_changelog(plan), plan.deduplicate_by
 

@@ -84,8 +84,8 @@ class Restorer:
             if known and known[:8] != shape:
                 stop_process(
                     ExitCode.STATE_REFUSED,
-                    f"{place}: the key, window or deduplication of {short} has changed; give the table a new name,"
-                    " or start with a new STREAMS_APP",
+                    f"{place}: the key, window, columns or deduplication of {short} have changed; give the table a new"
+                    " name, or start with a new STREAMS_APP",
                 )
             if known and known[8:] != self._topic_ids[short]:
                 stop_process(

@@ -74,7 +74,7 @@ def test_another_window_of_a_stored_table_is_refused(settled: OrdersCluster) -> 
 
     assert code == ExitCode.STATE_REFUSED
     assert f"{settled.source}[" in words
-    assert "the key, window or deduplication of totals_by_customer has changed; give the table a new name" in words
+    assert "the key, window, columns or deduplication of totals_by_customer have changed; give the table a" in words
 
 
 ADDED = """

@@ -33,6 +33,8 @@ class AggregateCall:
     """``None``: ``count(*)``."""
     type: ColumnType
     text: str
+    meaning: str
+    """The same however it is written: capitals of functions and spaces do not count."""
 
 
 _FUNCTIONS: dict[type[exp.Expr], AggregateFunction] = {
@@ -54,6 +56,7 @@ _ORDERED = NUMERIC | {
 def compile_aggregate(text: str, scope: Scope) -> AggregateCall:
     """Compile one aggregate; raises ``ExpressionError``, by name for what arrives later."""
     tree = parse(text)
+    meaning = tree.sql(dialect="postgres")
     function = _FUNCTIONS.get(type(tree))
     if function is None:
         if isinstance(tree, (exp.AggFunc, exp.Filter)):
@@ -66,10 +69,11 @@ def compile_aggregate(text: str, scope: Scope) -> AggregateCall:
     if isinstance(tree.this, exp.Star) and function is not AggregateFunction.COUNT:
         raise ExpressionError(f"{text}: only count takes *; name a column")
     if isinstance(tree.this, exp.Star):
-        return AggregateCall(function=function, argument=None, type=ColumnType.INTEGER, text=text)
+        return AggregateCall(function=function, argument=None, type=ColumnType.INTEGER, text=text, meaning=meaning)
     argument = expression_of(tree.this, tree.this.sql(dialect="postgres"), scope)
     _check(function, argument, text)
-    return AggregateCall(function=function, argument=argument, type=_type_of(function, argument), text=text)
+    kind = _type_of(function, argument)
+    return AggregateCall(function=function, argument=argument, type=kind, text=text, meaning=meaning)
 
 
 def _check(function: AggregateFunction, argument: Expression, text: str) -> None:
