@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
@@ -13,8 +15,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.capture.advice import about_kafka, about_postgres
 from streams.capture.catalog import prepare_tables
-from streams.capture.database import Database
+from streams.capture.database import Database, Slot
 from streams.capture.options import CaptureError, CaptureOptions
+from streams.capture.position import Position
 from streams.embedded import EmbeddedPostgres, postgres
 
 from .process import CapturedDatabase, table_of
@@ -211,6 +214,57 @@ def test_a_database_without_a_logical_log_is_told_how_to_get_one(
 
 
 # -- slots
+
+
+def a_slot(*, plugin: str = "pgoutput", is_ours: bool = True, is_lost: bool = False) -> Slot:
+    return Slot(plugin=plugin, is_ours=is_ours, is_lost=is_lost, confirmed_lsn=95)
+
+
+BEGUN, FOLLOWING = Position(), Position(is_snapshot_done=True, end_lsn=0x1_0000_0095)
+EXISTS = "slot orders exists, but application shop has no position of it in Kafka"
+
+
+@pytest.mark.parametrize(
+    ("slot", "position", "said"),
+    [
+        (None, FOLLOWING, "slot orders is gone, and with it the changes since 1/95; name a new one with --slot"),
+        (a_slot(), None, EXISTS),
+        (a_slot(plugin="wal2json"), FOLLOWING, EXISTS),
+        (a_slot(is_ours=False), BEGUN, EXISTS),
+        (a_slot(is_lost=True), FOLLOWING, "slot orders is lost: PostgreSQL removed log that it needed"),
+    ],
+)
+def test_a_slot_that_does_not_go_with_the_position_is_refused(
+    slot: Slot | None, position: Position | None, said: str
+) -> None:
+    with pytest.raises(CaptureError, match=re.escape(said)):
+        a_database().check_slot(slot, position)
+
+
+@pytest.mark.parametrize(("slot", "position"), [(None, None), (None, BEGUN), (a_slot(), BEGUN), (a_slot(), FOLLOWING)])
+def test_a_slot_that_goes_with_the_position_is_taken(slot: Slot | None, position: Position | None) -> None:
+    a_database().check_slot(slot, position)
+
+
+def a_database(dsn: str = "", slot: str = "orders") -> Database:
+    options = CaptureOptions(database=dsn, tables=("users",), kafka={}, app="shop", slot=slot)
+    return Database(options, lambda: False)
+
+
+@pytest.mark.integration
+def test_a_slot_that_somebody_else_reads_is_told_with_the_query_that_finds_them(
+    database: CapturedDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.capture.database.SLOT_PATIENCE_SECONDS", 0.0)
+    database.sql("CREATE TABLE users(id bigint PRIMARY KEY)", "CREATE PUBLICATION streams FOR TABLE users")
+    held = a_database(database.dsn, database.name)
+    with closing(held.connect_replication()) as first, closing(held.connect_replication()) as second:
+        lsn, _ = held.create_slot(first)
+        position = Position(is_snapshot_done=True, end_lsn=lsn)
+        held.start_replication(first, position)
+
+        with pytest.raises(CaptureError, match=f"slot {database.name} is in use by another process; .*active_pid"):
+            held.start_replication(second, position)
 
 
 @pytest.mark.integration
