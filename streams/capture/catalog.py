@@ -112,6 +112,12 @@ def _why_full_is_needed(table: str, found: FoundTable, key: tuple[str, ...]) -> 
     return None
 
 
+def read_domains(cursor: Any) -> dict[int, int]:
+    """The type below each domain, which may be a domain itself."""
+    cursor.execute("SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'")
+    return {int(domain): int(base) for domain, base in cursor.fetchall()}
+
+
 def _publish(cursor: Any, options: CaptureOptions, partitioned: set[str]) -> None:
     name = options.publication
     cursor.execute(

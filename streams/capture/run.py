@@ -22,16 +22,17 @@ import psycopg2
 from confluent_kafka import KafkaException
 
 from .advice import about_kafka, about_postgres
-from .catalog import prepare_tables
+from .catalog import prepare_tables, read_domains
 from .changes import ChangeStream
 from .database import Database
 from .envelope import EnvelopeWriter, TableTarget
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions
-from .pgoutput import LogicalMessage, decode_message
+from .pgoutput import LogicalMessage, Relation, decode_message
 from .position import Position, lsn_text
 from .sink import Sink
 from .snapshot import Progress, read_snapshot
+from .types import has_own_types, with_base_types
 
 logger = logging.getLogger("streams.capture")
 
@@ -169,6 +170,9 @@ class Capture:
         if isinstance(decoded, LogicalMessage) and not decoded.is_transactional:
             stream.pass_over(message.data_start)
             return
+        if isinstance(decoded, Relation) and has_own_types(decoded):
+            with self._database.session() as cursor:
+                decoded = with_base_types(decoded, read_domains(cursor))
         records = list(stream.feed(decoded, message.data_start, now_us=time.time_ns() // 1_000))
         if records:
             self._sink.send(records)

@@ -10,10 +10,11 @@ import psycopg2.extensions
 
 from streams.records import Delivery
 
-from .catalog import quoted
+from .catalog import quoted, read_domains
 from .envelope import EnvelopeWriter, Place, TableShape, TableTarget
 from .options import SCHEMA
 from .pgoutput import ColumnShape, Relation
+from .types import with_base_types
 
 SNAPSHOT_ROWS = 5_000
 
@@ -82,4 +83,5 @@ def _shape_of(cursor: Any, target: TableTarget) -> TableShape:
         ColumnShape(name=name, type_oid=int(type_oid), is_key=name in target.key)
         for name, type_oid in cursor.fetchall()
     )
-    return TableShape(Relation(oid=0, schema=SCHEMA, table=target.table, identity="d", columns=columns))
+    relation = Relation(oid=0, schema=SCHEMA, table=target.table, identity="d", columns=columns)
+    return TableShape(with_base_types(relation, read_domains(cursor)))

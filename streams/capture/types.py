@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from psycopg2.extensions import STRINGARRAY
 
+from .pgoutput import Relation
+
+FIRST_OWN_OID = 16_384
+"""Types from here on are not PostgreSQL's own."""
 Convert = Callable[[str], object]
 
 
@@ -70,6 +75,23 @@ def converter_of(type_oid: int) -> Convert | None:
         return _convert_items(STRINGARRAY(text, None), convert)
 
     return convert_array
+
+
+def has_own_types(relation: Relation) -> bool:
+    """A column's type was made by somebody: it may be a domain."""
+    return any(column.type_oid >= FIRST_OWN_OID for column in relation.columns)
+
+
+def with_base_types(relation: Relation, base_by_domain: Mapping[int, int]) -> Relation:
+    """A value of a domain is written as one of the type below it."""
+    columns = tuple(replace(column, type_oid=_base(column.type_oid, base_by_domain)) for column in relation.columns)
+    return replace(relation, columns=columns)
+
+
+def _base(type_oid: int, base_by_domain: Mapping[int, int]) -> int:
+    while (base := base_by_domain.get(type_oid)) is not None:
+        type_oid = base
+    return type_oid
 
 
 def _convert_items(items: object, convert: Convert | None) -> object:

@@ -37,6 +37,7 @@ TYPES = {
     "a": ("text[]", '{"Zoë",NULL,"a,b"}'),
     "aa": ("int[][]", "{{1,2},{3,4}}"),
     "mood": ("mood", "happy"),
+    "few": ("few", "3"),
     "nothing": ("text", None),
 }
 SHOWN = {
@@ -44,12 +45,14 @@ SHOWN = {
     "c": "ab   ", "v": "Zoë 😀", "d": "2026-01-02", "bc": "0044-03-15 BC", "t": "2026-01-02T03:04:05.500000Z",
     "tinf": "infinity", "h": "24:00:00", "p": "P1Y2D", "u": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
     "j": '{"n": 12345678901234567890}', "y": "AP8=", "a": ["Zoë", None, "a,b"], "aa": [[1, 2], [3, 4]],
-    "mood": "happy", "nothing": None,
+    "mood": "happy", "few": 3, "nothing": None,
 }  # fmt: skip
 VALUES = ", ".join("NULL" if text is None else f"'{text}'::{kind}" for kind, text in TYPES.values())
 TABLES = ("items", "orders", "notes", "loose", "kinds", "parted", "Cased")
 SCHEMA = f"""
 CREATE TYPE mood AS ENUM ('happy', 'sad');
+CREATE DOMAIN positive AS bigint CHECK (VALUE > 0);
+CREATE DOMAIN few AS positive CHECK (VALUE < 9);
 CREATE TABLE items(line int, "order" bigint, word text, PRIMARY KEY ("order", line));
 CREATE TABLE orders(id bigint PRIMARY KEY, customer_id bigint NOT NULL, status text);
 ALTER TABLE orders REPLICA IDENTITY FULL;
