@@ -94,3 +94,5 @@ class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Columns the source did not send: unchanged TOAST, or unknown on DELETE."""
     schema_version: str = ""
     """Version of the contract that holds for the row."""
+    is_accepted: bool = False
+    """The row fits that contract for sure: its columns were checked while they were read."""

@@ -1,8 +1,8 @@
 """Accept: a quick yes for rows that a JSON Schema surely admits; anything else goes to the real validator.
 
-A schema of plain columns becomes a ``msgspec`` struct, which checks types and bounds in C. It refuses more than the
-schema does (1.0 for an integer, a rare form of an email address) and never less: a property test holds that. A schema
-with a keyword that is not listed here has no quick yes.
+A schema of plain columns becomes a ``msgspec`` struct, which checks types and bounds in C, of a row or while a row is
+read from JSON. It refuses more than the schema does (a rare form of an email address) and never less: a property test
+holds that. A schema with a keyword that is not listed here has no quick yes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from keyword import iskeyword
+from operator import attrgetter
 from typing import Annotated, Any, Literal, Union
 
 import msgspec
@@ -39,8 +42,43 @@ class _Unlisted(Exception):
     """A part of the schema that only the real validator knows."""
 
 
-def compile_accept(schema: object) -> Accept | None:
-    """A function that is true only for values that ``schema`` admits; ``None`` where no quick yes is known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowShape:
+    """The plain columns of a schema; whatever fits them all is a row that the schema admits."""
+
+    columns: tuple[str, ...]
+    """In the order of the schema."""
+    fields: tuple[tuple[Any, ...], ...]
+    """As ``msgspec.defstruct`` takes them, required columns first."""
+    checks: tuple[tuple[str, Check], ...]
+    """What a struct cannot say, by column."""
+
+    @property
+    def has_optional(self) -> bool:
+        """A row may lack a column; a struct then holds ``UNSET``."""
+        return any(len(field) > 2 for field in self.fields)
+
+    @property
+    def fits(self) -> Callable[[Any], bool]:
+        """Whether a struct of this shape passes the checks; raises ``ArithmeticError`` for numbers that are none."""
+        checks = [(attrgetter(name), check) for name, check in self.checks]
+        match checks:  # few checks are the rule, and a loop costs more than they do
+            case []:
+                return lambda row: True
+            case [(read, check)]:
+                return lambda row: check(read(row))
+            case [(read, check), (read_next, check_next)]:
+                return lambda row: check(read(row)) and check_next(read_next(row))
+            case _:
+                return lambda row: all(check(read(row)) for read, check in checks)
+
+    def struct(self, *, is_closed: bool) -> type[msgspec.Struct]:
+        """The struct of a row; ``is_closed``: it has no other columns than these."""
+        return msgspec.defstruct("Row", self.fields, gc=False, forbid_unknown_fields=is_closed)
+
+
+def compile_shape(schema: object) -> RowShape | None:
+    """The shape of rows that ``schema`` surely admits; ``None`` where only the validator knows."""
     if not isinstance(schema, Mapping) or not schema.keys() <= _OF_ROW or schema.get("type") != "object":
         return None
     properties, required = schema.get("properties"), frozenset(schema.get("required", ()))
@@ -49,34 +87,31 @@ def compile_accept(schema: object) -> Accept | None:
         return None
     checks: list[tuple[str, Check]] = []
     try:
-        # Fields are numbered: a column may be called what Python or msgspec may not.
-        names = {f"c{number}": name for number, name in enumerate(properties)}
-        fields = [_field(field, properties[name], name in required, checks) for field, name in names.items()]
-        shape = msgspec.defstruct("Row", sorted(fields, key=len), rename=names, gc=False)
+        fields = [_field(name, rule, name in required, checks) for name, rule in properties.items()]
+        shape = RowShape(columns=tuple(properties), fields=tuple(sorted(fields, key=len)), checks=tuple(checks))
+        shape.struct(is_closed=True)
     except (_Unlisted, TypeError, ValueError):
         return None
-    return _accept(shape, tuple(checks))
+    return shape
 
 
-def _accept(shape: type[msgspec.Struct], checks: tuple[tuple[str, Check], ...]) -> Accept:
+def compile_accept(shape: RowShape) -> Accept:
+    """A function that is true only for values that the schema of ``shape`` admits."""
     convert, refusal = msgspec.convert, msgspec.ValidationError
+    struct, fits = shape.struct(is_closed=False), shape.fits
 
     def accept(row: object) -> bool:
         try:
-            held = convert(row, shape)
-            for name, check in checks:
-                if not check(getattr(held, name)):
-                    return False
+            return fits(convert(row, struct))
         except (refusal, ArithmeticError):
             return False
-        return True
 
     return accept
 
 
 def _field(name: str, rule: object, is_required: bool, checks: list[tuple[str, Check]]) -> tuple[Any, ...]:
     """A field of the struct; what a struct cannot say becomes one of ``checks``."""
-    if not isinstance(rule, Mapping):
+    if not isinstance(rule, Mapping) or not name.isidentifier() or iskeyword(name) or name.startswith("__"):
         raise _Unlisted
     rule = {keyword: held for keyword, held in rule.items() if keyword not in _ANNOTATIONS}
     kinds = rule.pop("type", None)
@@ -128,16 +163,17 @@ def _is_small(bound: object) -> bool:
 
 def _number_check(rule: Mapping[str, int]) -> Check:
     """Decimals and integers; floats are nowhere, and ``NaN`` raises on comparison, which is no yes."""
-    bounds = tuple((getattr(operator, _BOUNDS[keyword]), bound) for keyword, bound in rule.items())
+    bounds = tuple((getattr(operator, _BOUNDS[keyword]), Decimal(bound)) for keyword, bound in rule.items())
+    first, *others = bounds or ((operator.eq, None),)
+    holds, bound = first
 
     def check(value: Any) -> bool:
-        kind = type(value)
-        if (kind is not Decimal or not value.is_finite()) and kind is not int:
-            return False
-        for holds, bound in bounds:  # noqa: SIM110  # a generator costs more than what it checks
-            if not holds(value, bound):
+        if type(value) is Decimal:
+            if not value.is_finite():
                 return False
-        return True
+        elif type(value) is not int:
+            return False
+        return bound is None or (holds(value, bound) and (not others or all(hold(value, at) for hold, at in others)))
 
     return check
 

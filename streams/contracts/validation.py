@@ -13,7 +13,7 @@ from uuid import UUID
 
 import jsonschema_rs
 
-from .accept import Accept, compile_accept
+from .accept import RowShape, compile_accept, compile_shape
 from .drafts import META_SCHEMAS, draft_of, in_draft
 from .violations import Violation, property_names, read_violation
 
@@ -40,16 +40,18 @@ class SchemaError(ValueError):
 
 
 class Validator:
-    """A compiled schema. ``accept``: a quick yes, asked before the schema itself."""
+    """A compiled schema. ``shape``: of rows that need not be asked about one by one."""
 
-    __slots__ = ("_inner", "_known_names", "is_valid")
+    __slots__ = ("_inner", "_known_names", "is_valid", "shape")
 
     def __init__(
-        self, inner: Any, known_names: frozenset[str] | None = None, *, accept: Accept | None = None
+        self, inner: Any, known_names: frozenset[str] | None = None, *, shape: RowShape | None = None
     ) -> None:
         self._inner = inner
         self._known_names = known_names
+        self.shape = shape
         is_valid: Callable[[object], bool] = inner.is_valid
+        accept = None if shape is None else compile_accept(shape)
         self.is_valid = is_valid if accept is None else lambda value: accept(value) or is_valid(value)
 
     def violations(self, value: object) -> tuple[Violation, ...]:
@@ -92,8 +94,8 @@ def compile_validator(
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
         message = f"a $ref leads nowhere: {_first_line(error).split(' and retrieving it failed')[0]}"
         raise SchemaError((Violation(path="", code="$ref", message=message),)) from None
-    accept = compile_accept(schema) if formats and kind == "2020-12" else None
-    return Validator(inner, names if hides_names else None, accept=accept)
+    shape = compile_shape(schema) if formats and kind == "2020-12" else None
+    return Validator(inner, names if hides_names else None, shape=shape)
 
 
 def check_schema(schema: object, draft: str | None = None) -> tuple[Violation, ...]:

@@ -111,7 +111,7 @@ class PlanBuilder:
         if by == "identity" or table is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
         reads = frozenset(self._reads)
-        codec = build_codec(pipeline.source.format, family, event_time, key=self._key, reads=reads)
+        codec = build_codec(pipeline.source.format, family, event_time, reads=reads)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         return Plan(
             name=pipeline.name,

@@ -56,7 +56,7 @@ def where_sent(columns: tuple[str, ...], identify: Identify, otherwise: Identify
     needed = frozenset(columns)
 
     def identify_what_was_sent(event: ChangeEvent) -> bytes | None:
-        return identify(event) if needed.isdisjoint(event.unsent) else otherwise(event)
+        return identify(event) if not event.unsent or needed.isdisjoint(event.unsent) else otherwise(event)
 
     return identify_what_was_sent
 

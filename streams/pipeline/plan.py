@@ -36,13 +36,16 @@ class Limits:
     """Value and key of a source record, and of a published one; above: dead (``too_large``)."""
 
 
+Decode = Callable[[SourceRecord], ChangeEvent | None]
+"""``None``: no event for this pipeline (tombstone, heartbeat, message). Raises ``PipelineError``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
     """How a source record becomes an event."""
 
     name: str
-    decode: Callable[[SourceRecord], ChangeEvent | None]
-    """``None``: no event for this pipeline (tombstone, heartbeat, message). Raises ``PipelineError``."""
+    decode: Decode
     has_images: bool
     """A change format: operations, before images, columns that may be unsent."""
 

@@ -31,11 +31,12 @@ def validate_events(events: Iterable[ChangeEvent], plan: Plan, ledger: Ledger, *
     valid = []
     for event in events:
         if (
-            not event.unsent
-            and NO_TIME < event.event_time_ms <= horizon_ms
+            NO_TIME < event.event_time_ms <= horizon_ms
             and (event.record.key is not None or not is_keyed)
-            and event.schema_version == newest_version
-            and is_valid(event.row)
+            and (
+                event.is_accepted
+                or (not event.unsent and event.schema_version == newest_version and is_valid(event.row))
+            )
         ) or (error := find_error(event, plan, now_ms=now_ms)) is None:
             valid.append(event)
         else:

@@ -10,7 +10,7 @@ from .plain import iglu_codec, json_codec
 
 
 def build_codec(
-    name: str, contract: ContractFamily, event_time: EventTime, *, key: tuple[str, ...], reads: frozenset[str]
+    name: str, contract: ContractFamily, event_time: EventTime, *, reads: frozenset[str]
 ) -> Codec:
     """The codec of format ``name``; ``ValueError`` for one that the grammar should have refused.
 
@@ -18,8 +18,7 @@ def build_codec(
     """
     match name:
         case "debezium-json":
-            newest = contract.newest
-            return debezium_codec(newest.columns, key, event_time, version=newest.version, reads=reads)
+            return debezium_codec(contract.newest, event_time, reads=reads)
         case "json":
             return json_codec(contract, event_time)
         case "iglu-json":

@@ -37,13 +37,14 @@ class RowReader:
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self._converters = {name: convert for name, column in columns.items() if (convert := converter_of(column))}
         self._names = frozenset(columns)
+        self._unpacks = any(column.encoding is not None for column in columns.values())
         # The placeholder of arrays and bytes does not show in the record's text.
         self._hides = any(column.type in (ColumnType.ARRAY, ColumnType.BYTES) for column in columns.values())
 
     @property
     def is_plain(self) -> bool:
-        """A row is what the image is, unless the record's text holds ``MARK``."""
-        return not self._converters and not self._hides
+        """Values that are of the contract's JSON types are what they are, unless the record holds ``MARK``."""
+        return not self._hides and not self._unpacks
 
     def read(self, image: dict[str, object], value: bytes) -> tuple[dict[str, object], frozenset[str]]:
         """(row, columns that were not sent) of an image in the record ``value``."""
