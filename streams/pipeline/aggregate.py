@@ -75,7 +75,7 @@ def _accumulate(
 ) -> Results:
     stored = groups.get_many(key for key, _ in timely)
     initial, updates = aggregation.initial, [column.update for column in aggregation.columns]
-    changed: dict[bytes, Accumulator] = {}
+    changed: dict[bytes, Accumulator | None] = {}
     results: Results = {}
     is_attached = aggregation.is_attached
     for key, event in timely:

@@ -25,8 +25,6 @@ _EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before thos
 
 CACHED_ROWS = 20_000
 CACHED_GROUPS = 50_000
-CACHED_IDENTITIES = 50_000
-"""Of the newest: duplicates are mostly near."""
 
 
 class StoredRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -148,7 +146,7 @@ def state_changelog(plan: Plan) -> str:
 def open_tables(plan: Plan, store: Store) -> PipelineTables:
     """The tables of ``plan`` over ``store``."""
     return PipelineTables(
-        seen=PackedTable(state_changelog(plan), b"s", store, cached=CACHED_IDENTITIES),
+        seen=PackedTable(state_changelog(plan), b"s", store),
         progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
         moved=_open(state_changelog(plan), _decode_moved, store, cached=1, prefix=b"m"),
         rows=None if plan.table is None else _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS),

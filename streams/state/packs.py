@@ -7,14 +7,14 @@ stand one by one, as in any table, and beside them for each pack the time when i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from struct import Struct as Layout
 
 import msgspec
 
 from .stores.base import Store
-from .table import Changes, Table, TableSpec
+from .table import Changes, Entry, Table, TableSpec
 
 PACK_KEY = b"\0pack"
 """Leads the keys of packs, in the changelog and in the store; no other key starts with a zero byte and a word."""
@@ -23,7 +23,7 @@ PACKED_ENTRIES = 4_000
 _number = Layout(">QH")
 _time = Layout(">q")
 _encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.Decoder(dict[bytes, int]).decode
+_decode = msgspec.msgpack.Decoder(tuple[bytes, list[tuple[bytes, int]]]).decode
 
 
 def _read_time(value: bytes) -> int:
@@ -33,17 +33,17 @@ def _read_time(value: bytes) -> int:
 class PackedTable:
     """Keys with the time (ms of event time) when each may be forgotten; the same savepoints as a ``Table``."""
 
-    def __init__(self, changelog: str, prefix: bytes, store: Store, *, cached: int) -> None:
+    def __init__(self, changelog: str, prefix: bytes, store: Store) -> None:
         self.changelog = changelog
         self._prefix = prefix
-        self._entries = _times(changelog, prefix, store, cached)
-        self._packs = _times(changelog, PACK_KEY, store, 0)
+        self._entries = _times(changelog, prefix, store)
+        self._packs = _times(changelog, PACK_KEY, store)
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, int | None]:
         """When each of ``keys`` expires; ``None`` for those that are not known."""
         return self._entries.get_many(keys)
 
-    def put_many(self, times: Mapping[bytes, int | None]) -> None:
+    def put_many(self, times: dict[bytes, int | None]) -> None:
         """Remember keys, each until its time; ``None`` forgets, in the store alone."""
         self._entries.put_many(times)
 
@@ -77,13 +77,13 @@ class PackedTable:
         """What the next checkpoint must write; ``number`` is greater than at any checkpoint before."""
         entries, gone = self._entries.changes(number).entries, self._packs.changes(number).entries
         times = [(key, expires_ms) for key, expires_ms in self._entries.dirty_items if expires_ms is not None]
-        packs: list[tuple[bytes, bytes | None]] = []
-        marks: list[tuple[bytes, bytes | None]] = []
+        packs: list[Entry] = []
+        marks: list[Entry] = []
         for part in range(0, len(times), PACKED_ENTRIES):
-            pack = dict(times[part : part + PACKED_ENTRIES])
+            pack = times[part : part + PACKED_ENTRIES]
             key = PACK_KEY + _number.pack(number, part // PACKED_ENTRIES)
-            packs.append((key, _encode({self._prefix + name: expires_ms for name, expires_ms in pack.items()})))
-            marks.append((key, _time.pack(max(pack.values()))))
+            packs.append((key, _encode((self._prefix, pack))))
+            marks.append((key, _time.pack(max([expires_ms for _, expires_ms in pack]))))
         return Changes(entries=[*entries, *gone, *marks], records=[*gone, *packs])
 
     def commit(self) -> None:
@@ -97,9 +97,8 @@ class PackedTable:
         self._packs.abort()
 
 
-def _times(changelog: str, prefix: bytes, store: Store, cached: int) -> Table[int]:
-    spec = TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time, cached=cached)
-    return Table(spec, store)
+def _times(changelog: str, prefix: bytes, store: Store) -> Table[int]:
+    return Table(TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time), store)
 
 
 def unpack(key: bytes, value: bytes | None) -> Iterable[tuple[bytes, bytes | None]]:
@@ -108,6 +107,6 @@ def unpack(key: bytes, value: bytes | None) -> Iterable[tuple[bytes, bytes | Non
         return ((key, value),)
     if value is None:
         return ((key, None),)
-    times = _decode(value)
-    entries = [(name, _time.pack(expires_ms)) for name, expires_ms in times.items()]
-    return [*entries, (key, _time.pack(max(times.values())))]
+    prefix, times = _decode(value)
+    entries = [(prefix + name, _time.pack(expires_ms)) for name, expires_ms in times]
+    return [*entries, (key, _time.pack(max(expires_ms for _, expires_ms in times)))]

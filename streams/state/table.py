@@ -1,14 +1,13 @@
 """One keyspace of a task: committed entries below, what is not yet committed above.
 
 Three layers lie over the store. ``batch`` holds what the batch in hand wrote and is its savepoint: kept when the
-batch is done, dropped when it fails. ``dirty`` holds what was kept since the last checkpoint. ``held`` is what is
-known of the task's state without asking the store: everything dirty, and committed entries that are hot. Values are
-decoded Python values and are never changed in place.
+batch is done, dropped when it fails. ``dirty`` holds what was kept since the last checkpoint. ``clean`` caches
+committed entries that are hot. Values are decoded Python values and are never changed in place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -47,7 +46,7 @@ class TableSpec(Generic[V]):
 class Table(Generic[V]):
     """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
 
-    __slots__ = ("_batch", "_dirty", "_held", "_space", "_store", "spec")
+    __slots__ = ("_batch", "_clean", "_dirty", "_space", "_store", "spec")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
         self.spec = spec
@@ -55,7 +54,7 @@ class Table(Generic[V]):
         self._space = spec.changelog.encode() + b"\0" + spec.prefix
         self._batch: dict[bytes, V | None] = {}
         self._dirty: dict[bytes, V | None] = {}
-        self._held: dict[bytes, V | None] = {}
+        self._clean: dict[bytes, V | None] = {}
 
     def get(self, key: bytes) -> V | None:
         """The value of ``key``, ``None`` where there is none."""
@@ -63,14 +62,16 @@ class Table(Generic[V]):
 
     def get_many(self, keys: Iterable[bytes]) -> dict[bytes, V | None]:
         """Values of ``keys``; one round trip to the store for all that are not in memory."""
-        batch, held = self._batch, self._held
+        batch, dirty, clean = self._batch, self._dirty, self._clean
         found: dict[bytes, V | None] = {}
         missing = []
         for key in keys:
-            if key in batch:
+            if key in dirty and key not in batch:
+                found[key] = dirty[key]
+            elif key in batch:
                 found[key] = batch[key]
-            elif key in held:
-                found[key] = held[key]
+            elif key in clean:
+                found[key] = clean[key]
             else:
                 missing.append(key)
         if missing:
@@ -80,14 +81,19 @@ class Table(Generic[V]):
     def _read(self, keys: list[bytes], found: dict[bytes, V | None]) -> None:
         space, decode = self._space, self.spec.decode
         values = self._store.get_many([space + key for key in keys])
-        read = {key: None if value is None else decode(value) for key, value in zip(keys, values, strict=True)}
-        found.update(read)
-        if self.spec.cached:
-            self._held.update(read)
+        clean = self._clean if self.spec.cached else {}
+        for key, value in zip(keys, values, strict=True):
+            if value is None:
+                found[key] = None
+            else:
+                found[key] = clean[key] = decode(value)
 
-    def put_many(self, values: Mapping[bytes, V | None]) -> None:
-        """Write into the batch's savepoint; ``None`` deletes."""
-        self._batch.update(values)
+    def put_many(self, values: dict[bytes, V | None]) -> None:
+        """Write into the batch's savepoint, which takes ``values`` over; ``None`` deletes."""
+        if self._batch:
+            self._batch.update(values)
+        else:
+            self._batch = values
 
     def put(self, key: bytes, value: V | None) -> None:
         """Write one entry into the batch's savepoint; ``None`` deletes."""
@@ -134,10 +140,11 @@ class Table(Generic[V]):
 
     def keep_batch(self) -> None:
         """The batch is done: its writes belong to the next checkpoint."""
-        if self._batch:
+        if self._dirty:
             self._dirty.update(self._batch)
-            self._held.update(self._batch)
-            self._batch = {}
+        else:
+            self._dirty = self._batch
+        self._batch = {}
 
     def discard_batch(self) -> None:
         """The batch failed: as if it had not been."""
@@ -151,16 +158,14 @@ class Table(Generic[V]):
 
     def commit(self) -> None:
         """The store holds the changes now."""
+        if self.spec.cached:
+            self._clean.update(self._dirty)
+            for key in list(islice(self._clean, max(0, len(self._clean) - self.spec.cached))):
+                del self._clean[key]
         self._dirty = {}
-        surplus = len(self._held) - self.spec.cached
-        if surplus > 0:
-            for key in list(islice(self._held, surplus)):
-                del self._held[key]
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
-        for key in self._dirty:
-            self._held.pop(key, None)
         self._batch, self._dirty = {}, {}
 
 
