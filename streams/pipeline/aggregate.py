@@ -35,26 +35,26 @@ def aggregate_events(
     results, late = {}, {}
     forced = tables.current_progress().forced
     for aggregation in aggregations:
-        timely, too_late = _split_late(changes, aggregation, clock, forced.get(aggregation.table))
+        timely, keys, too_late = _split_late(changes, aggregation, clock, forced.get(aggregation.table))
         late[aggregation.table] = too_late
         if too_late:
             ledger.late_by_table[aggregation.table] += len(too_late)
-        results[aggregation.table] = _accumulate(timely, aggregation, tables.groups[aggregation.table])
+        results[aggregation.table] = _accumulate(timely, keys, aggregation, tables.groups[aggregation.table])
     return Aggregated(results=results, late=late)
 
 
 def _split_late(
     events: list[ChangeEvent], aggregation: Aggregation, clock: Mapping[int, int], forced_ms: int | None
-) -> tuple[list[tuple[bytes, ChangeEvent]], list[ChangeEvent]]:
-    """(key and event of those in time, events whose window had closed)."""
+) -> tuple[list[ChangeEvent], list[bytes], list[ChangeEvent]]:
+    """(events in time, the key of each, events whose window had closed)."""
     group, size_ms = aggregation.group, aggregation.size_ms
     if size_ms is None:
-        return [(group(event), event) for event in events], []
+        return events, list(map(group, events)), []
     open_ms = size_ms + aggregation.grace_ms
     least_ms = NO_TIME if forced_ms is None else forced_ms
     # What is in time at the end of the batch was in time when it came: most events need no look at the clock.
     newest_ms = max(clock[events[-1].record.offset], least_ms) if events else least_ms
-    timely, late = [], []
+    timely, keys, late = [], [], []
     spaces: dict[int, bytes] = {}
     for event in events:
         time_ms = event.event_time_ms
@@ -66,26 +66,27 @@ def _split_late(
         space = spaces.get(start_ms)
         if space is None:
             space = spaces[start_ms] = window_key(start_ms, b"")
-        timely.append((space + group(event), event))
-    return timely, late
+        timely.append(event)
+        keys.append(space + group(event))
+    return timely, keys, late
 
 
 def _accumulate(
-    timely: list[tuple[bytes, ChangeEvent]], aggregation: Aggregation, groups: Table[Accumulator]
+    events: list[ChangeEvent], keys: list[bytes], aggregation: Aggregation, groups: Table[Accumulator]
 ) -> Results:
-    stored = groups.get_many(key for key, _ in timely)
+    stored = groups.get_many(keys)
     initial, updates = aggregation.initial, [column.update for column in aggregation.columns]
     changed: dict[bytes, Accumulator | None] = {}
     results: Results = {}
     is_attached = aggregation.is_attached
-    for key, event in timely:
-        state = changed.get(key)
+    for key, event in zip(keys, events, strict=True):
+        state, time_ms = changed.get(key), event.event_time_ms
         if state is None:
             # A copy: what the table holds is what a failed batch falls back to.
             before = stored[key]
-            state = changed[key] = [event.event_time_ms, *initial] if before is None else before.copy()
-        if event.event_time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
-            state[0] = event.event_time_ms
+            state = changed[key] = [time_ms, *initial] if before is None else before.copy()
+        if time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
+            state[0] = time_ms
         for update in updates:
             update(state, event)
         if is_attached:

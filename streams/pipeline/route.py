@@ -87,11 +87,13 @@ def _by_table(route: Route, aggregated: Aggregated) -> Attachments:
 
 def _attach(row: Row, attachments: Attachments, offset: int) -> Row:
     """``row`` with the running results of its groups; null where it came too late for its window."""
-    whole = dict(row)
+    whole = {**row}
     for results, held in attachments:
-        state = results.get(offset)
+        if (state := results.get(offset)) is None:
+            whole.update(dict.fromkeys([name for name, _ in held]))
+            continue
         for name, read in held:
-            whole[name] = None if state is None else read(state)
+            whole[name] = read(state)
     return whole
 
 

@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 import time
+from decimal import Decimal
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -27,7 +28,8 @@ def run(brokers: str, topic: str, out: str, count: int) -> dict[str, float]:
     )  # fmt: skip
     partitions = consumer.list_topics(topic).topics[topic].partitions
     consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    decode, produce, done = msgspec.json.Decoder().decode, producer.produce, 0
+    # Exact decimals: who must not lose a cent cannot read them as floats.
+    decode, produce, done = msgspec.json.Decoder(float_hook=Decimal).decode, producer.produce, 0
     begun = time.process_time(), time.monotonic()
     while done < count:
         records = consumer.consume(1_000, 1.0)

@@ -92,11 +92,12 @@ def event_time_reader(name: str, columns: Mapping[str, Column]) -> Callable[[Row
     column = columns[name]
     divide = {"us": 1_000, "ns": 1_000_000}.get(column.unit or "ms", 1)
     multiply = 1_000 if column.unit == "s" else 1
+    is_ms = divide == multiply
 
     def read(row: Row) -> int | None:
         value = row.get(name)
         if type(value) is int:
-            return value // divide * multiply
+            return value if is_ms else value // divide * multiply
         if isinstance(value, str):
             try:
                 return milliseconds(datetime.fromisoformat(value))
