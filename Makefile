@@ -39,7 +39,7 @@ lint: $(READY)  ## ruff, mypy --strict, and the contracts in schemas/
 bench: $(READY)  ## events a second, CPU and memory an event, beside the floor in the same run
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
-faults: $(READY)  ## the long fault injections: kill, pause, cut off, and compare with a recomputation
+faults: $(READY)  ## random kills, sleeps and lost state by seed, compared with a recomputation; SEEDS=1-10
 	$(BIN)/python -m pytest -m faults $(ARGS)
 
 lock: $(READY)  ## bring .ci/requirements.txt into line with pyproject.toml
