@@ -20,7 +20,7 @@ PREFIX = "STREAMS_"
 STORES = ("rocksdb://", "memory://")
 STYLES = ("connect", "streams", "spring")
 _held: list[IO[str]] = []
-"""Lock files of this process's slots: closing one would release it."""
+"""Lock files of this process's names: closing one would release it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,21 +121,41 @@ class Settings:
         return key
 
     def claim_instance(self) -> str:
-        """``instance``, or the lowest slot of this machine that no other process has locked."""
+        """``instance``, or the lowest slot of this machine that is free; nobody else on this machine has it then.
+
+        Two workers of one name would fence each other in turn for ever. The lock goes with the process, also by
+        kill -9. Raises ``ConfigurationError`` where another process has it.
+        """
         if self.instance:
-            return self.instance
-        folder = self.data / self.app
-        folder.mkdir(parents=True, exist_ok=True)
+            if self._lock(self.instance):
+                return self.instance
+            message = (
+                f"another process on this machine runs as {self.instance}; stop it, or give this worker a name of"
+                " its own (unset: the lowest free slot)"
+            )
+            raise ConfigurationError([Problem(file="STREAMS_INSTANCE", message=message)])
         for slot in range(10_000):
-            lock = (folder / f"slot-{slot}.lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
-                continue
-            _held.append(lock)
-            return f"{os.uname().nodename}-{slot}"
+            name = f"{os.uname().nodename}-{slot}"
+            if self._lock(name):
+                return name
         raise ConfigurationError([Problem(file="STREAMS_INSTANCE", message="all slots are taken; name one")])
+
+    def _lock(self, name: str) -> bool:
+        """Whether ``name`` is this process's now."""
+        folder = self.data / self.app
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / f"{name}.lock").open("w")
+        except OSError as error:
+            message = f"cannot write to {folder} ({error.strerror}); name a folder that this user may write to"
+            raise ConfigurationError([Problem(file="STREAMS_DATA", message=message)]) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return False
+        _held.append(lock)
+        return True
 
     def librdkafka(self) -> dict[str, object]:
         """Connection options of confluent-kafka's clients."""

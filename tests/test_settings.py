@@ -144,37 +144,71 @@ def test_a_secret_that_is_none_is_refused_without_telling_it(
     assert "short\n" not in str(caught.value)
 
 
-# -- slots
+# -- names of workers
 
 CLAIM = """
 import sys
 from pathlib import Path
+from streams.errors import ConfigurationError
 from streams.settings import Settings
-print(Settings(data=Path(sys.argv[1])).claim_instance(), flush=True)
+try:
+    print(Settings(data=Path(sys.argv[1]), instance=sys.argv[2]).claim_instance(), flush=True)
+except ConfigurationError as error:
+    print(error.problems[0], flush=True)
 input()
 """
 
 
-def test_an_instance_that_is_named_is_taken_as_it_is(tmp_path: Path) -> None:
-    assert Settings(instance="mine", data=tmp_path).claim_instance() == "mine"
-    assert list(tmp_path.iterdir()) == []
+def claiming(data: Path, instance: str = "") -> subprocess.Popen[str]:
+    """A process that claims ``instance`` and keeps it until its input ends."""
+    command = [sys.executable, "-c", CLAIM, str(data), instance]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def claimed(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_name_that_another_process_has_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with claiming(tmp_path, "mine") as first, claiming(tmp_path, "other") as other:
+        assert (claimed(first), claimed(other)) == ("mine", "other")
+        with claiming(tmp_path, "mine") as second:
+            assert claimed(second) == (
+                "STREAMS_INSTANCE: another process on this machine runs as mine; stop it, or give this worker a name"
+                " of its own (unset: the lowest free slot)"
+            )
+
+
+def test_the_name_of_a_process_that_was_killed_is_free_at_once(tmp_path: Path) -> None:
+    with claiming(tmp_path, "mine") as first:
+        assert claimed(first) == "mine"
+        first.kill()
+        first.wait()
+
+        with claiming(tmp_path, "mine") as second:
+            assert claimed(second) == "mine"
+
+
+def test_a_name_that_is_a_slot_s_is_not_given_twice(tmp_path: Path) -> None:
+    with claiming(tmp_path) as first:
+        slot = claimed(first)
+        with claiming(tmp_path, slot) as second:
+            assert claimed(second).startswith(f"STREAMS_INSTANCE: another process on this machine runs as {slot};")
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigurationError, match=r"STREAMS_DATA: cannot write to .*file/streams \(Not a directory\)"):
+        Settings(data=tmp_path / "file").claim_instance()
 
 
 def test_two_processes_get_two_slots_and_a_third_the_one_that_became_free(tmp_path: Path) -> None:
-    def claimed(process: subprocess.Popen[str]) -> str:
-        assert process.stdout is not None
-        return process.stdout.readline().strip().rpartition("-")[2]
-
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", CLAIM, str(tmp_path)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    with start() as first, start() as second:
-        taken = {claimed(first), claimed(second)}
+    with claiming(tmp_path) as first, claiming(tmp_path) as second:
+        taken = {claimed(held).rpartition("-")[2] for held in (first, second)}
         first.communicate("\n")
-        with start() as third:
-            taken_now = claimed(third)
-            third.communicate("\n")
-        second.communicate("\n")
+        with claiming(tmp_path) as third:
+            taken_now = claimed(third).rpartition("-")[2]
 
     assert (taken, taken_now in taken) == ({"0", "1"}, True)
