@@ -91,6 +91,11 @@ def build_app(engine: Engine) -> StreamsApp:
         async for run in stream:
             await engine.handle(run)
 
+    @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+    async def assigned(app: Any, assigned: Any, **_: Any) -> None:
+        if not assigned:  # otherwise the engine takes its tasks when Faust seeks, which it does only where it can
+            engine.take(set())
+
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(app: Any, revoked: Any, **_: Any) -> None:
         await engine.leave()

@@ -210,6 +210,17 @@ def test_two_workers_in_two_shells_take_slots_and_web_ports_of_their_own(cluster
     assert status[0]["workers"] == status[1]["workers"]
 
 
+@pytest.mark.integration
+def test_a_worker_that_gets_no_task_is_ready_to_take_one(cluster: Cluster) -> None:
+    for name in ("a", "b", "c"):
+        cluster.start(name)
+
+    cluster.wait_until(lambda: [cluster.get(name, "/health/ready")[0] for name in cluster.workers] == [200] * 3)
+    tasks = [len(json.loads(cluster.get(name, "/health/ready")[1])["tasks"]) for name in cluster.workers]
+
+    assert sorted(tasks) == [0, 1, 1]
+
+
 def test_without_a_broker_a_worker_says_what_it_waits_for_and_ends(abandoned: Future[Ended]) -> None:
     ended = abandoned.result(90)
 
