@@ -75,7 +75,9 @@ class TableReader:
 
     async def page(self, table: str, question: Question, query: str, *, is_local: bool) -> dict[str, object]:
         """Rows by stored key, ascending, with a cursor where there are more; ``KeyError`` for an unknown table."""
-        parts = list(self._local_parts(table, question))
+        sub, plan = self._engine.topology.table_owner(table)
+        self._check_whole(sub)
+        parts = list(self._local_parts(sub, plan, table, question))
         if not is_local:
             parts += map(_part_of_answer, await self._ask_peers(f"/api/tables/{table}/rows?{query}"))
         page = merge_parts(parts, question.limit)
@@ -86,13 +88,24 @@ class TableReader:
         """The row of ``key``: the group's values, then the window's start where there are windows."""
         sub, plan = self._engine.topology.table_owner(table)
         found = self._local_row(sub, plan, table, key)
-        if found is not None or is_local:
+        if found is not None:
             return found
+        self._check_whole(sub)
+        if is_local:
+            return None
         answers: list[dict[str, object]] = await self._ask_peers(f"/api/tables/{table}/rows/{query}")
         return answers[0] if answers else None
 
-    def _local_parts(self, table: str, question: Question) -> Iterator[Part]:
-        sub, plan = self._engine.topology.table_owner(table)
+    def _check_whole(self, sub: SubTopology) -> None:
+        """Every part of this worker's is there; 503 where one is on its way, rather than an answer without its rows."""
+        engine, topic = self._engine, sub.source_topics[0]
+        if not engine.is_joined:
+            raise web.HTTPServiceUnavailable(text="tasks are being handed out to the workers; ask again in a moment")
+        own = {number for number, name in engine.group.owners.get(topic, {}).items() if name == engine.instance}
+        if missing := sorted(own - {number for name, number in engine.tasks if name == topic}):
+            raise web.HTTPServiceUnavailable(text=f"{topic}[{missing[0]}] is being restored; ask again in a moment")
+
+    def _local_parts(self, sub: SubTopology, plan: Plan, table: str, question: Question) -> Iterator[Part]:
         for (topic, _), owned in sorted(self._engine.tasks.items(), key=lambda entry: entry[0]):
             if topic in sub.source_topics:
                 yield read_part(scan_rows(
@@ -125,9 +138,14 @@ class TableReader:
     async def _ask(self, session: aiohttp.ClientSession, url: str) -> Any:
         try:
             async with session.get(url) as response:
-                return msgspec.json.decode(await response.read()) if response.status == 200 else None
+                if response.status == 200:
+                    return msgspec.json.decode(await response.read())
+                if response.status == 404:
+                    return None
+                why = f"is not ready ({response.status})"
         except (aiohttp.ClientError, TimeoutError):
-            raise web.HTTPServiceUnavailable(text="a worker that owns a part of the table does not answer") from None
+            why = "does not answer"
+        raise web.HTTPServiceUnavailable(text=f"a worker that owns a part of the table {why}; ask again in a moment")
 
     async def close(self) -> None:
         """Release connections."""

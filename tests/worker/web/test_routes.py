@@ -184,8 +184,37 @@ async def test_a_worker_that_owns_a_part_and_does_not_answer_fails_the_question_
     assert (await get(client, "/api/tables/things/rows?local=1"))[0] == 200
 
 
+@pytest.mark.parametrize("path", ["/api/tables/things/rows", "/api/tables/things/rows/9"])
+async def test_rows_of_a_task_that_is_being_restored_are_not_taken_for_rows_that_are_not_there(
+    client: Client, engine: Engine, path: str
+) -> None:
+    engine.group = GroupFacts(web={"a": ""}, owners={TOPIC: {0: "a", 1: "a"}})
+
+    async with client.get(path) as answer:
+        assert (answer.status, await answer.text()) == (503, f"{TOPIC}[1] is being restored; ask again in a moment")
+    assert (await get(client, "/api/tables/things/rows/2"))[0] == 200
+
+    engine.is_joined = False
+    async with client.get(path) as answer:
+        assert (answer.status, "handed out" in await answer.text()) == (503, True)
+
+
+async def test_a_worker_that_is_not_ready_fails_the_question_instead_of_hiding_rows(
+    client: Client, engine: Engine, tmp_path: Path
+) -> None:
+    application = web.Application()
+    add_routes(application, an_engine(tmp_path / "other"))
+    async with TestServer(application) as server:
+        url = str(server.make_url("")).rstrip("/")
+        engine.group = GroupFacts(web={"a": "", "b": url}, owners={TOPIC: {0: "a", 1: "b"}})
+
+        async with client.get("/api/tables/things/rows") as answer:
+            assert (answer.status, "is not ready (503)" in await answer.text()) == (503, True)
+
+
 async def test_rows_of_the_other_workers_are_part_of_the_answer(client: Client, engine: Engine, tmp_path: Path) -> None:
     other = an_engine(tmp_path / "other")
+    other.is_joined = True
     owned_task(other, a_record(0, partition=1, key=b'{"id":9}', value=b'{"id":9}'), partition=1)
     application = web.Application()
     add_routes(application, other)
