@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import traceback
 from enum import IntEnum
 from typing import NoReturn
 
+from confluent_kafka import KafkaException
+
 from streams.state.stores.base import StoreFailedError
 
 logger = logging.getLogger("streams.worker")
+
+LOG_SECONDS = 5.0
+"""So long the last words may take."""
 
 
 class ExitCode(IntEnum):
@@ -31,11 +37,15 @@ class ExitCode(IntEnum):
     STORE_FAILED = 8
     """Local state that another process holds or that cannot be read, or a disk that is nearly full."""
     BROKER_AWAY = 9
-    """No broker answers at start-up, or it refuses us: worth another try, unlike wrong use."""
+    """No broker answers, or it refuses us: worth another try, unlike wrong use."""
 
 
 def stop_process(code: ExitCode, reason: str) -> NoReturn:
     """End now, without commit; ``reason`` names coordinates and never a row's value."""
+    # Whoever reads our log may have stopped reading: that must not keep us.
+    last = threading.Timer(LOG_SECONDS, os._exit, [code])
+    last.daemon = True
+    last.start()
     logger.critical("stopping with exit code %d (%s): %s", code, code.name.lower(), reason)
     logging.shutdown()
     sys.stdout.flush()
@@ -45,6 +55,8 @@ def stop_process(code: ExitCode, reason: str) -> NoReturn:
 
 def stop_for(error: BaseException, doing: str) -> NoReturn:
     """End because of an exception nobody expected; its text may quote a row, its place in the code cannot."""
+    if isinstance(error, KafkaException):
+        stop_process(ExitCode.BROKER_AWAY, f"{doing}: Kafka says {error.args[0].name()}; start again")
     if isinstance(error, StoreFailedError):
         stop_process(ExitCode.STORE_FAILED, f"{doing}: {error}; the next start rebuilds it from the changelogs")
     frames = traceback.extract_tb(error.__traceback__)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from .engine import Engine
-from .stop import ExitCode, stop_process
+from .stop import ExitCode, stop_for, stop_process
 from .transactions import TRANSACTION_TIMEOUT_MS
 
 logger = logging.getLogger("streams.worker")
@@ -48,7 +48,10 @@ class Watchdog:
     def _watch(self) -> None:
         while True:
             time.sleep(PERIOD_SECONDS)
-            self.look(time.monotonic())
+            try:
+                self.look(time.monotonic())
+            except Exception as error:  # a watchdog that died unseen would watch nothing
+                stop_for(error, "watchdog")
 
     def look(self, now: float) -> None:
         """Check everything once; ``now`` in monotonic seconds."""

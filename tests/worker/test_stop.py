@@ -51,3 +51,32 @@ def test_a_store_that_cannot_be_read_is_no_bug() -> None:
 
     assert ended.returncode == ExitCode.STORE_FAILED
     assert "/data/orders/3 cannot be read or written; the next start rebuilds it from the changelogs" in ended.stderr
+
+
+def test_what_kafka_refuses_is_no_bug() -> None:
+    ended = run(
+        "from confluent_kafka import KafkaError, KafkaException\n"
+        "stop_for(KafkaException(KafkaError(KafkaError._TIMED_OUT)), 'taking tasks')"
+    )
+
+    assert ended.returncode == ExitCode.BROKER_AWAY
+    assert "taking tasks: Kafka says _TIMED_OUT; start again" in ended.stderr
+
+
+FULL_PIPE = """
+import os
+from streams.worker import stop
+stop.LOG_SECONDS = 0.1
+os.set_blocking(2, False)
+try:
+    while True:
+        os.write(2, b"x" * 65_536)
+except BlockingIOError:
+    os.set_blocking(2, True)
+stop.stop_process(stop.ExitCode.OVERDUE, "why")
+"""
+
+
+def test_a_log_that_nobody_reads_does_not_keep_the_process() -> None:
+    with subprocess.Popen([sys.executable, "-c", FULL_PIPE], stderr=subprocess.PIPE) as process:
+        assert process.wait(30) == ExitCode.OVERDUE

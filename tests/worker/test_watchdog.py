@@ -139,3 +139,17 @@ def test_a_disk_that_is_nearly_full_ends_the_process(
         dog.look(at(engine, 1))
 
     assert stops == [ExitCode.STORE_FAILED]
+
+
+def test_a_watchdog_that_fails_itself_ends_the_process(
+    engine: Engine, stops: list[ExitCode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(error: BaseException, doing: str) -> NoReturn:
+        raise Stopped(f"{doing}: {type(error).__name__}")
+
+    monkeypatch.setattr(watchdog, "stop_for", stop)
+    monkeypatch.setattr(watchdog, "PERIOD_SECONDS", 0.0)
+    del engine.tasks
+
+    with pytest.raises(Stopped, match="watchdog: AttributeError"):
+        Watchdog(engine)._watch()
