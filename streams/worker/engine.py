@@ -38,7 +38,7 @@ logger = logging.getLogger("streams.worker")
 T = TypeVar("T")
 
 CHECKPOINT_BYTES = 16 << 20
-"""So many bytes of input end a checkpoint early: what bounds the overlay."""
+"""So many bytes of input, over all tasks, end a checkpoint early: what bounds the overlay and the open transaction."""
 LEAVE_SECONDS = 20.0
 INTERNAL_ERROR_RATIO = 0.01
 
@@ -83,6 +83,8 @@ class Engine:
         self._had: tuple[Place, ...] = ()
         """The last assignment: when a member tells what it owns, it has already been revoked."""
         self._handed: dict[Place, int] = {}
+        self._committing = Background(threads=1)
+        """Of its own: a commit that waited for a restore to end would come too late."""
         self._background = Background()
         self._taking: Taking | None = None
         self._checkpointer: Checkpointer | None = None
@@ -157,17 +159,19 @@ class Engine:
         return True
 
     async def leave(self) -> None:
-        """Partitions go: a last checkpoint, then nothing is owned."""
-        async with self.lock:
-            if self.tasks:
-                try:
-                    await asyncio.wait_for(self._checkpoint(), LEAVE_SECONDS)
-                except TimeoutError:
-                    stop_process(ExitCode.OVERDUE, "the last checkpoint before leaving tasks; its outcome is unknown")
-            self._drop_tasks()
+        """Partitions go: a last checkpoint, then nothing is owned until the next assignment."""
+        try:
+            async with self.lock:
+                await asyncio.wait_for(self._checkpoint(), LEAVE_SECONDS)
+                self._drop_tasks()
+        except TimeoutError:
+            stop_process(ExitCode.OVERDUE, "the last checkpoint before leaving tasks; its outcome is unknown")
+        except Exception as error:  # Faust would shut down politely, and leave once more
+            stop_for(error, "leaving tasks")
 
     def _drop_tasks(self) -> None:
         self.epoch += 1
+        self.is_joined = False
         self.expected = frozenset()
         for owned in self.tasks.values():
             owned.task.store.close()
@@ -219,7 +223,7 @@ class Engine:
     # -- checkpoints
 
     def _is_due(self, owned: OwnedTask) -> bool:
-        if owned.is_refused or owned.task.pending_bytes > CHECKPOINT_BYTES:
+        if owned.is_refused or self.pending_bytes > CHECKPOINT_BYTES:
             return True
         return time.monotonic() - self._last_checkpoint >= self.settings.checkpoint_interval_ms / 1000
 
@@ -255,7 +259,7 @@ class Engine:
         try:
             changelog, offsets = checkpointer.prepare(touched)
             membership = self._require(self.membership)
-            positions = await self._background.run(checkpointer.commit, changelog, offsets, membership)
+            positions = await self._committing.run(checkpointer.commit, changelog, offsets, membership)
         except GroupMovedOnError as error:
             await self._abort(str(error))
             return
@@ -271,9 +275,8 @@ class Engine:
         for owned in self.tasks.values():
             owned.abort()
         self._drop_tasks()
-        self.is_joined = False
         try:
-            await self._background.run(self._require(self.transactions).abort)
+            await self._committing.run(self._require(self.transactions).abort)
         except TransactionFailedError as error:
             stop_process(ExitCode.TRANSACTION_FAILED, str(error))
 
@@ -281,6 +284,11 @@ class Engine:
         if part is None:
             raise RuntimeError("the engine has not been prepared")
         return part
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the records that all tasks have processed since the last checkpoint."""
+        return sum(owned.task.pending_bytes for owned in self.tasks.values())
 
     @property
     def is_ready(self) -> bool:
