@@ -56,6 +56,19 @@ def about_kafka(error: KafkaException, slot: str, brokers: object) -> str:
     return f"Kafka: {cause.name()}; start the capture again"
 
 
+def wrong_option(error: KafkaException) -> str:
+    """Kafka's client does not know an option or its value."""
+    return f"Kafka's client: {error.args[0].str()}; correct STREAMS_KAFKA_<OPTION>"
+
+
+def position_is_hidden(slot: str, topic: str) -> str:
+    """Records behind an open transaction cannot be read."""
+    return (
+        f"the position of slot {slot} cannot be read: another process keeps a transaction on {topic} open;"
+        " stop it, or wait until it times out, then start again"
+    )
+
+
 def too_large(topic: str) -> str:
     """A change does not fit into a record."""
     return (

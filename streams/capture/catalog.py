@@ -50,7 +50,7 @@ def _find(cursor: Any, table: str) -> FoundTable:
     )
     found = cursor.fetchone()
     if found is None:
-        raise CaptureError(f"there is no table {SCHEMA}.{table}")
+        raise CaptureError(f"there is no table {SCHEMA}.{table}; create it, or correct --tables")
     oid, kind = found
     if kind not in (PLAIN, PARTITIONED):
         raise CaptureError(f"{SCHEMA}.{table} is no table; only tables have changes to capture")

@@ -13,12 +13,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.records import Delivery
 
-from .advice import TOO_LARGE, too_large
+from .advice import TOO_LARGE, position_is_hidden, too_large, wrong_option
 from .options import CaptureError, CaptureOptions
 from .position import Position, decode_position, encode_position
 
 TRANSACTION_TIMEOUT_MS = 60_000
 ABORT_SECONDS = 10
+POSITION_SECONDS = 90.0
+"""Longer than the broker keeps the transaction of a dead process open."""
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
 
 
@@ -32,7 +34,7 @@ class Sink:
         """The topic that has refused a record for its size."""
         self.pending_bytes = 0
         """Bytes in the open transaction."""
-        self._producer = Producer(
+        self._producer = _producer(
             {
                 **options.kafka,
                 "transactional.id": f"{options.app}-capture-{options.slot}",
@@ -59,36 +61,62 @@ class Sink:
         for name, policy in ((self._options.positions_topic, "compact"), (self._options.heartbeat_topic, "delete")):
             wanted[name] = NewTopic(name, 1, config={"cleanup.policy": policy})
         missing = [topic for name, topic in wanted.items() if name not in known]
-        for future in admin.create_topics(missing).values() if missing else ():
+        for name, future in admin.create_topics(missing).items() if missing else ():
             try:
                 future.result(60)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise CaptureError(f"cannot create a topic: {error.args[0].name()}") from None
+                    raise CaptureError(
+                        f"Kafka does not make topic {name} ({error.args[0].name()}); create it, or allow us to"
+                    ) from None
 
     def _read_position(self) -> Position | None:
-        consumer = Consumer(
+        """The newest position of our slot.
+
+        Read committed, but to the true end: what another capture of this application has left open when it was
+        killed hides all that was written behind it until it times out, and an older position repeats changes.
+        """
+        deadline = time.monotonic() + POSITION_SECONDS
+        end, at, position = self._end_of_positions(), 0, None
+        reader = self._reader("read_committed")
+        reader.assign([TopicPartition(self._options.positions_topic, 0, 0)])
+        try:
+            while at < end:
+                for message in reader.consume(1_000, 0.1):
+                    error = message.error()
+                    if error is not None:
+                        # At its end the reader stands behind control records, which never arrive.
+                        at = max(at, message.offset()) if error.code() == KafkaError._PARTITION_EOF else at
+                        continue
+                    at = message.offset() + 1
+                    if message.key() == self._options.slot.encode():
+                        position = decode_position(message.value())
+                if time.monotonic() > deadline:
+                    raise CaptureError(position_is_hidden(self._options.slot, self._options.positions_topic))
+        finally:
+            reader.close()
+        return position
+
+    def _end_of_positions(self) -> int:
+        """Uncommitted records included."""
+        reader = self._reader("read_uncommitted")
+        try:
+            _, end = reader.get_watermark_offsets(TopicPartition(self._options.positions_topic, 0), timeout=30)
+            return int(end)
+        finally:
+            reader.close()
+
+    def _reader(self, isolation: str) -> Consumer:
+        return Consumer(
             {
                 **self._options.kafka,
                 "group.id": f"{self._options.app}-capture",
-                "isolation.level": "read_committed",
+                "isolation.level": isolation,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
             }
         )
-        consumer.assign([TopicPartition(self._options.positions_topic, 0, 0)])
-        position = None
-        try:
-            while True:
-                for message in consumer.consume(1_000, 0.1):
-                    error = message.error()
-                    if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                        return position
-                    if error is None and message.key() == self._options.slot.encode():
-                        position = decode_position(message.value())
-        finally:
-            consumer.close()
 
     def send(self, records: Iterable[Delivery]) -> None:
         """Queue records into the chunk; waits while Kafka is slower than the log."""
@@ -143,3 +171,10 @@ class Sink:
         if self._is_open:
             with contextlib.suppress(KafkaException):
                 self._producer.abort_transaction(ABORT_SECONDS)
+
+
+def _producer(options: Mapping[str, object]) -> Producer:
+    try:
+        return Producer(dict(options))
+    except KafkaException as error:
+        raise CaptureError(wrong_option(error)) from None
