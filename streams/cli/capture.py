@@ -12,6 +12,10 @@ import click
 from streams.capture.options import CaptureError, CaptureOptions
 from streams.settings import Settings
 
+from .output import JsonLines, output_option
+
+logger = logging.getLogger("streams.capture")
+
 
 def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """``table=value`` options as a dictionary."""
@@ -48,7 +52,10 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
 @click.option("--heartbeat", "heartbeat_s", default=5.0, show_default=True, type=click.FloatRange(0.1),
               help="Seconds between heartbeats.")
 @click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")
-def command(database: str, tables: str, topics: dict[str, str], keys: dict[str, str], **others: Any) -> None:
+@output_option
+def command(
+    database: str, tables: str, topics: dict[str, str], keys: dict[str, str], output: str, **others: Any
+) -> None:
     """A snapshot of the tables once, then every change, each once, in Debezium's JSON envelope.
 
     \b
@@ -57,9 +64,9 @@ def command(database: str, tables: str, topics: dict[str, str], keys: dict[str, 
 
     It goes on where it stopped, also after kill -9. Kafka is taken from STREAMS_BROKERS. PostgreSQL needs
     wal_level = logical; the slot and the publication are made when they are missing. Decimals are written as
-    text, times as ISO 8601 in UTC.
+    text, times as ISO 8601 in UTC. With --output json, progress and events are JSON objects, a line each.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _speak(output)
     settings = Settings.from_env()
     names = _words(tables)
     _check_tables(names, {"--key": keys, "--topic": topics})
@@ -76,24 +83,39 @@ def command(database: str, tables: str, topics: dict[str, str], keys: dict[str, 
     from streams.capture.run import Capture
 
     try:
-        Capture(options, _Progress()).run()
+        Capture(options, _Progress(is_drawn=output == "table" and sys.stderr.isatty())).run()
     except CaptureError as error:
-        click.echo(f"capture stopped: {error}", err=True)
+        if output == "json":
+            logger.error("capture stopped: %s", error)
+        else:
+            click.echo(f"capture stopped: {error}", err=True)
         sys.exit(1)
+
+
+def _speak(output: str) -> None:
+    """Log lines for people on stderr, or JSON lines for programs on stdout."""
+    if output == "json":
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(JsonLines())
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+    else:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 
 
 class _Progress:
     """A line a table on a terminal, redrawn; else a log line each tenth."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_drawn: bool) -> None:
+        self._is_drawn = is_drawn
         self._said: dict[str, int] = {}
 
     def __call__(self, table: str, done: int, expected: int) -> None:
         tenth = 10 if not expected else done * 10 // expected
-        if sys.stderr.isatty():
+        if self._is_drawn:
             end = "\n" if done == expected else ""
             click.echo(f"\rsnapshot of {table}: {done:,} of about {expected:,} rows", err=True, nl=False)
             click.echo(end, err=True, nl=False)
         elif self._said.get(table) != tenth:
             self._said[table] = tenth
-            logging.getLogger("streams.capture").info("snapshot of %s: %d of about %d rows", table, done, expected)
+            facts = {"table": table, "rows": done, "expected": expected}
+            logger.info("snapshot of %s: %d of about %d rows", table, done, expected, extra={"facts": facts})

@@ -52,7 +52,7 @@ def cli() -> None:
       faust -A streams.app worker -l info              run the pipelines in schemas/pipelines
       streams tables get users 1                       look at a row of a live table
 
-    Settings are environment variables, STREAMS_*. What is shown takes --output table|json.
+    Settings are environment variables, STREAMS_*. Every command takes --output table|json.
     Exit codes: 0 fine, 1 found problems, 2 wrong use.
     """
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -41,6 +43,16 @@ def show_rows(rows: Iterable[Mapping[str, object]], output: str, *, title: str =
     # Nothing is cut off: a terminal folds, and a line of a file or a pipe is as long as it must be.
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+class JsonLines(logging.Formatter):
+    """A log line as one JSON object; what a record has as ``facts`` are fields of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """``time`` in UTC, ``level``, ``message``, and the facts."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"time": time, "level": record.levelname.lower(), "message": record.getMessage()}
+        return json.dumps({**line, **getattr(record, "facts", {})}, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -40,6 +41,26 @@ def prepare(database: CapturedDatabase, *tables: str, **keys: tuple[str, ...]) -
 
 
 # -- the command
+
+
+def test_programs_get_what_a_capture_says_as_json_lines_on_stdout() -> None:
+    done = streams_capture("--database", "postgresql://127.0.0.1:1/x", "--tables", "users", "--output", "json")
+
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (done.returncode, line["level"], "capture stopped" in done.stderr) == (1, "error", False)
+    assert line["message"].startswith("capture stopped: cannot connect to the database")
+
+
+@pytest.mark.integration
+def test_progress_is_json_with_its_numbers(database: CapturedDatabase) -> None:
+    database.sql("CREATE TABLE users (id int PRIMARY KEY)", "INSERT INTO users SELECT generate_series(1, 7)")
+
+    database.stop(database.started("users", "--output", "json"))
+
+    lines = [json.loads(line) for line in database.log.splitlines()]
+    (told,) = (line for line in lines if "table" in line)
+    assert (told["table"], told["rows"], told["expected"], told["level"]) == ("users", 7, 7, "info")
+    assert [line["message"].partition(" at ")[0] for line in lines[-1:]] == ["stopped"]
 
 
 def test_help_says_what_it_needs_and_how_it_is_used() -> None:
