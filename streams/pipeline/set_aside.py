@@ -20,6 +20,8 @@ from streams.records import Delivery, Headers, SourceRecord
 from .plan import DeadLetterStyle, Plan
 
 OWN_PREFIX = "__contract.errors."
+LONGEST_HEADER = 10_240
+"""Bytes. A row may break its contract in very many places, and a record that Kafka refuses stops everything."""
 _STALE_PREFIXES = (OWN_PREFIX, "__connect.errors.", "__streams.errors.", "kafka_dlt-")
 
 
@@ -58,7 +60,13 @@ def _own(letter: DeadLetter, before: dict[str, bytes], now_ms: int) -> Headers:
         "original_timestamp": str(_number(before.get(OWN_PREFIX + "original_timestamp"), record.timestamp_ms)),
         "first_failed_at": str(_number(before.get(OWN_PREFIX + "first_failed_at"), now_ms)),
     }
-    return tuple((OWN_PREFIX + name, value.encode()) for name, value in facts.items() if value)
+    return tuple((OWN_PREFIX + name, _header(value)) for name, value in facts.items() if value)
+
+
+def _header(text: str) -> bytes:
+    """``text``, its end cut off where it is too long."""
+    value = text.encode()
+    return value if len(value) <= LONGEST_HEADER else value[:LONGEST_HEADER].decode(errors="ignore").encode() + b"..."
 
 
 def _number(header: bytes | None, otherwise: int) -> int:
@@ -94,12 +102,12 @@ def _connect(letter: DeadLetter, plan: Plan) -> Headers:
         "exception.class.name": _class_of(letter.error),
         "exception.message": str(letter.error),
     }
-    return tuple((f"__connect.errors.{name}", value.encode()) for name, value in facts.items())
+    return tuple((f"__connect.errors.{name}", _header(value)) for name, value in facts.items())
 
 
 def _streams(letter: DeadLetter) -> Headers:
     facts = {"exception": _class_of(letter.error), "message": str(letter.error), **_coordinates(letter.record)}
-    return tuple((f"__streams.errors.{name}", value.encode()) for name, value in facts.items())
+    return tuple((f"__streams.errors.{name}", _header(value)) for name, value in facts.items())
 
 
 def _spring(letter: DeadLetter, plan: Plan) -> Headers:
@@ -112,7 +120,7 @@ def _spring(letter: DeadLetter, plan: Plan) -> Headers:
         ("kafka_dlt-original-timestamp-type", b"CreateTime"),
         ("kafka_dlt-original-consumer-group", plan.app.encode()),
         ("kafka_dlt-exception-fqcn", _class_of(letter.error).encode()),
-        ("kafka_dlt-exception-message", str(letter.error).encode()),
+        ("kafka_dlt-exception-message", _header(str(letter.error))),
     )
 
 

@@ -18,6 +18,8 @@ logger = logging.getLogger("streams.worker")
 PATIENCE_SECONDS = 120.0
 OVERHEAD_BYTES = 4_096
 """What a record has besides its value: key, headers, framing."""
+HEADERS_BYTES = 49_152
+"""What a dead letter has besides its original: four headers may be as long as ``set_aside`` lets them."""
 SPARE_BYTES = 61_440
 GROWTH = 4
 BROKER_SECONDS = 15.0
@@ -115,7 +117,7 @@ class TopicKeeper:
         for spec in specs:
             match spec.kind:
                 case TopicKind.DEAD_LETTERS:  # originals, as large as their topic takes them
-                    needs[spec.name] = max(max_record_bytes, of_source[spec.source]) + OVERHEAD_BYTES
+                    needs[spec.name] = max(max_record_bytes, of_source[spec.source]) + HEADERS_BYTES
                 case TopicKind.CHANGELOG:  # rows with what is derived of them
                     needs[spec.name] = GROWTH * max_record_bytes + OVERHEAD_BYTES
                 case TopicKind.OUTPUT:

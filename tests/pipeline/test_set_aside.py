@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from streams.contracts.violations import Violation
+from streams.errors import ContractViolationError
+from streams.ledger import Ledger
 from streams.pipeline.plan import DeadLetterStyle, Limits
+from streams.pipeline.set_aside import set_aside
 from streams.pipeline.task import Task
 from streams.records import Delivery, Headers, SourceRecord
 from streams.state.stores.memory import MemoryStore
+from streams.worker.topics import HEADERS_BYTES
 
 from .builders import (
     DEAD,
@@ -64,6 +69,20 @@ def test_our_own_headers_tell_what_is_wrong() -> None:
         "original_timestamp": b"77",
         "first_failed_at": b"9",
     }
+
+
+@pytest.mark.parametrize("style", DeadLetterStyle)
+def test_the_headers_of_a_row_that_breaks_its_contract_everywhere_are_bounded(style: DeadLetterStyle) -> None:
+    (plan,) = a_topology(style=style).subtopologies[0].plans
+    ledger = Ledger(1)
+    violations = tuple(Violation(path=f"größen[{n}]", code=f"rule{n}", message="") for n in range(100_000))
+    ledger.bury(a_change(1), ContractViolationError("iglu:com.acme/orders/jsonschema/1-0-0", violations))
+
+    (letter,) = set_aside(ledger, plan, now_ms=9)
+
+    assert sum(len(name) + len(value or b"") for name, value in letter.headers) < HEADERS_BYTES
+    assert (header(letter, OWN + "path") or "").startswith("größen[0],größen[1],")
+    assert (header(letter, OWN + "path") or "").endswith("...")
 
 
 def test_the_style_of_kafka_connect() -> None:
