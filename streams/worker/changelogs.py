@@ -109,7 +109,9 @@ class ChangelogReader:
                 positions[topic] = max(positions[topic], message.offset())
             else:
                 raise KafkaException(error)
-        marker = replace(marker, changelogs=dict(positions), sources=sources)
+        # As of now: the age of a store is that of its positions, also where it never commits anything by itself.
+        now_ms = time.time_ns() // 1_000_000
+        marker = replace(marker, changelogs=dict(positions), sources=sources, written_ms=now_ms)
         apply_changelogs(store, records, marker)
         return marker
 

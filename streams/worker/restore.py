@@ -57,7 +57,10 @@ class Restorer:
 
         What does not belong together is refused by name.
         """
-        ends = self._starts.bounds([topic for _, topic in sub.changelogs], partition)
+        (source,) = sub.source_topics
+        bounds = dict(self._starts.bounds([source, *(topic for _, topic in sub.changelogs)], partition))
+        self._check_source(f"{source}[{partition}]", start, *bounds[source])
+        ends = {topic: held for topic, held in bounds.items() if topic != source}
         self._check_metadata(sub, partition, start, {topic: end for topic, (_, end) in ends.items()})
         store = self._open(sub, partition, start, ends)
         marker = read_marker(store)
@@ -73,6 +76,20 @@ class Restorer:
         self._check_added(sub, partition, start, store)
         self._check_marker(sub, partition, start, restored)
         return store
+
+    def _check_source(self, place: str, start: Start, first: int, end: int) -> None:
+        """Whether the source still has what was not processed; what it has no more is told, and cannot be helped."""
+        if start.offset > end:
+            stop_process(
+                ExitCode.STATE_REFUSED,
+                f"{place} ends at {end}, before the committed offset {start.offset}: it was truncated; restore the"
+                " topic, or start with a new STREAMS_APP",
+            )
+        if start.offset < first:
+            logger.error(
+                "%s: records %d to %d are lost: the topic's retention removed them before they were processed;"
+                " go on from %d", place, start.offset, first - 1, first,
+            )  # fmt: skip
 
     def _check_metadata(self, sub: SubTopology, partition: int, start: Start, ends: Mapping[str, int]) -> None:
         found = start.metadata

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.embedded import EmbeddedKafka
@@ -129,6 +132,19 @@ def test_local_state_that_is_corrupt_foreign_or_gone_is_rebuilt_exactly(settled:
         assert f"local state {settled.state('a', partition)} is {what}: rebuilding" in settled.log("a")
 
 
+def test_a_store_that_was_only_restored_is_as_old_as_its_restore(settled: OrdersCluster) -> None:
+    shutil.rmtree(settled.state("a", 3).parent)
+    before_ms = time.time() * 1_000
+    settled.start("a")
+    settled.wait_until(lambda: ready_tasks(settled, "a") == 4)
+    assert settled.stop("a") == 0
+
+    # Otherwise it would never be too old to miss deletions that the changelog keeps no more.
+    store = RocksStore(settled.state("a", 3))
+    assert read_marker(store).written_ms > before_ms
+    store.close()
+
+
 def test_a_changelog_that_was_deleted_and_created_again_is_refused(settled: OrdersCluster) -> None:
     topic = f"{settled.app}-totals_by_customer-changelog"
     admin = AdminClient({"bootstrap.servers": settled.brokers})
@@ -147,6 +163,23 @@ def cluster(
     """No workers yet."""
     with OrdersCluster(kafka.bootstrap, tmp_path_factory.mktemp("state"), unique) as held:
         yield held
+
+
+def test_records_that_retention_removed_before_they_were_processed_are_told_exactly(cluster: OrdersCluster) -> None:
+    run_through(cluster, 0)
+    place = TopicPartition(cluster.source, 0)
+    with closing(Consumer({"bootstrap.servers": cluster.brokers, "group.id": cluster.app})) as reader:
+        _, at = reader.get_watermark_offsets(place, timeout=30)
+        cluster.feed(200, first=100)
+        _, end = reader.get_watermark_offsets(place, timeout=30)
+    admin = AdminClient({"bootstrap.servers": cluster.brokers})
+    next(iter(admin.delete_records([TopicPartition(cluster.source, 0, end - 1)]).values())).result(30)
+
+    cluster.start("a")
+    cluster.wait_done()
+
+    assert f"{cluster.source}[0]: records {at} to {end - 2} are lost: the topic's retention" in cluster.log("a")
+    assert len(re.findall("are lost", cluster.log("a"))) == 1
 
 
 def test_a_third_worker_that_joins_under_load_and_leaves_again_loses_and_repeats_nothing(
