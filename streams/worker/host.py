@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import faust
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from faust.app.base import BootStrategy
 from faust.transport.drivers import TRANSPORTS
 
@@ -20,6 +20,7 @@ from streams.errors import ConfigurationError
 from streams.settings import Settings
 
 from .engine import Engine
+from .security import broker_credentials
 from .stop import ExitCode, stop_process
 from .topics import BrokerAwayError
 from .transport import RunSchema
@@ -69,6 +70,10 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         except BrokerAwayError as error:
             stop_process(ExitCode.BROKER_AWAY, str(error))
         except KafkaException as error:
+            if error.args[0].code() == KafkaError._INVALID_ARG:
+                stop_process(
+                    ExitCode.WRONG_USE, f"Kafka's client: {error.args[0].str()}; correct STREAMS_KAFKA_<OPTION>"
+                )
             stop_process(ExitCode.BROKER_AWAY, f"Kafka refuses what a worker needs: {error.args[0].str()}")
         self.engine.port = self.consumer
         self.watchdog.start()
@@ -114,6 +119,7 @@ def build_app(engine: Engine) -> StreamsApp:
 def _options(settings: Settings, instance: str) -> dict[str, Any]:
     brokers = settings.brokers.split(",")
     return {
+        "broker_credentials": broker_credentials(settings.kafka),
         "broker": [f"streams://{broker.strip()}" for broker in brokers],
         "store": "memory://",
         "datadir": str(settings.data / settings.app / "faust" / instance),

@@ -156,6 +156,14 @@ def test_wrong_settings_the_secret_and_broken_files_are_told_by_name(tmp_path: P
     assert misspelt.startswith("pipelines/a.yaml:3: tabel: unknown key 'tabel'; did you mean table?")
 
 
+def test_an_option_that_kafka_s_client_does_not_know_is_told_with_its_name(tmp_path: Path) -> None:
+    ended = start(a_folder(tmp_path, {**THINGS, "pipelines/a.yaml": a_pipeline("a", "table: {name: a}")}),
+                  KAFKA_SECURITY_PROTOKOLL="ssl")  # fmt: skip
+
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert '"security.protokoll"; correct STREAMS_KAFKA_<OPTION>' in ended.stderr
+
+
 def test_a_folder_that_is_not_there_is_named_with_its_setting(tmp_path: Path) -> None:
     (problem,) = refusals(tmp_path / "nowhere")
 
