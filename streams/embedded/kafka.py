@@ -13,7 +13,7 @@ from types import TracebackType
 
 from confluent_kafka.admin import AdminClient
 
-from .process import Server, ServerFailedError, free_port, require_tool
+from .process import DOCKER_WAY, Server, ServerFailedError, free_port, require_tool
 
 KAFKA_VERSION = "4.3.1"
 HEAP = "-Xmx768m"
@@ -64,7 +64,8 @@ def fetch_jars(say: Callable[[str], None] = lambda text: None) -> Path:
                f"-DoutputDirectory={partial}"]  # fmt: skip
     finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if finished.returncode:
-        raise RuntimeError("Maven could not fetch Kafka's jars:\n" + (finished.stdout + finished.stderr)[-2000:])
+        said = (finished.stdout + finished.stderr)[-2000:]
+        raise RuntimeError(f"Maven could not fetch Kafka's jars; mend what it says, {DOCKER_WAY}:\n{said}")
     (partial / "complete").touch()
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

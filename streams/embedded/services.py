@@ -22,17 +22,23 @@ class ServicesState:
 
     pid: int
     """The process that keeps them."""
+    born: str
+    """When it began, as the kernel counts: after a reboot another process may have its number."""
     brokers: str
     database: str
 
     @property
     def is_alive(self) -> bool:
         """That process is there."""
-        try:
-            os.kill(self.pid, 0)
-        except OSError:
-            return False
-        return True
+        return birth_of(self.pid) == self.born
+
+
+def birth_of(pid: int) -> str | None:
+    """When a process began, in ticks since the machine did; ``None``: there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
 
 
 def read_state(data: Path) -> ServicesState | None:
@@ -61,7 +67,10 @@ class EmbeddedServices:
         if failures:
             self.stop()
             raise failures[0]
-        state = ServicesState(pid=os.getpid(), brokers=self.kafka.bootstrap, database=self.postgres.dsn)
+        pid = os.getpid()
+        state = ServicesState(
+            pid=pid, born=birth_of(pid) or "", brokers=self.kafka.bootstrap, database=self.postgres.dsn
+        )
         (self._data / STATE_FILE).write_text(json.dumps(asdict(state)))
 
     def stop(self) -> None:

@@ -16,8 +16,10 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.embedded import EmbeddedKafka, EmbeddedPostgres, read_state
+from streams.embedded.services import STATE_FILE, birth_of
 
 pytestmark = pytest.mark.integration
+STATE = {"pid": os.getpid(), "brokers": "127.0.0.1:1", "database": "postgresql://127.0.0.1:2/shop"}
 PATIENCE_SECONDS = 60.0
 
 
@@ -131,6 +133,15 @@ def test_up_tells_where_they_are_and_down_leaves_nothing(tmp_path: Path) -> None
     assert len(started) >= 4, "two guards, a broker, a postmaster"
     assert not any(map(is_alive, started))
     assert streams("embedded", "status", "--data", str(data)).returncode == 1
+
+
+def test_another_process_that_has_got_the_keeper_s_number_is_not_taken_for_it(tmp_path: Path) -> None:
+    born = birth_of(os.getpid())
+    assert born is not None
+
+    for said, is_found in ((born, True), (f"{born}0", False)):
+        (tmp_path / STATE_FILE).write_text(json.dumps({**STATE, "born": said}))
+        assert (read_state(tmp_path) is not None) is is_found
 
 
 def test_kill_9_of_the_owner_leaves_no_orphans(tmp_path: Path) -> None:
