@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit, urlunsplit
 
 from streams.errors import ConfigurationError, Problem
 
@@ -43,7 +44,7 @@ class Settings:
     web_port: int = 6066
     dead_letter_style: str = "connect"
     hosts: Mapping[str, str] = field(default_factory=dict)
-    """Aliases: name to host:port."""
+    """Aliases of databases' hosts: name to host:port."""
     kafka: Mapping[str, str] = field(default_factory=dict)
     """librdkafka's options in their own spelling, from ``STREAMS_KAFKA_<OPTION>``."""
     mask_key_file: Path | None = None
@@ -156,6 +157,17 @@ class Settings:
             return False
         _held.append(lock)
         return True
+
+    def resolve(self, url: str) -> str:
+        """``url`` with the address of its host, where ``hosts`` has one.
+
+        >>> Settings(hosts={"source_db": "127.0.0.1:5433"}).resolve("postgresql://me@source_db:5432/shop")
+        'postgresql://me@127.0.0.1:5433/shop'
+        """
+        parts = urlsplit(url)
+        user, at, place = parts.netloc.rpartition("@")
+        address = self.hosts.get(place.partition(":")[0])
+        return url if address is None else urlunsplit(parts._replace(netloc=f"{user}{at}{address}"))
 
     def librdkafka(self) -> dict[str, object]:
         """Connection options of confluent-kafka's clients."""

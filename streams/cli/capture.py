@@ -71,7 +71,7 @@ def command(
     names = _words(tables)
     _check_tables(names, {"--key": keys, "--topic": topics})
     options = CaptureOptions(
-        database=database,
+        database=settings.resolve(database),
         tables=names,
         kafka=settings.librdkafka(),
         app=settings.app,
@@ -80,8 +80,14 @@ def command(
         metrics_host=settings.web_host,
         **others,
     )
-    from streams.capture.run import Capture
+    _run(options, output)
 
+
+def _run(options: CaptureOptions, output: str) -> None:
+    try:
+        from streams.capture.run import Capture
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error.name} is not installed: pip install 'contract-streams[capture]'") from None
     try:
         Capture(options, _Progress(is_drawn=output == "table" and sys.stderr.isatty())).run()
     except CaptureError as error:

@@ -79,6 +79,18 @@ def test_a_worker_that_is_not_there_is_exit_code_1_and_says_how_to_name_one() ->
     )
 
 
+def test_an_extra_that_is_not_installed_is_told_with_the_command_that_installs_it() -> None:
+    program = (
+        "import sys; sys.modules['psycopg2'] = None; from streams.cli.main import cli;"
+        "cli(['capture', '--database', 'postgresql://x/y', '--tables', 't'])"
+    )
+
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+
+    assert found.returncode == 1
+    assert found.stderr.endswith("psycopg2 is not installed: pip install 'contract-streams[capture]'\n")
+
+
 def test_services_that_do_not_run_are_exit_code_1(tmp_path: Path) -> None:
     found = CliRunner().invoke(cli, ["embedded", "status", "--data", str(tmp_path)])
     stopped = CliRunner().invoke(cli, ["embedded", "down", "--data", str(tmp_path), "--output", "json"])
