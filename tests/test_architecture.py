@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "streams"
@@ -215,6 +216,19 @@ def _wrong_next(path: Path) -> str | None:
 def test_a_step_says_in_out_and_a_next_that_exists() -> None:
     assert where(lambda path: not (_heading("Out", path) and _heading("Next", path)), _steps()) == {}
     assert where(_wrong_next, _steps()) == {}
+
+
+def test_each_step_leads_to_the_one_that_process_takes_next() -> None:
+    tree = tree_of(ROOT / "pipeline" / "process.py")
+    modules = {alias.name: f"streams.pipeline.{node.module}" for node in tree.body
+               if isinstance(node, ast.ImportFrom) and node.level for alias in node.names}  # fmt: skip
+    (walk,) = (node for node in tree.body if isinstance(node, FUNCTION) and node.name == "process_batch")
+    calls = sorted((node for node in ast.walk(walk) if isinstance(node, ast.Call)), key=lambda node: node.lineno)
+    # What is set aside comes from the ledger: the way of the events ends with their routes.
+    steps = [modules[name] for call in calls if (name := ast.unparse(call.func)) in modules and name != "set_aside"]
+    said = {name_of(path): _heading("Next", path) for path in _steps()}
+
+    assert [(step, said[step]) for step, following in pairwise(steps) if said[step] != following] == []
 
 
 def test_modules_are_short() -> None:

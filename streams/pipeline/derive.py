@@ -2,7 +2,7 @@
 
 In:   masked events.
 Out:  the same events with the derived columns in their rows, in JSON view.
-Next: streams.pipeline.table
+Next: streams.pipeline.agree
 """
 
 from __future__ import annotations
