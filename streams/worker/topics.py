@@ -96,8 +96,10 @@ class TopicKeeper:
 
     def _create(self, specs: Iterable[TopicSpec], sources: Mapping[str, int], needs: Mapping[str, int]) -> None:
         wanted = []
+        # What an aggregate publishes may be larger than each of its records: the least and the greatest of a long text.
+        room = max(needs.values(), default=0) + SPARE_BYTES
         for spec in specs:
-            config = {**dict(spec.config), "max.message.bytes": str(needs[spec.name] + SPARE_BYTES)}
+            config = {**dict(spec.config), "max.message.bytes": str(room)}
             count = sources[spec.source]
             wanted.append(NewTopic(spec.name, num_partitions=count, replication_factor=-1, config=config))
         if not wanted:

@@ -308,3 +308,27 @@ def test_a_row_is_found_on_its_owner_and_through_the_other_worker(seen: Seen) ->
 
 def test_a_worker_that_is_asked_to_stop_ends_with_exit_code_0(seen: Seen) -> None:
     assert seen.exit_codes == (0, 0)
+
+
+def test_a_result_that_is_larger_than_any_record_is_published(
+    kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    topic = unique("long")
+    columns = '{least: "min(note)", greatest: "max(note)"}'
+    aggregate = f"{{table: notes, by: [id], columns: {columns}, to: {topic}.notes}}"
+    files = {
+        "com.acme/things/jsonschema/1-0-0": a_schema(),
+        "com.acme/things/contract.yaml": a_contract("{name: id, logicalType: integer, primaryKey: true}"),
+        "pipelines/notes.yaml": f'pipeline: notes\nsource: {{topic: {topic}, format: json, '
+        f'contract: "iglu:com.acme/things/jsonschema/1-*-*"}}\naggregate: [{aggregate}]\n',
+    }
+    values = [json.dumps({"id": 1, "note": letter * 900_000}).encode() for letter in "ab"]
+    with Cluster(kafka.bootstrap, a_folder(tmp_path / "schemas", files), tmp_path, unique("app")) as cluster:
+        cluster.create_topic(topic, 1)
+        produce(cluster.brokers, topic, [a_record(1, value) for value in values])
+        cluster.start("a")
+        cluster.wait_until(lambda: cluster.lag(topic) == 0)
+
+        (*_, (_, _, value)) = cluster.read(f"{topic}.notes")
+
+    assert json.loads(value or b"") == {"id": 1, "least": "a" * 900_000, "greatest": "b" * 900_000}
