@@ -159,29 +159,23 @@ def read_as(kind: ColumnType, text: str) -> object:
 
 def logical_and(parts: list[Evaluate]) -> Evaluate:
     """FALSE if any part is, else NULL if any is, else TRUE (Kleene)."""
-
-    def evaluate(event: ChangeEvent) -> object:
-        result: bool | None = True
-        for part in parts:
-            value = part(event)
-            if value is False:
-                return False
-            if value is None:
-                result = None
-        return result
-
-    return evaluate
+    return _kleene(parts, decisive=False)
 
 
 def logical_or(parts: list[Evaluate]) -> Evaluate:
     """TRUE if any part is, else NULL if any is, else FALSE (Kleene)."""
+    return _kleene(parts, decisive=True)
+
+
+def _kleene(parts: list[Evaluate], *, decisive: bool) -> Evaluate:
+    """``decisive`` if any part is, else NULL if any is, else the opposite."""
 
     def evaluate(event: ChangeEvent) -> object:
-        result: bool | None = False
+        result: bool | None = not decisive
         for part in parts:
             value = part(event)
-            if value is True:
-                return True
+            if value is decisive:
+                return decisive
             if value is None:
                 result = None
         return result
