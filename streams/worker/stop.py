@@ -40,13 +40,22 @@ class ExitCode(IntEnum):
     """No broker answers, or it refuses us: worth another try, unlike wrong use."""
 
 
+_NEXT = {
+    ExitCode.TRANSACTION_FAILED: "; start again (if it comes back: has another worker this STREAMS_INSTANCE?)",
+    ExitCode.OVERDUE: "; start again",
+    ExitCode.BUG: "; start again, and report this line",
+    ExitCode.TOO_MANY_INTERNAL_ERRORS: "; look at the dead letters, then start again",
+}
+"""What to do, where no reason says it."""
+
+
 def stop_process(code: ExitCode, reason: str) -> NoReturn:
     """End now, without commit; ``reason`` names coordinates and never a row's value."""
     # Whoever reads our log may have stopped reading: that must not keep us.
     last = threading.Timer(LOG_SECONDS, os._exit, [code])
     last.daemon = True
     last.start()
-    logger.critical("stopping with exit code %d (%s): %s", code, code.name.lower(), reason)
+    logger.critical("stopping with exit code %d (%s): %s%s", code, code.name.lower(), reason, _NEXT.get(code, ""))
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

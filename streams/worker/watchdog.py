@@ -81,4 +81,5 @@ class Watchdog:
 
     def _check_disk(self, folder: Path) -> None:
         if folder.exists() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
-            stop_process(ExitCode.STORE_FAILED, f"less than {LEAST_FREE_BYTES >> 20} MiB are free for {folder}")
+            least = LEAST_FREE_BYTES >> 20
+            stop_process(ExitCode.STORE_FAILED, f"less than {least} MiB are free for {folder}; free some, start again")
