@@ -6,6 +6,7 @@ web server is, which tasks it had and of which it has state; the leader's plan t
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import msgspec
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+
+logger = logging.getLogger("streams.worker")
 
 Place = tuple[str, int]
 """(sub-topology's first source topic, partition)."""
@@ -23,6 +26,8 @@ class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     instance: str
     web: str = ""
+    pipelines: tuple[str, ...] = ()
+    """What it runs: all members should run the same."""
     owned: tuple[Place, ...] = ()
     """Tasks that it had until now."""
     stored: tuple[Place, ...] = ()
@@ -107,12 +112,29 @@ class TaskAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka
         partitions = {topic: sorted(cluster.partitions_for_topic(topic) or ()) for topic in topics}
         tasks = [(first, number) for first in topics if first in self._groups for number in partitions[first]]
         tasks += [(topic, number) for topic in self._others(topics) for number in partitions[topic]]
-        plan = assign_tasks(tasks, facts)
+        _warn_of_mixed(facts)
+        plan = self._plan(tasks, facts, {member: set(held.subscription) for member, held in members.items()})
         shared = msgspec.json.encode(self._facts(plan, facts))
         return {
             member: ConsumerProtocolMemberAssignment(0, self._spread(places, partitions), shared)
             for member, places in plan.items()
         }
+
+    def _plan(
+        self, tasks: Iterable[Place], facts: Mapping[str, MemberFacts], subscribed: Mapping[str, set[str]]
+    ) -> dict[str, list[Place]]:
+        """Tasks by member, each to one that reads its topics: while versions are mixed, not everybody does."""
+        readers: dict[frozenset[str], list[Place]] = {}
+        for place in tasks:
+            topics = self._groups.get(place[0], (place[0],))
+            able = frozenset(member for member, read in subscribed.items() if read.issuperset(topics))
+            readers.setdefault(able, []).append(place)
+        plan: dict[str, list[Place]] = {member: [] for member in facts}
+        for able, places in readers.items():
+            if able:
+                for member, given in assign_tasks(places, {member: facts[member] for member in able}).items():
+                    plan[member] += given
+        return plan
 
     def _others(self, topics: list[str]) -> list[str]:
         grouped = {topic for group in self._groups.values() for topic in group}
@@ -132,3 +154,13 @@ class TaskAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafka
             for topic, number in places:
                 owners.setdefault(topic, {})[number] = facts[member].instance
         return GroupFacts(web={held.instance: held.web for held in facts.values()}, owners=owners)
+
+
+def _warn_of_mixed(facts: Mapping[str, MemberFacts]) -> None:
+    run = {", ".join(held.pipelines): held.instance for held in facts.values()}
+    if len(run) > 1:
+        told = "; ".join(f"{instance}: {names or 'none'}" for names, instance in sorted(run.items()))
+        logger.warning(
+            "workers of one STREAMS_APP run different pipelines: what a worker does not run is left out of the"
+            " tasks it has (%s)", told,
+        )  # fmt: skip

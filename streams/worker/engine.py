@@ -115,7 +115,8 @@ class Engine:
 
     def _describe(self) -> MemberFacts:
         stored = tuple(sorted(self._local_places()))
-        return MemberFacts(instance=self.instance, web=self.web_url, owned=self._had, stored=stored)
+        run = tuple(sorted(plan.name for plan in self.topology.plans))
+        return MemberFacts(instance=self.instance, web=self.web_url, pipelines=run, owned=self._had, stored=stored)
 
     def _local_places(self) -> Iterable[Place]:
         """Tasks of which this worker has state on its disk."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,8 +136,10 @@ class Topics:
         return set(range(self.counts[topic])) if topic in self.counts else None
 
 
-def an_assignor(instance: str, learnt: list[GroupFacts], *groups: tuple[str, ...]) -> TaskAssignor:
-    facts = MemberFacts(instance=instance, web=f"http://127.0.0.1/{instance}")
+def an_assignor(
+    instance: str, learnt: list[GroupFacts], *groups: tuple[str, ...], pipelines: tuple[str, ...] = ()
+) -> TaskAssignor:
+    facts = MemberFacts(instance=instance, web=f"http://127.0.0.1/{instance}", pipelines=pipelines)
     return TaskAssignor(groups, lambda: facts, learnt.append)
 
 
@@ -177,6 +180,22 @@ def test_topics_of_one_sub_topology_go_together() -> None:
     assert all(held.get("orders") == held.get("orders-retry") for held in given_out)
     assert sorted(number for held in given_out for number in held.get("orders", ())) == [0, 1, 2, 3]
     assert [sum(map(len, (held.get("orders", ()), held.get("users", ())))) for held in given_out] == [2, 2, 2]
+
+
+def test_a_task_goes_only_to_members_that_read_its_topics(caplog: pytest.LogCaptureFixture) -> None:
+    groups = (("orders",), ("users",))
+    joined = {
+        "id-old": an_assignor("old", [], ("orders",), pipelines=("orders",)).metadata(["orders"]),
+        "id-new": an_assignor("new", [], *groups, pipelines=("orders", "users")).metadata(["orders", "users"]),
+    }
+
+    plan = an_assignor("new", [], *groups).assign(Topics({"orders": 4, "users": 2}), joined)
+
+    given_out = {member: dict(held.assignment) for member, held in plan.items()}
+    assert {member: len(held["orders"]) for member, held in given_out.items()} == {"id-old": 2, "id-new": 2}
+    assert ("users" in given_out["id-old"], given_out["id-new"]["users"]) == (False, [0, 1])
+    assert "different pipelines" in caplog.text
+    assert "(old: orders; new: orders, users)" in caplog.text
 
 
 def test_a_topic_that_is_no_pipelines_is_spread_too() -> None:
