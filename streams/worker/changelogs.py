@@ -14,8 +14,12 @@ from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode
 from streams.state.stores.base import Store
 from streams.state.table import Entry
 
+from .stop import ExitCode, stop_process
+
 BATCH_RECORDS = 20_000
 STALL_SECONDS = 2.0
+STUCK_SECONDS = 120.0
+"""Longer than a transaction of a worker that died can hold a changelog back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +86,20 @@ class ChangelogReader:
         """What is read until ``positions``, which the caller moves, have come to ``targets``."""
         begun = at = sum(positions.values())
         whole = max(1, sum(targets.values()) - begun)
-        moved_s, is_fenced = time.monotonic(), False
+        moved_s = asked_s = time.monotonic()
+        is_fenced = False
         while not _is_reached(positions, targets) and self._watch.is_wanted():
             yield reader.consume(BATCH_RECORDS, 0.2)
             before, at = at, sum(positions.values())
             self._watch.progress(min(1.0, (at - begun) / whole))
+            now_s = time.monotonic()
             if at > before:
-                moved_s = time.monotonic()
-            elif time.monotonic() - moved_s > STALL_SECONDS and not is_fenced:
-                is_fenced, moved_s = self._fence_owner(), time.monotonic()
+                moved_s = asked_s = now_s
+            elif now_s - moved_s > STUCK_SECONDS:
+                behind = ", ".join(topic for topic, end in targets.items() if positions[topic] < end)
+                stop_process(ExitCode.OVERDUE, f"no progress in {behind}[{self._partition}] for {STUCK_SECONDS:.0f} s")
+            elif now_s - asked_s > STALL_SECONDS and not is_fenced:
+                is_fenced, asked_s = self._fence_owner(), time.monotonic()
 
     def _apply(self, store: Store, messages: list[Any], positions: dict[str, int], marker: Marker) -> Marker:
         """Into the store in one write: the marker names the positions of all changelogs, so none may be missing."""
