@@ -19,7 +19,7 @@ from streams.state.changelog import ChangelogRun
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
-from .starts import OffsetMetadata
+from .starts import METADATA_BYTES, OffsetMetadata
 from .transactions import Transactions
 
 Positions = Mapping[tuple[str, int], int]
@@ -58,8 +58,10 @@ class Checkpointer:
             f={short: shape + self._topic_ids[short] for short, shape in sub.shapes.items()},
             e=owned.changelog_ends,
         )
-        text = msgspec.json.encode(metadata).decode()
-        return text if len(text) < 4_000 else msgspec.json.encode(msgspec.structs.replace(metadata, e={})).decode()
+        text = msgspec.json.encode(metadata)
+        if len(text) > METADATA_BYTES:
+            text = msgspec.json.encode(msgspec.structs.replace(metadata, e={}))
+        return text.decode()
 
     def commit(
         self, changelog: list[ChangelogRun], offsets: list[TopicPartition], membership: Membership

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import msgspec
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
+from streams.errors import Problem
+from streams.pipeline.topology import Topology
+
 logger = logging.getLogger("streams.worker")
 
 COORDINATOR_SECONDS = 30.0
@@ -32,6 +35,19 @@ class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By changelog's short name: 8 hex digits of what its entries depend on, then 8 of its topic's id."""
     e: dict[str, int] = {}
     """By changelog topic, an offset that its end has reached: a lower bound."""
+
+
+METADATA_BYTES = 4_000
+"""What a broker takes beside an offset is 4,096 bytes, unless it was told otherwise."""
+
+
+def find_crowded(topology: Topology) -> Iterator[Problem]:
+    """Topics with so many tables that no checkpoint could say beside its offset what they are."""
+    for sub in topology.subtopologies:
+        metadata = OffsetMetadata(t="x" * 200, f=dict.fromkeys(sub.shapes, "x" * 16))
+        if len(msgspec.json.encode(metadata)) > METADATA_BYTES:
+            message = f"{len(sub.shapes)} tables are too many for one topic; run some pipelines as another STREAMS_APP"
+            yield Problem(file=sub.source_topics[0], message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

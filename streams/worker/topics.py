@@ -13,6 +13,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.topology import TopicKind, TopicSpec, Topology
 
+from .starts import find_crowded
+
 logger = logging.getLogger("streams.worker")
 
 PATIENCE_SECONDS = 120.0
@@ -53,7 +55,8 @@ class TopicKeeper:
         counts = self._partition_counts()
         needs = self._needs(topology.topics, sources, max_record_bytes)
         there = self._limits(name for name in needs if name in counts)
-        problems = [*_wrong_counts(topology.topics, counts, sources), *_wrong_limits(there, needs)]
+        counted = _wrong_counts(topology.topics, counts, sources)
+        problems = [*counted, *_wrong_limits(there, needs), *find_crowded(topology)]
         if problems:
             raise ConfigurationError(problems)
         missing = [spec for spec in topology.topics if spec.name not in counts]

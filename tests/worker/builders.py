@@ -40,12 +40,12 @@ def a_run(*records: SourceRecord, epoch: int = 0) -> Run:
     return Run(epoch=epoch, records=list(records))
 
 
-def a_topology(folder: Path) -> Topology:
-    """The pipeline above over a contract with the columns id and note."""
+def a_topology(folder: Path, pipeline: str = PIPELINE) -> Topology:
+    """The pipeline above, or another, over a contract with the columns id and note."""
     files = {
         "com.acme/things/jsonschema/1-0-0": a_schema(),
         "com.acme/things/contract.yaml": a_contract("{name: id, logicalType: integer, primaryKey: true}"),
-        "pipelines/things.yaml": PIPELINE,
+        "pipelines/things.yaml": pipeline,
     }
     return compile_topology(load_contracts(a_folder(folder / "schemas", files)), app="app")
 
