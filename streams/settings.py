@@ -164,7 +164,10 @@ class Settings:
         >>> Settings(hosts={"source_db": "127.0.0.1:5433"}).resolve("postgresql://me@source_db:5432/shop")
         'postgresql://me@127.0.0.1:5433/shop'
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return url  # whoever connects says what is wrong with it
         user, at, place = parts.netloc.rpartition("@")
         address = self.hosts.get(place.partition(":")[0])
         return url if address is None else urlunsplit(parts._replace(netloc=f"{user}{at}{address}"))

@@ -124,6 +124,7 @@ def test_a_number_that_makes_no_sense_is_refused(name: str, value: str) -> None:
         ("postgresql://me:a%40b@source_db:5432/shop?x=1", "postgresql://me:a%40b@127.0.0.1:5433/shop?x=1"),
         ("postgresql://source_db/shop", "postgresql://127.0.0.1:5433/shop"),
         ("postgresql://me@elsewhere:5432/source_db", "postgresql://me@elsewhere:5432/source_db"),
+        ("postgresql://[broken", "postgresql://[broken"),
     ],
 )
 def test_a_host_that_has_an_alias_is_its_address(url: str, resolved: str) -> None:

@@ -66,4 +66,5 @@ def owned_task(engine: Engine, *records: SourceRecord, partition: int = 0) -> Ow
         owned.committed({}, engine.metrics, now_ms=2_000)
     engine.tasks[TOPIC, partition] = owned
     engine.expected = frozenset(engine.tasks)
+    engine.is_joined = True
     return owned
