@@ -19,6 +19,7 @@ from .position import Position, decode_position, encode_position
 
 TRANSACTION_TIMEOUT_MS = 60_000
 ABORT_SECONDS = 10
+LEADER_SECONDS = 30.0
 POSITION_SECONDS = 90.0
 """Longer than the broker keeps the transaction of a dead process open."""
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
@@ -98,11 +99,18 @@ class Sink:
         return position
 
     def _end_of_positions(self) -> int:
-        """Uncommitted records included."""
+        """Uncommitted records included; a topic that was made a moment ago has no leader yet."""
+        deadline = time.monotonic() + LEADER_SECONDS
         reader = self._reader("read_uncommitted")
         try:
-            _, end = reader.get_watermark_offsets(TopicPartition(self._options.positions_topic, 0), timeout=30)
-            return int(end)
+            while True:
+                try:
+                    place = TopicPartition(self._options.positions_topic, 0)
+                    return int(reader.get_watermark_offsets(place, timeout=30)[1])
+                except KafkaException:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
         finally:
             reader.close()
 
