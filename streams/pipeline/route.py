@@ -39,10 +39,10 @@ def _publisher(route: Route, plan: Plan, aggregated: Aggregated) -> Callable[[Ch
     key_of, value_of = _key_of(route.key), _value_of(route, aggregated)
 
     def publish(event: ChangeEvent) -> Delivery:
-        value, time_ms = value_of(event), event.event_time_ms
-        if value is not None and len(value) > limit:
-            raise RecordTooLargeError(len(value), limit)
-        return Delivery(topic=to, key=key_of(event.row), value=value, timestamp_ms=time_ms if time_ms > 0 else 0)
+        key, value, time_ms = key_of(event.row), value_of(event), event.event_time_ms
+        if value is not None and (size := len(value) + len(key or b"")) > limit:
+            raise RecordTooLargeError(size, limit)
+        return Delivery(topic=to, key=key, value=value, timestamp_ms=time_ms if time_ms > 0 else 0)
 
     return publish
 

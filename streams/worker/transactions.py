@@ -81,11 +81,22 @@ class Transactions:
                 else:
                     produce(delivery.topic, value, key, timestamp=time_ms)
             except BufferError:
-                self._wait_for_room()
-                self._send_with_headers(delivery)
+                self._send_patiently(delivery)
             except KafkaException as error:
                 raise _classified(error) from error
         self._producer.poll(0)
+
+    def _send_patiently(self, delivery: Delivery) -> None:
+        """The queue is full, by records or by bytes: wait while Kafka takes some of them."""
+        deadline = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
+        while time.monotonic() < deadline:
+            self._producer.poll(0.05)
+            try:
+                self._send_with_headers(delivery)
+                return
+            except BufferError:
+                continue
+        raise TransactionFailedError("the producer's queue stays full")
 
     def _send_with_headers(self, delivery: Delivery) -> None:
         partition = PARTITION_BY_KEY if delivery.partition is None else delivery.partition
@@ -111,22 +122,16 @@ class Transactions:
                 self._send_batch(run, batch)
 
     def _send_batch(self, run: ChangelogRun, batch: list[dict[str, object]]) -> None:
-        if len(self._producer) + len(batch) > QUEUE_RECORDS:
-            self._wait_for_room()
+        deadline = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
+        while len(self._producer) + len(batch) > QUEUE_RECORDS and time.monotonic() < deadline:
+            self._producer.poll(0.05)
         if self._producer.produce_batch(run.topic, batch, partition=run.partition) != len(batch):
             raise TransactionFailedError(f"the producer does not take records for {run.topic}[{run.partition}]")
 
     def _remember_position(self, error: KafkaError | None, message: Any) -> None:
-        if error is None:
+        # A batch that was sent again may be answered without its offset.
+        if error is None and message.offset() >= 0:
             self._positions[message.topic(), message.partition()] = message.offset() + 1
-
-    def _wait_for_room(self) -> None:
-        deadline = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
-        while len(self._producer) > QUEUE_RECORDS - CHANGELOG_BATCH or time.monotonic() > deadline:
-            if time.monotonic() > deadline:
-                raise TransactionFailedError("the producer's queue stays full")
-            self._producer.poll(0.05)
-        self._producer.poll(0.05)
 
     def commit(self, offsets: list[TopicPartition], membership: Membership) -> Mapping[tuple[str, int], int]:
         """Commit and begin anew; changelog positions by (topic, partition). Blocks; raises the two errors above."""
