@@ -119,6 +119,10 @@ def _records_of(topics: frozenset[str]) -> Any:
     """What the fetcher makes of a partition's bytes: for our topics at once the record that a pipeline takes."""
 
     class Records(fetcher.PartitionRecords):  # type: ignore[misc]
+        def __iter__(self) -> Any:
+            # Its own iterator asks this one for every record: a frame that does nothing.
+            return self._records_iterator or iter(())
+
         def _consumer_record(self, tp: Any, record: Any) -> Any:
             if tp.topic not in topics:
                 return super()._consumer_record(tp, record)

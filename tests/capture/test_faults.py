@@ -151,13 +151,13 @@ def test_a_snapshot_while_others_write_ends_with_the_rows_of_the_database(databa
 
 def test_a_transaction_larger_than_a_chunk_killed_in_the_middle_is_told_once(database: CapturedDatabase) -> None:
     database.sql("CREATE TABLE bulk(id bigint PRIMARY KEY, word text)")
-    count = 40_000
+    count = 100_000
     database.stop(database.started("bulk"))
     database.sql(f"INSERT INTO bulk SELECT i, repeat('x', 400) FROM generate_series(1, {count}) i")
     cut = []
     for _ in range(2):
         capture = database.start("bulk")
-        wait_for_more(lambda: database.size("bulk"), 3_000, database)
+        wait_for_more(lambda: len(database.told("bulk")), 1, database)
         database.kill(capture)
         cut.append(len(database.told("bulk")))
     capture = database.started("bulk")
