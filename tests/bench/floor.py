@@ -20,7 +20,7 @@ def run(brokers: str, topic: str, out: str, count: int) -> dict[str, float]:
     """Carry ``count`` records from ``topic`` to ``out``."""
     consumer = Consumer(
         {"bootstrap.servers": brokers, "group.id": "floor", "auto.offset.reset": "earliest",
-         "enable.auto.commit": False, "fetch.queue.backoff.ms": 1}
+         "enable.auto.commit": False, "fetch.queue.backoff.ms": 1, "queued.max.messages.kbytes": 16_384}
     )  # fmt: skip
     producer = Producer(
         {"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5, "batch.size": 1 << 20}
