@@ -15,9 +15,9 @@ from streams.contracts.model import Contract
 from streams.errors import DecodeError
 from streams.records import ChangeEvent, Operation, Row, SourceRecord
 
-from ..plan import Codec, Decode, EventTime
-from .debezium_quick import OPERATIONS_WITH_AFTER, UNREADABLE, quick_decoder
-from .debezium_rows import ALL_SENT, RowReader
+from ..plan import Codec, EventTime
+from .debezium_quick import UNREADABLE, quick_decoder
+from .debezium_rows import RowReader
 from .times import NO_TIME
 
 FORMAT = "debezium-json"
@@ -45,67 +45,61 @@ _NOTHING: dict[str, object] = {}
 def debezium_codec(contract: Contract, event_time: EventTime, *, reads: frozenset[str]) -> Codec:
     """Decode records of one table; ``reads``: ``key`` and ``source``, where steps ask for them."""
     rows = RowReader(contract.columns)
-    whole = _whole_decoder(contract, rows, event_time, reads_key="key" in reads)
+    whole = _WholeDecoder(contract, rows, event_time, reads_key="key" in reads)
     if "key" in reads or (shape := contract.validator.shape) is None or not rows.is_plain:
         return Codec(name=FORMAT, decode=whole, has_images=True)
     quick = quick_decoder(shape, event_time, whole, version=contract.version, reads_source="source" in reads)
     return Codec(name=FORMAT, decode=quick, has_images=True)
 
 
-def _whole_decoder(contract: Contract, rows: RowReader, event_time: EventTime, *, reads_key: bool) -> Decode:
-    key, version, read_time = contract.key, contract.version, event_time.read
+class _WholeDecoder:
+    """Takes every record of a table: all operations, columns that were not sent, values that want converting."""
 
-    def decode(record: SourceRecord) -> ChangeEvent | None:
-        value = record.value
-        if value is None:
+    def __init__(self, contract: Contract, rows: RowReader, event_time: EventTime, *, reads_key: bool) -> None:
+        self._contract = contract
+        self._rows = rows
+        self._read_time = event_time.read
+        self._reads_key = reads_key
+
+    def __call__(self, record: SourceRecord) -> ChangeEvent | None:
+        """The change; ``None`` for tombstones, heartbeats and messages."""
+        if record.value is None:
             return None
-        envelope = _read_envelope(value)
-        operation, image = OPERATIONS_WITH_AFTER.get(envelope.op), envelope.after
-        if operation is None or image is None:
-            return decode_rest(record, envelope)
-        row, unsent = rows.read(image, value)
-        source, transaction, committed_ms = _place_of(envelope, record)
-        time_ms = committed_ms if read_time is None else read_time(row)
-        return ChangeEvent(
-            record=record,
-            operation=operation,
-            row=row,
-            before=rows.image(envelope.before),
-            after=row,
-            source=source,
-            key=_read_key(record.key) if reads_key else _NOTHING,
-            event_time_ms=NO_TIME if time_ms is None else time_ms,
-            committed_ms=committed_ms,
-            transaction=transaction,
-            unsent=unsent,
-            schema_version=version,
-        )
-
-    def decode_rest(record: SourceRecord, envelope: _Envelope) -> ChangeEvent | None:
-        """DELETE and TRUNCATE; no event for heartbeats and messages."""
+        envelope = _read_envelope(record.value)
         operation = _operation_of(envelope)
         if operation is None or operation is MESSAGE:
             return None
-        row: dict[str, object] = {}
-        unsent, record_key = ALL_SENT, _read_key(record.key) if reads_key or operation is DELETE else _NOTHING
-        if operation is DELETE:
-            row, unsent = rows.remaining(envelope.before or _NOTHING, key, record_key)
+        is_gone = operation is DELETE
+        has_after = not is_gone and operation is not TRUNCATE
+        key = _read_key(record.key) if self._reads_key or is_gone else _NOTHING
         source, transaction, committed_ms = _place_of(envelope, record)
+        row, unsent = self._row(envelope, record.value, key, is_gone=is_gone)
         return ChangeEvent(
             record=record,
             operation=operation,
             row=row,
-            before=rows.image(envelope.before),
+            before=self._rows.image(envelope.before),
+            after=row if has_after else None,
             source=source,
-            key=record_key,
-            event_time_ms=committed_ms,
+            key=key,
+            event_time_ms=self._event_time(row, committed_ms) if has_after else committed_ms,
             committed_ms=committed_ms,
             transaction=transaction,
             unsent=unsent,
-            schema_version=version,
+            schema_version=self._contract.version,
         )
 
-    return decode
+    def _row(
+        self, envelope: _Envelope, value: bytes, key: Row, *, is_gone: bool
+    ) -> tuple[dict[str, object], frozenset[str]]:
+        """(what is known of the row, columns that were not sent)."""
+        if is_gone:
+            return self._rows.remaining(envelope.before or _NOTHING, self._contract.key, key)
+        return self._rows.read(envelope.after or {}, value)
+
+    def _event_time(self, row: Row, committed_ms: int) -> int:
+        time_ms = committed_ms if self._read_time is None else self._read_time(row)
+        return NO_TIME if time_ms is None else time_ms
 
 
 def _read_envelope(value: bytes) -> _Envelope:
