@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -115,6 +116,16 @@ def test_an_envelope_is_debeziums_with_the_final_row() -> None:
             "ts_ms": 9,
         }
     ]
+
+
+def test_both_images_of_a_plain_row_are_written_as_the_contract_says() -> None:
+    driver = a_driver(a_pipeline(route=[{"to": OUT, "value": "envelope"}]))
+
+    send(driver, a_change(1, op="u", before={"id": 1, "price": {"scale": 2, "value": "fQ=="}}, price="1.50"))
+
+    (record,) = driver.records(OUT)
+    envelope = json.loads(record.value or b"")
+    assert (envelope["before"]["price"], envelope["after"]["price"]) == ("1.25", "1.50")
 
 
 def test_an_envelope_of_a_delete_has_no_after() -> None:

@@ -48,7 +48,7 @@ def debezium_codec(contract: Contract, event_time: EventTime, *, reads: frozense
     whole = _WholeDecoder(contract, rows, event_time, reads_key="key" in reads)
     if "key" in reads or (shape := contract.validator.shape) is None or not rows.is_plain:
         return Codec(name=FORMAT, decode=whole, has_images=True)
-    quick = quick_decoder(shape, event_time, whole, version=contract.version, reads_source="source" in reads)
+    quick = quick_decoder(shape, event_time, whole, rows, version=contract.version, reads_source="source" in reads)
     return Codec(name=FORMAT, decode=quick, has_images=True)
 
 

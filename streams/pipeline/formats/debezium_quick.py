@@ -18,7 +18,7 @@ from streams.contracts.accept import RowShape
 from streams.records import ChangeEvent, Operation, SourceRecord
 
 from ..plan import Decode, EventTime
-from .debezium_rows import MARK
+from .debezium_rows import MARK, RowReader
 from .times import NO_TIME
 
 OPERATIONS_WITH_AFTER: Mapping[str | None, Operation] = {
@@ -36,7 +36,7 @@ class _CommitTime(msgspec.Struct, gc=False):
 
 
 def quick_decoder(
-    shape: RowShape, event_time: EventTime, otherwise: Decode, *, version: str, reads_source: bool
+    shape: RowShape, event_time: EventTime, otherwise: Decode, rows: RowReader, *, version: str, reads_source: bool
 ) -> Decode:
     """A decoder of a table whose rows have ``shape``; records that are not plain it leaves to ``otherwise``."""
     read = msgspec.json.Decoder(_envelope_of(shape, reads_source=reads_source), float_hook=Decimal).decode
@@ -63,7 +63,7 @@ def quick_decoder(
             record=record,
             operation=operation,
             row=row,
-            before=envelope.before,
+            before=envelope.before and rows.image(envelope.before),
             after=row,
             source=(source or _NOTHING) if reads_source else _NOTHING,
             key=_NOTHING,
