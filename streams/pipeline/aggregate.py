@@ -83,7 +83,7 @@ def _accumulate(
         state, time_ms = changed.get(key), event.event_time_ms
         if state is None:
             # A copy: what the table holds is what a failed batch falls back to.
-            before = stored[key]
+            before = stored.get(key)
             state = changed[key] = [time_ms, *initial] if before is None else before.copy()
         if time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
             state[0] = time_ms

@@ -50,8 +50,8 @@ def force_idle(aggregations: tuple[Aggregation, ...], tables: PipelineTables, si
 
 def _current(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[Delivery]:
     assert aggregation.to is not None
-    for key, state in groups.get_many(groups.dirty_keys).items():
-        if state is not None:
+    for key in groups.dirty_keys:
+        if (state := groups.get(key)) is not None:
             yield _result(aggregation, aggregation.to, key, state)
 
 

@@ -26,15 +26,16 @@ def drop_duplicates(
     if rule is None:
         return events
     identities = list(map(rule.identify, events))
-    expiry_by_identity = seen.get_many(identity for identity in identities if identity is not None)
+    known = seen.get_many([identity for identity in identities if identity is not None])
     keep_ms, first = rule.keep_ms, []
     new: dict[bytes, int | None] = {}
     for event, identity in zip(events, identities, strict=True):
         if identity is not None:
-            expires_ms = expiry_by_identity[identity]
-            if expires_ms is not None and expires_ms > clock[event.record.offset]:
-                continue
-            expiry_by_identity[identity] = new[identity] = event.event_time_ms + keep_ms
+            if identity in new or identity in known:
+                expires_ms = new.get(identity, known.get(identity))
+                if expires_ms is not None and expires_ms > clock[event.record.offset]:
+                    continue
+            new[identity] = event.event_time_ms + keep_ms
         first.append(event)
     seen.put_many(new)
     ledger.end(Outcome.DUPLICATE, len(events) - len(first))

@@ -62,8 +62,8 @@ class KnownRows:
         self._key = table.key
         self._tables = tables
         self._moved: tuple[bytes, ChangeEvent] | None = None
-        wanted = {self._key_of(event) for event in events if event.unsent}
-        self._stored = rows.get_many(wanted)
+        self._wanted = {self._key_of(event) for event in events if event.unsent}
+        self._stored = rows.get_many(self._wanted)
         self._learned: dict[bytes, ChangeEvent | None] = {}
 
     def _key_of(self, event: ChangeEvent) -> bytes:
@@ -91,7 +91,7 @@ class KnownRows:
     def learn(self, event: ChangeEvent) -> None:
         """Remember what ``event`` says of its row, for the events behind it."""
         if event.operation is Operation.TRUNCATE:
-            self._learned.update(dict.fromkeys([*self._learned, *self._stored]))
+            self._learned.update(dict.fromkeys([*self._learned, *self._wanted]))
         else:
             self._learned[self._key_of(event)] = None if event.operation is Operation.DELETE else event
             if (to := moved_to(event, self._key)) is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streams.state.changelog import store_key
+from streams.state.table import store_key
 from streams.state.stores.base import Store
 
 from .plan import Aggregation, Plan

@@ -33,7 +33,7 @@ def materialise_rows(events: Sequence[ChangeEvent], table: RowTable | None, tabl
             left.update(_truncate(rows, left, order_of(event)))
             continue
         key = _key_of(event, columns)
-        if is_unplaced(event) and (last := left.get(key, known[key])) is not None and last.order > order_of(event):
+        if is_unplaced(event) and (last := left.get(key, known.get(key))) is not None and last.order > order_of(event):
             continue
         left[key] = None if event.operation is Operation.DELETE else _stored(event)
     rows.put_many(left)

@@ -24,7 +24,6 @@ from streams.state.changelog import (
     changelog_topic,
     encode_marker,
     read_marker,
-    store_key,
 )
 from streams.state.stores.base import Store, StoreFailedError
 from streams.state.table import Entry
@@ -58,7 +57,7 @@ class Checkpoint:
     """Every change of state; each state changelog's marker last."""
     offsets: Mapping[str, int]
     """By source topic: the next offset to process."""
-    changes: Mapping[bytes, bytes | None] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
     """The same changes as the store keeps them."""
 
 
@@ -174,25 +173,24 @@ class Task:
         """
         deliveries: list[Delivery] = []
         changelog: list[ChangelogRun] = []
-        changes: dict[bytes, bytes | None] = {}
+        entries: list[Entry] = []
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)
             self._forgetters[plan.name].forget(tables)
             _keep(tables)
-            changelog += self._changes(tables, changes)
+            changelog += self._changes(tables, entries)
         changelog += self._markers()
         self._prepared = Checkpoint(
-            deliveries=deliveries, changelog=changelog, offsets=dict(self._positions), changes=changes
+            deliveries=deliveries, changelog=changelog, offsets=dict(self._positions), entries=entries
         )
         return self._prepared
 
-    def _changes(self, tables: PipelineTables, changes: dict[bytes, bytes | None]) -> list[ChangelogRun]:
+    def _changes(self, tables: PipelineTables, entries: list[Entry]) -> list[ChangelogRun]:
         runs, number = [], max(self._positions.values())
         for table in tables.all:
             made = table.changes(number)
-            space = store_key(table.changelog, b"")
-            changes.update([(space + key, value) for key, value in made.entries])
+            entries += made.entries
             runs.append(self._run(table.changelog, made.records))
         return [run for run in runs if run.records]
 
@@ -216,7 +214,7 @@ class Task:
             fingerprint=self.sub.fingerprint,
             written_ms=now_ms,
         )
-        self.store.write({**self._prepared.changes, MARKER_KEY: encode_marker(self._marker)})
+        self.store.write([*self._prepared.entries, (MARKER_KEY, encode_marker(self._marker))])
         for tables in self._tables.values():
             for table in tables.all:
                 table.commit()

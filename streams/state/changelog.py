@@ -9,7 +9,7 @@ import msgspec
 
 from .packs import unpack
 from .stores.base import Store
-from .table import Entry
+from .table import Entry, store_key
 
 MARKER_KEY = b"\0marker"
 """Where a store keeps its marker, and the key of the marker's record in a state changelog."""
@@ -43,11 +43,6 @@ def changelog_topic(app: str, short_name: str) -> str:
     return f"{app}-{short_name}-changelog"
 
 
-def store_key(short_name: str, record_key: bytes) -> bytes:
-    """Where the record of a changelog is kept in the store."""
-    return short_name.encode() + b"\0" + record_key
-
-
 def encode_marker(marker: Marker) -> bytes:
     """The marker as JSON."""
     return msgspec.json.encode(marker)
@@ -69,9 +64,9 @@ def apply_changelogs(store: Store, records: Mapping[str, Iterable[Entry]], marke
 
     Marker records among them carry the source offsets; they are the caller's to read, and are not stored as entries.
     """
-    changes: dict[bytes, bytes | None] = {}
+    changes: list[Entry] = []
     for short_name, run in records.items():
         space = store_key(short_name, b"")
         entries = (entry for key, value in run if key != MARKER_KEY for entry in unpack(key, value))
-        changes.update((space + key, value) for key, value in entries)
-    store.write({**changes, MARKER_KEY: encode_marker(marker)})
+        changes += [(space + key, value) for key, value in entries]
+    store.write([*changes, (MARKER_KEY, encode_marker(marker))])

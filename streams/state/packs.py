@@ -7,14 +7,14 @@ stand one by one, as in any table, and beside them for each pack the time when i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from struct import Struct as Layout
 
 import msgspec
 
 from .stores.base import Store
-from .table import Changes, Entry, Table, TableSpec
+from .table import Changes, Entry, Table, TableSpec, store_key
 
 PACK_KEY = b"\0pack"
 """Leads the keys of packs, in the changelog and in the store; no other key starts with a zero byte and a word."""
@@ -39,8 +39,8 @@ class PackedTable:
         self._entries = _times(changelog, prefix, store)
         self._packs = _times(changelog, PACK_KEY, store)
 
-    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, int | None]:
-        """When each of ``keys`` expires; ``None`` for those that are not known."""
+    def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, int | None]:
+        """When each of ``keys`` expires; missing or ``None`` for those that are not known."""
         return self._entries.get_many(keys)
 
     def put_many(self, times: dict[bytes, int | None]) -> None:
@@ -75,7 +75,7 @@ class PackedTable:
 
     def changes(self, number: int) -> Changes:
         """What the next checkpoint must write; ``number`` is greater than at any checkpoint before."""
-        entries, gone = self._entries.changes(number).entries, self._packs.changes(number).entries
+        entries, gone = self._entries.entries(), self._packs.changes(number)
         times = [(key, expires_ms) for key, expires_ms in self._entries.dirty_items if expires_ms is not None]
         packs: list[Entry] = []
         marks: list[Entry] = []
@@ -83,8 +83,8 @@ class PackedTable:
             pack = times[part : part + PACKED_ENTRIES]
             key = PACK_KEY + _number.pack(number, part // PACKED_ENTRIES)
             packs.append((key, _encode((self._prefix, pack))))
-            marks.append((key, _time.pack(max([expires_ms for _, expires_ms in pack]))))
-        return Changes(entries=[*entries, *gone, *marks], records=[*gone, *packs])
+            marks.append((store_key(self.changelog, key), _time.pack(max([expires_ms for _, expires_ms in pack]))))
+        return Changes(entries=[*entries, *gone.entries, *marks], records=[*gone.records, *packs])
 
     def commit(self) -> None:
         """The store holds the changes now."""

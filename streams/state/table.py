@@ -1,13 +1,14 @@
 """One keyspace of a task: committed entries below, what is not yet committed above.
 
-Three layers lie over the store. ``batch`` holds what the batch in hand wrote and is its savepoint: kept when the
-batch is done, dropped when it fails. ``dirty`` holds what was kept since the last checkpoint. ``clean`` caches
-committed entries that are hot. Values are decoded Python values and are never changed in place.
+Over the store lies ``hot``, the newest value of each key that is in memory: what was written since the last
+checkpoint, what was read since then, and committed entries that are kept for the next time. ``batch`` names what the
+batch in hand wrote and is its savepoint: kept when the batch is done, taken back when it fails. ``dirty`` is what was
+kept since the last checkpoint. Values are decoded Python values and are never changed in place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -19,12 +20,17 @@ Entry = tuple[bytes, bytes | None]
 """(record key, value), ``None`` deletes."""
 
 
+def store_key(changelog: str, record_key: bytes) -> bytes:
+    """Where the record of a changelog, by its short name, is kept in the store."""
+    return changelog.encode() + b"\0" + record_key
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What a checkpoint must write of a keyspace."""
 
     entries: list[Entry]
-    """For the store."""
+    """For the store, by its keys."""
     records: list[Entry]
     """For the changelog."""
 
@@ -46,50 +52,38 @@ class TableSpec(Generic[V]):
 class Table(Generic[V]):
     """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
 
-    __slots__ = ("_batch", "_clean", "_dirty", "_space", "_store", "spec")
+    __slots__ = ("_batch", "_dirty", "_hot", "_space", "_store", "spec")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
         self.spec = spec
         self._store = store
-        self._space = spec.changelog.encode() + b"\0" + spec.prefix
+        self._space = store_key(spec.changelog, spec.prefix)
         self._batch: dict[bytes, V | None] = {}
         self._dirty: dict[bytes, V | None] = {}
-        self._clean: dict[bytes, V | None] = {}
+        self._hot: dict[bytes, V | None] = {}
 
     def get(self, key: bytes) -> V | None:
         """The value of ``key``, ``None`` where there is none."""
-        return self.get_many((key,))[key]
+        return self.get_many((key,)).get(key)
 
-    def get_many(self, keys: Iterable[bytes]) -> dict[bytes, V | None]:
-        """Values of ``keys``; one round trip to the store for all that are not in memory."""
-        batch, dirty, clean = self._batch, self._dirty, self._clean
-        found: dict[bytes, V | None] = {}
-        missing = []
-        for key in keys:
-            if key in dirty and key not in batch:
-                found[key] = dirty[key]
-            elif key in batch:
-                found[key] = batch[key]
-            elif key in clean:
-                found[key] = clean[key]
-            else:
-                missing.append(key)
+    def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, V | None]:
+        """Values of ``keys``, to be read before the next write; missing or ``None`` where there is none.
+
+        One round trip to the store for all that are not in memory.
+        """
+        hot = self._hot
+        missing = [key for key in keys if key not in hot]
         if missing:
-            self._read(missing, found)
-        return found
-
-    def _read(self, keys: list[bytes], found: dict[bytes, V | None]) -> None:
-        space, decode = self._space, self.spec.decode
-        values = self._store.get_many([space + key for key in keys])
-        clean = self._clean if self.spec.cached else {}
-        for key, value in zip(keys, values, strict=True):
-            if value is None:
-                found[key] = None
-            else:
-                found[key] = clean[key] = decode(value)
+            space, decode = self._space, self.spec.decode
+            values = self._store.get_many([space + key for key in missing])
+            hot.update(
+                [(key, decode(value)) for key, value in zip(missing, values, strict=True) if value is not None]
+            )
+        return hot
 
     def put_many(self, values: dict[bytes, V | None]) -> None:
         """Write into the batch's savepoint, which takes ``values`` over; ``None`` deletes."""
+        self._hot.update(values)
         if self._batch:
             self._batch.update(values)
         else:
@@ -97,7 +91,7 @@ class Table(Generic[V]):
 
     def put(self, key: bytes, value: V | None) -> None:
         """Write one entry into the batch's savepoint; ``None`` deletes."""
-        self._batch[key] = value
+        self._hot[key] = self._batch[key] = value
 
     def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
         """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
@@ -148,24 +142,33 @@ class Table(Generic[V]):
 
     def discard_batch(self) -> None:
         """The batch failed: as if it had not been."""
+        for key in self._batch:
+            if key in self._dirty:
+                self._hot[key] = self._dirty[key]
+            else:
+                del self._hot[key]
         self._batch = {}
+
+    def entries(self) -> list[Entry]:
+        """What the store must be told at the next checkpoint, by its keys."""
+        space, encode = self._space, self.spec.encode
+        return [(space + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
 
     def changes(self, number: int) -> Changes:
         """What the next checkpoint must write; the changelog holds what the store holds."""
-        prefix, encode = self.spec.prefix, self.spec.encode
-        entries = [(prefix + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
-        return Changes(entries=entries, records=entries)
+        entries, cut = self.entries(), len(self._space) - len(self.spec.prefix)
+        return Changes(entries=entries, records=[(key[cut:], value) for key, value in entries])
 
     def commit(self) -> None:
-        """The store holds the changes now."""
-        if self.spec.cached:
-            self._clean.update(self._dirty)
-            for key in list(islice(self._clean, max(0, len(self._clean) - self.spec.cached))):
-                del self._clean[key]
+        """The store holds the changes now; the batch in hand has been kept."""
+        for key in list(islice(self._hot, max(0, len(self._hot) - self.spec.cached))):
+            del self._hot[key]
         self._dirty = {}
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
+        for key in (*self._dirty, *self._batch):
+            self._hot.pop(key, None)
         self._batch, self._dirty = {}, {}
 
 

@@ -118,7 +118,7 @@ def test_local_state_that_is_corrupt_foreign_or_gone_is_rebuilt_exactly(settled:
     for manifest in settled.state("a", 1).glob("MANIFEST-*"):
         manifest.write_bytes(b"garbage" * 1_000)
     foreign = RocksStore(settled.state("a", 2))
-    foreign.write({MARKER_KEY: encode_marker(Marker(fingerprint="of another plan"))})
+    foreign.write({MARKER_KEY: encode_marker(Marker(fingerprint="of another plan"))}.items())
     foreign.close()
     shutil.rmtree(settled.state("a", 3))
 

@@ -24,7 +24,7 @@ def checkpoint(task: Task) -> Checkpoint:
 
 def forgotten(prepared: Checkpoint) -> int:
     """Identities that leave the store."""
-    return sum(value is None and b"\0s" in key for key, value in prepared.changes.items())
+    return sum(value is None and b"\0s" in key for key, value in prepared.entries)
 
 
 def packs_deleted(prepared: Checkpoint) -> int:

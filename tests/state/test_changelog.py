@@ -15,10 +15,9 @@ from streams.state.changelog import (
     decode_marker,
     encode_marker,
     read_marker,
-    store_key,
 )
 from streams.state.stores.memory import MemoryStore
-from streams.state.table import Table, TableSpec
+from streams.state.table import Table, TableSpec, store_key
 
 
 def content(store: MemoryStore) -> list[tuple[bytes, bytes]]:
@@ -71,8 +70,9 @@ def test_the_changelog_rebuilds_the_store_that_wrote_it(
     for values in checkpoints:
         table.put_many(values)
         table.keep_batch()
-        log += table.changes(1).entries
-        written.write({store_key("t", key): value for key, value in table.changes(1).entries})
+        changes = table.changes(1)
+        log += changes.records
+        written.write(changes.entries)
         table.commit()
 
     rebuilt = MemoryStore()

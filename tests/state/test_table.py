@@ -7,9 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from streams.state.changelog import store_key
 from streams.state.stores.memory import MemoryStore
-from streams.state.table import Table, TableSpec
+from streams.state.table import Table, TableSpec, store_key
 
 
 def a_table(
@@ -28,7 +27,7 @@ def commit(table: Table[int], *, store: MemoryStore | None) -> None:
     """As a task commits: the store has the changes, then the table is told."""
     table.keep_batch()
     if store is not None:
-        store.write({store_key("t", key): value for key, value in table.changes(1).entries})
+        store.write(table.changes(1).entries)
     table.commit()
 
 
@@ -45,7 +44,8 @@ def test_a_batch_is_over_what_is_kept_and_that_over_the_store(stored: tuple[Tabl
     table.keep_batch()
     table.put(b"c", 300)
 
-    assert table.get_many([b"a", b"b", b"c", b"d"]) == {b"a": 1, b"b": 20, b"c": 300, b"d": None}
+    found = table.get_many([b"a", b"b", b"c", b"d"])
+    assert [found.get(key) for key in (b"a", b"b", b"c", b"d")] == [1, 20, 300, None]
     assert table.get(b"c") == 300
 
 
@@ -100,7 +100,9 @@ def test_a_checkpoint_writes_each_key_once_with_its_last_value_and_its_prefix() 
     table.put_many({b"a": 3, b"c": None})
     table.keep_batch()
 
-    assert sorted(table.changes(1).entries) == [(b"pa", b"3"), (b"pb", b"2"), (b"pc", None)]
+    changes = table.changes(1)
+    assert sorted(changes.records) == [(b"pa", b"3"), (b"pb", b"2"), (b"pc", None)]
+    assert changes.entries == [(store_key("t", key), value) for key, value in changes.records]
 
 
 def test_keyspaces_of_one_changelog_do_not_see_each_other() -> None:
@@ -162,7 +164,8 @@ class TableMachine(RuleBasedStateMachine):
 
     @rule(asked=st.sets(keys, min_size=1))
     def read(self, asked: set[bytes]) -> None:
-        assert self.table.get_many(asked) == {key: self.now.get(key) for key in asked}
+        found = self.table.get_many(asked)
+        assert {key: found.get(key) for key in asked} == {key: self.now.get(key) for key in asked}
 
     @rule(key=keys, value=values)
     def checkpoint_between_two_readings(self, key: bytes, value: int | None) -> None:
@@ -179,7 +182,7 @@ class TableMachine(RuleBasedStateMachine):
 
     @invariant()
     def dirty_keys_are_those_that_a_checkpoint_writes(self) -> None:
-        assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes(1).entries}
+        assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes(1).records}
 
 
 TestTableMachine = TableMachine.TestCase

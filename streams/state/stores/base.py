@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 
@@ -22,8 +22,8 @@ class Store(Protocol):
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with ``start <= key < end``, ascending."""
 
-    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Apply all changes or none; ``None`` deletes."""
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Apply all changes in their order, or none; ``None`` deletes."""
 
     def close(self) -> None:
         """Release files and locks; any later call is a bug."""

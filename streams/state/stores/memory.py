@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 
 class MemoryStore:
@@ -25,9 +25,9 @@ class MemoryStore:
         for key in self._sorted[first:last]:
             yield key, self._entries[key]
 
-    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Apply all changes or none; ``None`` deletes."""
-        for key, value in changes.items():
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Apply all changes in their order, or none; ``None`` deletes."""
+        for key, value in changes:
             if value is None:
                 self._entries.pop(key, None)
             else:

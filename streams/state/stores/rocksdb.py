@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -83,11 +83,11 @@ class RocksStore:
         except Exception as error:
             raise self._failure() from error
 
-    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Apply all changes or none; ``None`` deletes."""
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Apply all changes in their order, or none; ``None`` deletes."""
         batch = WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
-        for key, value in changes.items():
+        for key, value in changes:
             if value is None:
                 delete(key)
             else:

@@ -18,7 +18,7 @@ def damaged(tmp_path: Path) -> Path:
     """A store with 20,000 entries, one block of its file overwritten."""
     values = random.Random(7)
     store = RocksStore(tmp_path)
-    store.write({key: values.randbytes(100) for key in KEYS})
+    store.write({key: values.randbytes(100) for key in KEYS}.items())
     store.close()
     (file,) = tmp_path.glob("*.sst")
     content = bytearray(file.read_bytes())

@@ -29,33 +29,33 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_values_come_in_the_order_of_their_keys(store: Store) -> None:
-    store.write({b"a": b"1", b"b": b""})
+    store.write({b"a": b"1", b"b": b""}.items())
 
     assert store.get_many([b"b", b"x", b"a", b"b"]) == [b"", None, b"1", b""]
     assert store.get_many([]) == []
 
 
 def test_a_scan_is_half_open_and_ascending(store: Store) -> None:
-    store.write(dict.fromkeys((b"b", b"a", b"c", b"a\x00", b"\xff"), b"v"))
+    store.write(dict.fromkeys((b"b", b"a", b"c", b"a\x00", b"\xff"), b"v").items())
 
     assert [key for key, _ in store.scan(b"a", b"c")] == [b"a", b"a\0", b"b"]
     assert list(store.scan(b"c", b"a")) == []
 
 
 def test_writing_nothing_deletes(store: Store) -> None:
-    store.write({b"a": b"1", b"b": b"2"})
-    store.write({b"a": None, b"never": None, b"b": b"3"})
+    store.write({b"a": b"1", b"b": b"2"}.items())
+    store.write({b"a": None, b"never": None, b"b": b"3"}.items())
 
     assert list(store.scan(b"", b"\xff")) == [(b"b", b"3")]
 
 
 def test_what_is_written_during_a_scan_does_not_disturb_it(store: Store) -> None:
-    store.write({b"a": b"1", b"b": b"2", b"c": b"3"})
+    store.write({b"a": b"1", b"b": b"2", b"c": b"3"}.items())
 
     entries = []
     for key, value in store.scan(b"a", b"d"):
         entries.append((key, value))
-        store.write({b"c\0": b"new"})
+        store.write({b"c\0": b"new"}.items())
 
     assert entries == [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
 
@@ -73,8 +73,8 @@ def test_rocksdb_holds_what_memory_holds(
 ) -> None:
     rocks, memory = new_rocks(), MemoryStore()
     for changes in writes:
-        rocks.write(changes)
-        memory.write(changes)
+        rocks.write(changes.items())
+        memory.write(changes.items())
 
     found = [(store.get_many(asked), list(store.scan(min(a, b), max(a, b)))) for store in (rocks, memory)]
     rocks.close()
@@ -83,8 +83,8 @@ def test_rocksdb_holds_what_memory_holds(
 
 def test_rocksdb_keeps_what_was_written_over_a_restart(tmp_path: Path) -> None:
     first = RocksStore(tmp_path)
-    first.write({b"a": b"1", b"b": b"2"})
-    first.write({b"b": None})
+    first.write({b"a": b"1", b"b": b"2"}.items())
+    first.write({b"b": None}.items())
     first.close()
 
     again = RocksStore(tmp_path)
@@ -95,7 +95,7 @@ def test_rocksdb_keeps_what_was_written_over_a_restart(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_held_is_named_and_not_taken_for_broken(tmp_path: Path) -> None:
     opens = "import sys; from pathlib import Path; from streams.state.stores.rocksdb import RocksStore as S"
-    holds = f"{opens}; store = S(Path(sys.argv[1])); store.write({{b'a': b'1'}}); print('held', flush=True); input()"
+    holds = f"{opens}; store = S(Path(sys.argv[1])); store.write({{b'a': b'1'}}.items()); print('held', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", holds, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as owner:
@@ -114,7 +114,7 @@ def test_a_folder_that_is_held_is_named_and_not_taken_for_broken(tmp_path: Path)
 def broken_in(folder: Path, files: str) -> None:
     """A store of a thousand entries some of whose bytes have turned over."""
     store = RocksStore(folder)
-    store.write({b"%d" % number: b"x" * 100 for number in range(1_000)})
+    store.write({b"%d" % number: b"x" * 100 for number in range(1_000)}.items())
     store.close()
     for file in folder.glob(files):
         content = bytearray(file.read_bytes())
