@@ -25,6 +25,7 @@ from .checkpoint import Checkpointer
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
+from .pace import Pace
 from .restore import Restorer
 from .runs import Run
 from .starts import Starts
@@ -37,8 +38,6 @@ logger = logging.getLogger("streams.worker")
 
 T = TypeVar("T")
 
-CHECKPOINT_BYTES = 16 << 20
-"""So many bytes of input, over all tasks, end a checkpoint early: what bounds the overlay and the open transaction."""
 LEAVE_SECONDS = 20.0
 INTERNAL_ERROR_RATIO = 0.01
 
@@ -88,7 +87,7 @@ class Engine:
         self._background = Background()
         self._taking: Taking | None = None
         self._checkpointer: Checkpointer | None = None
-        self._last_checkpoint = time.monotonic()
+        self._pace = Pace(settings.checkpoint_interval_ms / 1000)
 
     # -- once per process
 
@@ -199,7 +198,7 @@ class Engine:
                 if owned is None or run.epoch != self.epoch:
                     return
                 self._process(owned, run)
-                if self._is_due(owned):
+                if owned.is_refused or self._pace.is_due(self.pending_bytes):
                     await self._checkpoint()
         except Exception as error:  # Faust would count the run as done
             stop_for(error, f"batch of {run.place[0]}[{run.place[1]}]@{run.records[0].offset}")
@@ -212,6 +211,7 @@ class Engine:
         now_ms = time.time_ns() // 1_000_000
         result = owned.task.process(batch, now_ms=now_ms)
         owned.note(result)
+        self._pace.note(now_ms / 1000 - batch.records[-1].timestamp_ms / 1000)
         if self.metrics.note_internal_errors(result.ledgers, now_ms=now_ms) > INTERNAL_ERROR_RATIO:
             stop_process(ExitCode.TOO_MANY_INTERNAL_ERRORS, "over 1 % of a minute's events are internal errors")
         try:
@@ -223,23 +223,17 @@ class Engine:
 
     # -- checkpoints
 
-    def _is_due(self, owned: OwnedTask) -> bool:
-        if owned.is_refused or self.pending_bytes > CHECKPOINT_BYTES:
-            return True
-        return time.monotonic() - self._last_checkpoint >= self.settings.checkpoint_interval_ms / 1000
-
     async def keep_time(self) -> None:
         """Checkpoints when no batch comes by to make them, and the wall clock for idle inputs."""
         interval_s = self.settings.checkpoint_interval_ms / 1000
         while True:
             await asyncio.sleep(interval_s / 2)
             self.beat = time.monotonic()
-            if self.beat - self._last_checkpoint < interval_s:
-                continue
             try:
                 async with self.lock:
                     self._advance_clocks()
-                    await self._checkpoint()
+                    if self._pace.is_due():
+                        await self._checkpoint()
             except Exception as error:  # nobody awaits this loop
                 stop_for(error, "checkpoint")
 
@@ -252,7 +246,7 @@ class Engine:
 
     async def _checkpoint(self) -> None:
         """Commit what all tasks have done; the lock is held, the world stands still."""
-        self._last_checkpoint = time.monotonic()
+        self._pace.checkpoint()
         touched = [owned for owned in self.tasks.values() if owned.has_work]
         if not touched:
             return
@@ -267,7 +261,7 @@ class Engine:
         except TransactionFailedError as error:
             stop_process(ExitCode.TRANSACTION_FAILED, f"commit: {error}")
         checkpointer.finish(touched, positions)
-        self._last_checkpoint = time.monotonic()
+        self._pace.checkpoint()
 
     async def _abort(self, why: str) -> None:
         """The group has moved on: drop everything uncommitted and wait for the next assignment."""
