@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from streams.worker import pace
 from streams.worker.pace import CHECKPOINT_BYTES, LONGEST_S, Pace
 
 INTERVAL_S = 0.2
@@ -14,7 +15,7 @@ INTERVAL_S = 0.2
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that have passed."""
     now = [100.0]
-    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

@@ -95,7 +95,7 @@ def test_rocksdb_keeps_what_was_written_over_a_restart(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_held_is_named_and_not_taken_for_broken(tmp_path: Path) -> None:
     opens = "import sys; from pathlib import Path; from streams.state.stores.rocksdb import RocksStore as S"
-    holds = f"{opens}; store = S(Path(sys.argv[1])); store.write({{b'a': b'1'}}.items()); print('held', flush=True); input()"
+    holds = f"{opens}; store = S(Path(sys.argv[1])); store.write([(b'a', b'1')]); print('held', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", holds, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as owner:
