@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from keyword import iskeyword
 from operator import attrgetter
 from typing import Annotated, Any, Literal, Union
@@ -52,6 +51,8 @@ class RowShape:
     """As ``msgspec.defstruct`` takes them, required columns first."""
     checks: tuple[tuple[str, Check], ...]
     """What a struct cannot say, by column."""
+    has_free_text: bool
+    """A column takes any text, of no format and not one of some words."""
 
     @property
     def has_optional(self) -> bool:
@@ -88,7 +89,12 @@ def compile_shape(schema: object) -> RowShape | None:
     checks: list[tuple[str, Check]] = []
     try:
         fields = [_field(name, rule, name in required, checks) for name, rule in properties.items()]
-        shape = RowShape(columns=tuple(properties), fields=tuple(sorted(fields, key=len)), checks=tuple(checks))
+        shape = RowShape(
+            columns=tuple(properties),
+            fields=tuple(sorted(fields, key=len)),
+            checks=tuple(checks),
+            has_free_text=any(map(_is_free_text, properties.values())),
+        )
         shape.struct(is_closed=True)
     except (_Unlisted, TypeError, ValueError):
         return None
@@ -161,19 +167,24 @@ def _is_small(bound: object) -> bool:
     return isinstance(bound, int) and not isinstance(bound, bool) and abs(bound) <= _LARGEST
 
 
+def _is_free_text(rule: Mapping[str, Any]) -> bool:
+    kinds = rule.get("type", ())
+    return "string" in (kinds if isinstance(kinds, list) else [kinds]) and not rule.keys() & {"enum", "format"}
+
+
 def _number_check(rule: Mapping[str, int]) -> Check:
     """Decimals and integers; floats are nowhere, and ``NaN`` raises on comparison, which is no yes."""
     bounds = tuple((getattr(operator, _BOUNDS[keyword]), Decimal(bound)) for keyword, bound in rule.items())
-    first, *others = bounds or ((operator.eq, None),)
-    holds, bound = first
+
+    def is_number(value: Any) -> bool:
+        return (type(value) is Decimal and value.is_finite()) or type(value) is int
+
+    if len(bounds) != 1:
+        return lambda value: is_number(value) and all(holds(value, bound) for holds, bound in bounds)
+    ((only, limit),) = bounds
 
     def check(value: Any) -> bool:
-        if type(value) is Decimal:
-            if not value.is_finite():
-                return False
-        elif type(value) is not int:
-            return False
-        return bound is None or (holds(value, bound) and (not others or all(hold(value, at) for hold, at in others)))
+        return ((type(value) is Decimal and value.is_finite()) or type(value) is int) and only(value, limit)
 
     return check
 
@@ -184,6 +195,18 @@ def _format_check(name: object) -> Check | None:
     pattern = _FORMATS.get(str(name))
     if pattern is None:
         raise _Unlisted
-    matches = re.compile(pattern).fullmatch
-    # The same addresses and moments come again and again.
-    return lru_cache(_REMEMBERED_TEXTS)(lambda text: matches(text) is not None)
+    return _Verdicts(re.compile(pattern)).__getitem__
+
+
+class _Verdicts(dict[str, bool]):
+    """Whether texts match; the same addresses and moments come again and again, and a dictionary is asked quickest."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        super().__init__()
+        self._pattern = pattern
+
+    def __missing__(self, text: str) -> bool:
+        if len(self) >= _REMEMBERED_TEXTS:
+            self.clear()
+        verdict = self[text] = self._pattern.fullmatch(text) is not None
+        return verdict

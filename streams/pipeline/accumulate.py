@@ -16,8 +16,8 @@ from streams.records import ChangeEvent
 from .expressions import AggregateCall, AggregateFunction, to_json
 from .plan import Accumulator, AggregateColumn, Evaluate
 
-_add = Context(prec=150_000).add
-"""Sums are exact: PostgreSQL's numeric has up to 131,072 digits before the point and 16,383 behind it."""
+EXACT_SUMS = Context(prec=150_000)
+"""What updates run in. PostgreSQL's numeric has up to 131,072 digits before the point and 16,383 behind it."""
 _AVERAGE = Context(prec=28)
 
 Update = Callable[[Accumulator, ChangeEvent], None]
@@ -55,13 +55,6 @@ def _count(slot: int, argument: Evaluate | None) -> Update:
     return count_known
 
 
-def add_exactly(left: object, right: object) -> object:
-    """The sum of two ints or decimals, no digit lost."""
-    if isinstance(left, int) and isinstance(right, int):
-        return left + right
-    return _add(_decimal(left), _decimal(right))
-
-
 def _decimal(value: object) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(value)  # type: ignore[arg-type]  # an int
 
@@ -69,13 +62,9 @@ def _decimal(value: object) -> Decimal:
 def _sum(slot: int, argument: Evaluate) -> Update:
     def update(state: Accumulator, event: ChangeEvent) -> None:
         value = argument(event)
-        if value is None:
-            return
-        total = state[slot]
-        if type(total) is Decimal is type(value):
-            state[slot] = _add(total, value)
-        else:
-            state[slot] = add_exactly(0 if total is None else total, value)
+        if value is not None:
+            total = state[slot]
+            state[slot] = (0 if total is None else total) + value  # type: ignore[operator]  # ints and decimals
 
     return update
 
@@ -85,7 +74,7 @@ def _average(slot: int, argument: Evaluate) -> Update:
         value = argument(event)
         if value is not None:
             total = state[slot]
-            state[slot] = add_exactly(0 if total is None else total, value)
+            state[slot] = (0 if total is None else total) + value  # type: ignore[operator]
             state[slot + 1] += 1  # type: ignore[operator]
 
     return update

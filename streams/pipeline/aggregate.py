@@ -11,11 +11,13 @@ INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import localcontext
 
 from streams.ledger import Ledger
 from streams.records import ROW_CHANGES, ChangeEvent
 from streams.state.table import Table
 
+from .accumulate import EXACT_SUMS
 from .formats.times import NO_TIME
 from .plan import Accumulator, Aggregation
 from .tables import Aggregated, PipelineTables, Results, window_key
@@ -75,21 +77,22 @@ def _accumulate(
     events: list[ChangeEvent], keys: list[bytes], aggregation: Aggregation, groups: Table[Accumulator]
 ) -> Results:
     stored = groups.get_many(keys)
-    initial, updates = aggregation.initial, [column.update for column in aggregation.columns]
-    changed: dict[bytes, Accumulator | None] = {}
+    nothing: Accumulator = [NO_TIME, *aggregation.initial]
+    updates, is_attached = [column.update for column in aggregation.columns], aggregation.is_attached
+    changed: dict[bytes, Accumulator] = {}
     results: Results = {}
-    is_attached = aggregation.is_attached
-    for key, event in zip(keys, events, strict=True):
-        state, time_ms = changed.get(key), event.event_time_ms
-        if state is None:
-            # A copy: what the table holds is what a failed batch falls back to.
-            before = stored.get(key)
-            state = changed[key] = [time_ms, *initial] if before is None else before.copy()
-        if time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
-            state[0] = time_ms
-        for update in updates:
-            update(state, event)
-        if is_attached:
-            results[event.record.offset] = state.copy()
-    groups.put_many(changed)
+    with localcontext(EXACT_SUMS):
+        for key, event in zip(keys, events, strict=True):
+            if key in changed:
+                state = changed[key]
+            else:  # a copy: what the table holds is what a failed batch falls back to
+                state = changed[key] = (stored.get(key) or nothing).copy()
+            time_ms = event.event_time_ms
+            if time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
+                state[0] = time_ms
+            for update in updates:
+                update(state, event)
+            if is_attached:
+                results[event.record.offset] = state.copy()
+    groups.put_many(changed)  # type: ignore[arg-type]  # handed over: whoever removes entries does it there
     return results

@@ -42,11 +42,13 @@ def quick_decoder(
     read = msgspec.json.Decoder(_envelope_of(shape, reads_source=reads_source), float_hook=Decimal).decode
     operation_of, read_time, fits = OPERATIONS_WITH_AFTER.get, event_time.read, shape.fits
     row_of = _present_columns(shape.columns) if shape.has_optional else asdict
+    # A column that was not sent holds a text in its place, which no format and no list of words admits.
+    may_hide = shape.has_free_text
 
     # Once an event: what could be a call of its own stands here.
     def decode(record: SourceRecord) -> ChangeEvent | None:
         value = record.value
-        if value is None or value.find(MARK) >= 0:
+        if value is None or (may_hide and value.find(MARK) >= 0):
             return otherwise(record)
         try:
             envelope = read(value)
