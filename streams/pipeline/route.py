@@ -68,7 +68,14 @@ def _value_of(route: Route, aggregated: Aggregated) -> Callable[[ChangeEvent], b
         row: Row = event.row
         if event.operation is DELETE:
             return encode_json({**row, "op": event.operation.name}) if deletes_event else None
-        return encode_json(_attach(row, attachments, event.record.offset) if attachments else row)
+        if not attachments:
+            return encode_json(row)
+        whole, offset = {**row}, event.record.offset
+        for results, held in attachments:
+            state = results.get(offset)
+            for name, read in held:  # null where it came too late for its window
+                whole[name] = None if state is None else read(state)
+        return encode_json(whole)
 
     return value_of
 
@@ -83,18 +90,6 @@ def _by_table(route: Route, aggregated: Aggregated) -> Attachments:
         (aggregated.results[table], [(held.name, held.read) for held in route.attachments if held.table == table])
         for table in tables
     ]
-
-
-def _attach(row: Row, attachments: Attachments, offset: int) -> Row:
-    """``row`` with the running results of its groups; null where it came too late for its window."""
-    whole = {**row}
-    for results, held in attachments:
-        if (state := results.get(offset)) is None:
-            whole.update(dict.fromkeys([name for name, _ in held]))
-            continue
-        for name, read in held:
-            whole[name] = read(state)
-    return whole
 
 
 def _envelope(event: ChangeEvent) -> bytes:
