@@ -119,24 +119,32 @@ def _records_of(topics: frozenset[str]) -> Any:
     """What the fetcher makes of a partition's bytes: for our topics at once the record that a pipeline takes."""
 
     class Records(fetcher.PartitionRecords):  # type: ignore[misc]
+        def __init__(self, tp: Any, *rest: Any) -> None:
+            super().__init__(tp, *rest)
+            if tp.topic in topics:
+                self._consumer_record = _reader_of(tp.topic, tp.partition)
+
         def __iter__(self) -> Any:
             # Its own iterator asks this one for every record: a frame that does nothing.
             return self._records_iterator or iter(())
 
-        def _consumer_record(self, tp: Any, record: Any) -> Any:
-            if tp.topic not in topics:
-                return super()._consumer_record(tp, record)
-            return SourceRecord(
-                topic=tp.topic,
-                partition=tp.partition,
-                offset=record.offset,
-                timestamp_ms=record.timestamp,
-                key=record.key,
-                value=record.value,
-                headers=tuple(record.headers),
-            )
-
     return Records
+
+
+def _reader_of(topic: str, partition: int) -> Any:
+    def read(_: Any, record: Any) -> SourceRecord:
+        headers = record.headers
+        return SourceRecord(
+            topic=topic,
+            partition=partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp,
+            key=record.key,
+            value=record.value,
+            headers=tuple(headers) if headers else (),
+        )
+
+    return read
 
 
 def _run_message(tp: TP, run: Run, generation: int) -> ConsumerMessage:
