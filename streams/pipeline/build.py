@@ -17,7 +17,7 @@ from .formats.codecs import build_codec
 from .formats.times import event_time_reader, is_event_time
 from .grammar import CHANGE_FORMATS
 from .group import group_by
-from .identity import hide, identify_by_change, identify_by_columns, where_sent
+from .identity import hide, identify_by_change, identify_by_columns
 from .plan import (
     AggregateColumn,
     Aggregation,
@@ -159,9 +159,8 @@ class PlanBuilder:
         columns = ("event_id",) if isinstance(by, str) else by
         self.require_columns(columns, ("deduplicate", "by"), self._columns)
         is_secret = any(column in self._pipeline.mask for column in columns)
-        identify = identify_by_columns(columns, is_secret=is_secret)
-        if self._is_change_format:
-            identify = where_sent(columns, identify, hide(identify_by_change(self._key)))
+        otherwise = hide(identify_by_change(self._key)) if self._is_change_format else None
+        identify = identify_by_columns(columns, is_secret=is_secret, unless_sent=otherwise)
         return Deduplication(identify=identify, keep_ms=keep_ms), repr(columns)
 
     def _condition(self) -> Callable[..., bool] | None:

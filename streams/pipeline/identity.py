@@ -48,32 +48,26 @@ def hide(identify: Identify) -> Identify:
     return identify_secretly
 
 
-def where_sent(columns: tuple[str, ...], identify: Identify, otherwise: Identify) -> Identify:
-    """``identify`` where the source sent all ``columns``; a DELETE, say, is identified ``otherwise``.
+def identify_by_columns(columns: tuple[str, ...], *, is_secret: bool, unless_sent: Identify | None = None) -> Identify:
+    """The values of ``columns``; as a keyless digest of 16 bytes where one of them is to be masked.
 
-    Absent columns are no values: all deletes of a row would be one change.
+    Where the source did not send all of them, as on DELETE, an event is identified by ``unless_sent``. Absent columns
+    are no values: all deletes of a row would be one change.
     """
     needed = frozenset(columns)
-
-    def identify_what_was_sent(event: ChangeEvent) -> bytes | None:
-        return identify(event) if not event.unsent or needed.isdisjoint(event.unsent) else otherwise(event)
-
-    return identify_what_was_sent
-
-
-def identify_by_columns(columns: tuple[str, ...], *, is_secret: bool) -> Identify:
-    """The values of ``columns``; as a keyless digest of 16 bytes where one of them is to be masked."""
-
     values_of = itemgetter(*columns) if len(columns) > 1 else None
 
     def identify(event: ChangeEvent) -> bytes | None:
         row = event.row
         try:
-            return encode_key([row[columns[0]]] if values_of is None else values_of(row))
+            return encode_key((row[columns[0]],) if values_of is None else values_of(row))
         except KeyError:
-            return encode_key([row.get(column) for column in columns])
+            return identify_whatever_was_sent(event)
 
-    def identify_secretly(event: ChangeEvent) -> bytes | None:
-        return blake2b(encode_key([event.row.get(column) for column in columns]), digest_size=16).digest()
+    def identify_whatever_was_sent(event: ChangeEvent) -> bytes | None:
+        if unless_sent is not None and not needed.isdisjoint(event.unsent):
+            return unless_sent(event)
+        identity = encode_key([event.row.get(column) for column in columns])
+        return blake2b(identity, digest_size=16).digest() if is_secret else identity
 
-    return identify_secretly if is_secret else identify
+    return identify_whatever_was_sent if is_secret else identify

@@ -18,6 +18,8 @@ from streams.state.table import Table, TableSpec
 from .plan import Accumulator, Plan
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
+encode_key: Callable[[Sequence[object]], bytes] = _encode_json
+"""Canonical key of a row or group: the JSON array of its values."""
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 _window_start = Layout(">Q")
 V = TypeVar("V")
@@ -90,11 +92,6 @@ def split_window_key(key: bytes) -> tuple[int, bytes]:
 def decode_group(group: bytes) -> list[object]:
     """Values of a group's canonical key, in JSON view."""
     return cast("list[object]", _decode_json(group))
-
-
-def encode_key(values: Sequence[object]) -> bytes:
-    """Canonical key of a row or group: the JSON array of its values."""
-    return _encode_json(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
