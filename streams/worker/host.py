@@ -33,7 +33,7 @@ TRANSPORTS.aliases["streams"] = "streams.worker.transport:Transport"
 
 FETCH_BYTES = 1 << 20
 """Of one partition at a time; with ``BUFFERED_RUNS`` it bounds what waits in memory."""
-RUN_RECORDS = 2_000
+RUN_RECORDS = 8_000
 BUFFERED_RUNS = 16
 
 
