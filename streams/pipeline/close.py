@@ -70,6 +70,7 @@ def _close(aggregation: Aggregation, size_ms: int, tables: PipelineTables) -> It
             for key, state in groups.scan(start, window_key(closed_ms, b"")):
                 yield _result(aggregation, aggregation.to, key, state)
         tables.set_progress(replace(progress, closed={**progress.closed, name: closed_ms}))
+        groups.release(window_key(closed_ms, b""))
     _purge(name, groups, tables, purged_ms)
 
 

@@ -52,7 +52,7 @@ class TableSpec(Generic[V]):
 class Table(Generic[V]):
     """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
 
-    __slots__ = ("_batch", "_dirty", "_hot", "_space", "_store", "spec")
+    __slots__ = ("_batch", "_cold_before", "_dirty", "_hot", "_space", "_store", "spec")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
         self.spec = spec
@@ -61,6 +61,7 @@ class Table(Generic[V]):
         self._batch: dict[bytes, V | None] = {}
         self._dirty: dict[bytes, V | None] = {}
         self._hot: dict[bytes, V | None] = {}
+        self._cold_before = b""
 
     def get(self, key: bytes) -> V | None:
         """The value of ``key``, ``None`` where there is none."""
@@ -161,9 +162,16 @@ class Table(Generic[V]):
 
     def commit(self) -> None:
         """The store holds the changes now; the batch in hand has been kept."""
+        if self._cold_before:
+            self._hot = {key: value for key, value in self._hot.items() if key >= self._cold_before}
+            self._cold_before = b""
         for key in list(islice(self._hot, max(0, len(self._hot) - self.spec.cached))):
             del self._hot[key]
         self._dirty = {}
+
+    def release(self, before: bytes) -> None:
+        """Nobody will ask for keys less than ``before`` soon: from the next commit on they are in the store alone."""
+        self._cold_before = before
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""

@@ -121,6 +121,33 @@ def test_a_batch_that_nobody_keeps_is_not_dirty() -> None:
     assert (table.is_dirty, table.changes(1).entries) == (False, [])
 
 
+class CountingStore(MemoryStore):
+    """Knows what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bytes] = []
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        self.asked += keys
+        return super().get_many(keys)
+
+
+def test_what_is_kept_in_memory_is_not_asked_of_the_store_until_it_is_released() -> None:
+    store = CountingStore()
+    table = a_table({b"a": 1, b"b": 2, b"c": 3}, cached=10, store=store)
+    table.get_many([b"a", b"b", b"c"])
+    assert store.asked == []
+
+    table.release(b"b\0")
+    table.put(b"a", 10)
+    assert table.get(b"a") == 10
+    commit(table, store=store)
+
+    assert [table.get(key) for key in (b"a", b"b", b"c")] == [10, 2, 3]
+    assert store.asked == [store_key("t", b"a"), store_key("t", b"b")]
+
+
 class TableMachine(RuleBasedStateMachine):
     """A table against three dictionaries."""
 
@@ -156,6 +183,10 @@ class TableMachine(RuleBasedStateMachine):
         commit(self.table, store=self.store)
         self.committed = self.now = dict(self.kept)
         self.kept = dict(self.kept)
+
+    @rule(before=keys)
+    def release(self, before: bytes) -> None:
+        self.table.release(before)
 
     @rule()
     def abort(self) -> None:
