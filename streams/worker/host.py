@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,6 +36,7 @@ FETCH_BYTES = 1 << 20
 """Of one partition at a time; with ``BUFFERED_RUNS`` it bounds what waits in memory."""
 RUN_RECORDS = 8_000
 BUFFERED_RUNS = 16
+THREAD_SWITCH_S = 0.02
 
 
 class Boot(BootStrategy):  # type: ignore[misc]  # Faust has no usable types
@@ -77,7 +79,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
             stop_process(ExitCode.BROKER_AWAY, f"Kafka refuses what a worker needs: {error.args[0].str()}")
         self.engine.port = self.consumer
         self.watchdog.start()
-        _spare_the_collector()
+        _tune_interpreter()
 
     @property
     def web_server_url(self) -> str:
@@ -141,8 +143,13 @@ def _options(settings: Settings, instance: str) -> dict[str, Any]:
     }
 
 
-def _spare_the_collector() -> None:
-    """What lives as long as the process is never looked at again: a third of the CPU otherwise."""
+def _tune_interpreter() -> None:
+    """What lives as long as the process is never looked at again by the collector: a third of the CPU otherwise.
+
+    And the thread that fetches waits a little longer for the one that processes, instead of both chasing each other's
+    data out of the cache of one core every 5 ms.
+    """
+    sys.setswitchinterval(THREAD_SWITCH_S)
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
