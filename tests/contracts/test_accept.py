@@ -117,3 +117,13 @@ def test_plain_values_are_accepted_at_once(name: str, value: object) -> None:
 )
 def test_what_only_the_validator_knows_has_no_quick_yes(schema: object) -> None:
     assert compile_shape(schema) is None
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_what_stands_for_an_unsent_column_is_accepted_at_most_where_any_text_is(name: str) -> None:
+    schema = {"type": "object", "properties": {name: RULES[name]}, "required": [name]}
+    shape = compile_shape(schema)
+    assert shape is not None
+
+    assert shape.has_free_text is (name == "text")
+    assert shape.has_free_text or not compile_accept(shape)({name: "__debezium_unavailable_value"})
