@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-CHECKPOINT_BYTES = 16 << 20
+CHECKPOINT_BYTES = 32 << 20
 """So many bytes of input, over all tasks, end a checkpoint early: what bounds the overlay and the open transaction."""
 LONGEST_S = 1.0
 SHARE = 0.1
