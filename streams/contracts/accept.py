@@ -183,6 +183,7 @@ def _number_check(rule: Mapping[str, int]) -> Check:
         return lambda value: is_number(value) and all(holds(value, bound) for holds, bound in bounds)
     ((only, limit),) = bounds
 
+    # One bound is the rule, and a call costs more than the question: it is written out.
     def check(value: Any) -> bool:
         return ((type(value) is Decimal and value.is_finite()) or type(value) is int) and only(value, limit)
 

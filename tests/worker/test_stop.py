@@ -43,24 +43,28 @@ def test_an_unexpected_exception_is_told_by_type_and_place_never_by_its_text() -
     assert SECRET not in ended.stderr
 
 
-def test_a_store_that_cannot_be_read_is_no_bug() -> None:
-    ended = run(
-        "from streams.state.stores.base import StoreFailedError\n"
-        "stop_for(StoreFailedError('/data/orders/3 cannot be read or written'), 'batch of orders[3]@17')"
-    )
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            "from streams.state.stores.base import StoreFailedError\n"
+            "error = StoreFailedError('/data/orders/3 cannot be read or written')",
+            ExitCode.STORE_FAILED,
+            "/data/orders/3 cannot be read or written; the next start rebuilds it from the changelogs",
+        ),
+        (
+            "from confluent_kafka import KafkaError, KafkaException\n"
+            "error = KafkaException(KafkaError(KafkaError._TIMED_OUT))",
+            ExitCode.BROKER_AWAY,
+            "batch of orders[3]@17: Kafka says _TIMED_OUT; start again",
+        ),
+    ],
+)
+def test_what_store_and_kafka_refuse_is_no_bug(error: str, code: ExitCode, said: str) -> None:
+    ended = run(f"{error}\nstop_for(error, 'batch of orders[3]@17')")
 
-    assert ended.returncode == ExitCode.STORE_FAILED
-    assert "/data/orders/3 cannot be read or written; the next start rebuilds it from the changelogs" in ended.stderr
-
-
-def test_what_kafka_refuses_is_no_bug() -> None:
-    ended = run(
-        "from confluent_kafka import KafkaError, KafkaException\n"
-        "stop_for(KafkaException(KafkaError(KafkaError._TIMED_OUT)), 'taking tasks')"
-    )
-
-    assert ended.returncode == ExitCode.BROKER_AWAY
-    assert "taking tasks: Kafka says _TIMED_OUT; start again" in ended.stderr
+    assert ended.returncode == code
+    assert said in ended.stderr
 
 
 FULL_PIPE = """
