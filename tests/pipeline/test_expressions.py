@@ -133,6 +133,11 @@ def test_a_condition_must_be_one() -> None:
         ("0.1 + 0.2 = 0.3", True),
         ("1 / 3.0", Decimal("0.3333333333333333333333333333")),
         ("i + 1", 8),
+        ("i / 2", 3),
+        ("e / 2", Decimal("3.5")),
+        ("7 / e", Decimal(1)),
+        ("e / 0", None),
+        ("i::numeric / 2", Decimal("3.5")),
         ("d * 2", Decimal("5.00")),
         ("d = 2.5", True),
         ("f + 1", Decimal("1.1")),
@@ -153,7 +158,7 @@ def test_a_condition_must_be_one() -> None:
     ],
 )
 def test_numbers_are_exact(text: str, expected: object) -> None:
-    row = {"i": 7, "d": Decimal("2.50"), "f": Decimal("0.1")}
+    row = {"i": 7, "d": Decimal("2.50"), "e": 7, "f": Decimal("0.1")}
 
     assert (value_of(text, row), type(value_of(text, row))) == (expected, type(expected))
 

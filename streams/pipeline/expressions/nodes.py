@@ -19,7 +19,7 @@ from . import choices, conditions
 from .calls import call_closure, caster, find_function
 from .moments import DURATIONS, PARTS, TRUNCATIONS, as_moment, truncate
 from .node import Node, Visit, common_type, constant, join, require, sql_of
-from .operators import ARITHMETIC, NUMERIC, arithmetic
+from .operators import ARITHMETIC, NUMERIC, arithmetic, divide_numerics
 from .scope import ExpressionError, Scope, resolve
 from .typed import text_of
 
@@ -96,7 +96,9 @@ def _arithmetic(tree: Any, visit: Visit) -> Node:
             raise ExpressionError(f"{sql_of(tree)}: {part.type.value} is no number; cast it")
     both = {left.type, right.type}
     kind = ColumnType.INTEGER if both == {ColumnType.INTEGER} else ColumnType.DECIMAL
-    return join(arithmetic(type(tree), left.evaluate, right.evaluate), kind, (left, right))
+    is_numeric = not both <= {ColumnType.INTEGER, ColumnType.UNKNOWN}
+    apply = divide_numerics if isinstance(tree, exp.Div) and is_numeric else ARITHMETIC[type(tree)]
+    return join(arithmetic(apply, left.evaluate, right.evaluate), kind, (left, right))
 
 
 def _shift(tree: Any, visit: Visit) -> Node:
@@ -126,7 +128,7 @@ def _negative(tree: Any, visit: Visit) -> Node:
         return constant(part.value.copy_negate(), part.type)
     if part.is_constant and isinstance(part.value, int):
         return constant(-part.value, part.type)
-    return join(arithmetic(exp.Sub, lambda event: 0, part.evaluate), part.type, (part,))
+    return join(arithmetic(ARITHMETIC[exp.Sub], lambda event: 0, part.evaluate), part.type, (part,))
 
 
 def _cast(tree: Any, visit: Visit) -> Node:

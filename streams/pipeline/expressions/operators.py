@@ -29,7 +29,12 @@ def _divide(left: Any, right: Any) -> object:
     if isinstance(left, int) and isinstance(right, int):
         quotient = abs(left) // abs(right)
         return quotient if (left < 0) == (right < 0) else -quotient
-    return DIVISION.divide(Decimal(left), Decimal(right))
+    return divide_numerics(left, right)
+
+
+def divide_numerics(left: Any, right: Any) -> object:
+    """The quotient of a numeric column, also where a value of it happens to be whole; by zero: NULL."""
+    return None if right == 0 else DIVISION.divide(Decimal(left), Decimal(right))
 
 
 def _modulo(left: Any, right: Any) -> object:
@@ -69,9 +74,8 @@ COMPARISONS: Mapping[type[exp.Expr], Callable[[Any, Any], Any]] = {
 }
 
 
-def arithmetic(kind: type[exp.Expr], left: Evaluate, right: Evaluate) -> Evaluate:
-    """A closure of ``left kind right``; what cannot be computed is NULL."""
-    apply = ARITHMETIC[kind]
+def arithmetic(apply: Callable[[Any, Any], Any], left: Evaluate, right: Evaluate) -> Evaluate:
+    """A closure that applies an operator to ``left`` and ``right``; what cannot be computed is NULL."""
 
     def evaluate(event: ChangeEvent) -> object:
         a, b = left(event), right(event)
