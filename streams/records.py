@@ -35,7 +35,7 @@ ROW_CHANGES = frozenset({Operation.INSERT, Operation.UPDATE, Operation.DELETE})
 """What counts as a change: a READ is an upsert of a snapshot, a TRUNCATE is of the whole table."""
 
 
-class SourceRecord(Struct, frozen=True, kw_only=True, gc=False):
+class SourceRecord(Struct, frozen=True, gc=False):
     """One Kafka record as read from a source topic, still in bytes."""
 
     topic: str

@@ -1,6 +1,7 @@
 """Transport: Faust's own consumer, handing over whole runs of records instead of single ones.
 
-What is overridden, and why, is in the comments; private names of Faust and aiokafka are used only here.
+What is overridden, and why, is in the comments; private names of Faust and aiokafka are used here and in
+``streams.worker.unpack`` only.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from streams.records import SourceRecord
-
 from .runs import Run
+from .unpack import unpacking_of
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -41,7 +41,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._partition_assignment_strategy = [self.app.engine.assignor]
         # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
         consumer._fetch_max_wait_ms = 100
-        fetcher.PartitionRecords = _records_of(self.app.engine.topics)
+        fetcher.PartitionRecords = unpacking_of(self.app.engine.topics)
         return consumer
 
     async def _fetch_records(self, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None) -> Any:
@@ -113,38 +113,6 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if state.position >= state.highwater and not self.app.engine.is_waiting(topic, partition):
             return 0
         return max(0, int(state.highwater) - processed)
-
-
-def _records_of(topics: frozenset[str]) -> Any:
-    """What the fetcher makes of a partition's bytes: for our topics at once the record that a pipeline takes."""
-
-    class Records(fetcher.PartitionRecords):  # type: ignore[misc]
-        def __init__(self, tp: Any, *rest: Any) -> None:
-            super().__init__(tp, *rest)
-            if tp.topic in topics:
-                self._consumer_record = _reader_of(tp.topic, tp.partition)
-
-        def __iter__(self) -> Any:
-            # Its own iterator asks this one for every record: a frame that does nothing.
-            return self._records_iterator or iter(())
-
-    return Records
-
-
-def _reader_of(topic: str, partition: int) -> Any:
-    def read(_: Any, record: Any) -> SourceRecord:
-        headers = record.headers
-        return SourceRecord(
-            topic=topic,
-            partition=partition,
-            offset=record.offset,
-            timestamp_ms=record.timestamp,
-            key=record.key,
-            value=record.value,
-            headers=tuple(headers) if headers else (),
-        )
-
-    return read
 
 
 def _run_message(tp: TP, run: Run, generation: int) -> ConsumerMessage:
