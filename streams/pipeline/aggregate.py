@@ -83,16 +83,16 @@ def _accumulate(
     results: Results = {}
     with localcontext(EXACT_SUMS):
         for key, event in zip(keys, events, strict=True):
-            if key in changed:
-                state = changed[key]
-            else:  # a copy: what the table holds is what a failed batch falls back to
-                state = changed[key] = (stored.get(key) or nothing).copy()
+            state = changed.get(key)
+            # A copy: what the table holds is what a failed batch falls back to, and results are as of their event.
+            if state is None or is_attached:
+                state = changed[key] = (state or stored.get(key) or nothing).copy()
             time_ms = event.event_time_ms
             if time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
                 state[0] = time_ms
             for update in updates:
                 update(state, event)
             if is_attached:
-                results[event.record.offset] = state.copy()
+                results[event.record.offset] = state
     groups.put_many(changed)  # type: ignore[arg-type]  # handed over: whoever removes entries does it there
     return results
