@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from streams.state.overlay import store_key
 from streams.state.stores.base import Store
-from streams.state.table import store_key
 
 from .plan import Aggregation, Plan
 from .tables import decode_group, decode_state, decode_stored_row, encode_key, split_window_key, window_key

@@ -11,9 +11,10 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from streams.records import ChangeEvent
+from streams.state.overlay import TableSpec
 from streams.state.packs import PackedTable
 from streams.state.stores.base import Store
-from streams.state.table import Table, TableSpec
+from streams.state.table import Table
 
 from .plan import Accumulator, Plan
 

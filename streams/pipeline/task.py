@@ -25,8 +25,8 @@ from streams.state.changelog import (
     encode_marker,
     read_marker,
 )
+from streams.state.overlay import Entry
 from streams.state.stores.base import Store, StoreFailedError
-from streams.state.table import Entry
 
 from .close import close_windows, force_idle
 from .forget import Forgetter

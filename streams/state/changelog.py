@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from .overlay import Entry, store_key
 from .packs import unpack
 from .stores.base import Store
-from .table import Entry, store_key
 
 MARKER_KEY = b"\0marker"
 """Where a store keeps its marker, and the key of the marker's record in a state changelog."""

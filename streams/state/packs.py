@@ -13,8 +13,8 @@ from struct import Struct as Layout
 
 import msgspec
 
+from .overlay import Changes, Entry, Overlay, TableSpec, store_key
 from .stores.base import Store
-from .table import Changes, Entry, Table, TableSpec, store_key
 
 PACK_KEY = b"\0pack"
 """Leads the keys of packs, in the changelog and in the store; no other key starts with a zero byte and a word."""
@@ -31,7 +31,10 @@ def _read_time(value: bytes) -> int:
 
 
 class PackedTable:
-    """Keys with the time (ms of event time) when each may be forgotten; the same savepoints as a ``Table``."""
+    """Keys with the time (ms of event time) when each may be forgotten; the same savepoints as a ``Table``.
+
+    Nothing that is committed stays in memory: a key comes once, as a rule.
+    """
 
     def __init__(self, changelog: str, prefix: bytes, store: Store) -> None:
         self.changelog = changelog
@@ -56,7 +59,7 @@ class PackedTable:
         for pack, expires_ms in islice(self._packs.scan(), most):
             if expires_ms > until_ms:
                 return
-            self._packs.put(pack, None)
+            self._packs.put_many({pack: None})
 
     @property
     def is_dirty(self) -> bool:
@@ -97,8 +100,8 @@ class PackedTable:
         self._packs.abort()
 
 
-def _times(changelog: str, prefix: bytes, store: Store) -> Table[int]:
-    return Table(TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time), store)
+def _times(changelog: str, prefix: bytes, store: Store) -> Overlay[int]:
+    return Overlay(TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time), store)
 
 
 def unpack(key: bytes, value: bytes | None) -> Iterable[tuple[bytes, bytes | None]]:

@@ -1,65 +1,28 @@
-"""One keyspace of a task: committed entries below, what is not yet committed above.
+"""A keyspace whose newest values are kept in memory: the rows, groups and clocks that events come back to.
 
-Over the store lies ``hot``, the newest value of each key that is in memory: what was written since the last
-checkpoint, what was read since then, and committed entries that are kept for the next time. ``batch`` names what the
-batch in hand wrote and is its savepoint: kept when the batch is done, taken back when it fails. ``dirty`` is what was
-kept since the last checkpoint. Values are decoded Python values and are never changed in place.
+``hot`` holds what was written since the last checkpoint, what was read since then, and committed entries that are
+kept for the next time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from .overlay import Overlay, TableSpec
 from .stores.base import Store
 
 V = TypeVar("V")
-Entry = tuple[bytes, bytes | None]
-"""(record key, value), ``None`` deletes."""
 
 
-def store_key(changelog: str, record_key: bytes) -> bytes:
-    """Where the record of a changelog, by its short name, is kept in the store."""
-    return changelog.encode() + b"\0" + record_key
+class Table(Overlay[V]):
+    """Reads are answered by memory, then by the store."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What a checkpoint must write of a keyspace."""
-
-    entries: list[Entry]
-    """For the store, by its keys."""
-    records: list[Entry]
-    """For the changelog."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSpec(Generic[V]):
-    """Where a keyspace lives and how its values are written."""
-
-    changelog: str
-    """Short name; the topic is ``<app>-<changelog>-changelog``."""
-    prefix: bytes = b""
-    """Leads every key, where several keyspaces share a changelog."""
-    encode: Callable[[V], bytes]
-    decode: Callable[[bytes], V]
-    cached: int = 0
-    """Committed entries to keep decoded."""
-
-
-class Table(Generic[V]):
-    """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
-
-    __slots__ = ("_batch", "_cold_before", "_dirty", "_hot", "_space", "_store", "spec")
+    __slots__ = ("_cold_before", "_hot")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
-        self.spec = spec
-        self._store = store
-        self._space = store_key(spec.changelog, spec.prefix)
-        self._batch: dict[bytes, V | None] = {}
-        self._dirty: dict[bytes, V | None] = {}
+        super().__init__(spec, store)
         self._hot: dict[bytes, V | None] = {}
         self._cold_before = b""
 
@@ -75,71 +38,22 @@ class Table(Generic[V]):
         hot = self._hot
         missing = [key for key in keys if key not in hot]
         if missing:
-            space, decode = self._space, self.spec.decode
-            values = self._store.get_many([space + key for key in missing])
-            hot.update(
-                [(key, decode(value)) for key, value in zip(missing, values, strict=True) if value is not None]
-            )
+            hot.update(self._stored(missing))
         return hot
 
     def put_many(self, values: dict[bytes, V | None]) -> None:
         """Write into the batch's savepoint, which takes ``values`` over; ``None`` deletes."""
         self._hot.update(values)
-        if self._batch:
-            self._batch.update(values)
-        else:
-            self._batch = values
+        super().put_many(values)
 
     def put(self, key: bytes, value: V | None) -> None:
         """Write one entry into the batch's savepoint; ``None`` deletes."""
         self._hot[key] = self._batch[key] = value
 
-    def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
-        """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
-        cut, decode = len(self._space), self.spec.decode
-        over = {**self._dirty, **self._batch}
-        above = iter(sorted(key for key in over if key >= start and (end is None or key < end)))
-        bound = _after(self._space) if end is None else self._space + end
-        waiting = next(above, None)
-        for stored, value in self._store.scan(self._space + start, bound):
-            key = stored[cut:]
-            while waiting is not None and waiting <= key:
-                if (entry := over[waiting]) is not None:
-                    yield waiting, entry
-                waiting = next(above, None)
-            if key not in over:
-                yield key, decode(value)
-        for key in ([] if waiting is None else [waiting, *above]):
-            if (entry := over[key]) is not None:
-                yield key, entry
-
-    @property
-    def is_dirty(self) -> bool:
-        """Something was written since the last checkpoint."""
-        return bool(self._dirty)
-
-    @property
-    def changelog(self) -> str:
-        """Short name of its changelog."""
-        return self.spec.changelog
-
-    @property
-    def dirty_items(self) -> Iterable[tuple[bytes, V | None]]:
-        """What was written since the last checkpoint."""
-        return self._dirty.items()
-
     @property
     def dirty_keys(self) -> Iterable[bytes]:
         """Keys written since the last checkpoint."""
         return self._dirty.keys()
-
-    def keep_batch(self) -> None:
-        """The batch is done: its writes belong to the next checkpoint."""
-        if self._dirty:
-            self._dirty.update(self._batch)
-        else:
-            self._dirty = self._batch
-        self._batch = {}
 
     def discard_batch(self) -> None:
         """The batch failed: as if it had not been."""
@@ -148,17 +62,7 @@ class Table(Generic[V]):
                 self._hot[key] = self._dirty[key]
             else:
                 del self._hot[key]
-        self._batch = {}
-
-    def entries(self) -> list[Entry]:
-        """What the store must be told at the next checkpoint, by its keys."""
-        space, encode = self._space, self.spec.encode
-        return [(space + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
-
-    def changes(self, number: int) -> Changes:
-        """What the next checkpoint must write; the changelog holds what the store holds."""
-        entries, cut = self.entries(), len(self._space) - len(self.spec.prefix)
-        return Changes(entries=entries, records=[(key[cut:], value) for key, value in entries])
+        super().discard_batch()
 
     def commit(self) -> None:
         """The store holds the changes now; the batch in hand has been kept."""
@@ -167,7 +71,7 @@ class Table(Generic[V]):
             self._cold_before = b""
         for key in list(islice(self._hot, max(0, len(self._hot) - self.spec.cached))):
             del self._hot[key]
-        self._dirty = {}
+        super().commit()
 
     def release(self, before: bytes) -> None:
         """Nobody will ask for keys less than ``before`` soon: from the next commit on they are in the store alone."""
@@ -177,9 +81,4 @@ class Table(Generic[V]):
         """Nothing since the last checkpoint happened."""
         for key in (*self._dirty, *self._batch):
             self._hot.pop(key, None)
-        self._batch, self._dirty = {}, {}
-
-
-def _after(space: bytes) -> bytes:
-    """The smallest key greater than all that start with ``space``; ``space`` ends in no 0xff."""
-    return space[:-1] + bytes((space[-1] + 1,))
+        super().abort()

@@ -11,8 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.pipeline.topology import SubTopology
 from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker, read_marker
+from streams.state.overlay import Entry
 from streams.state.stores.base import Store
-from streams.state.table import Entry
 
 from .stop import ExitCode, stop_process
 

@@ -18,10 +18,10 @@ import msgspec
 
 from streams.pipeline.topology import SubTopology
 from streams.state.changelog import Marker, read_marker
+from streams.state.overlay import store_key
 from streams.state.stores.base import Store
 from streams.state.stores.memory import MemoryStore
 from streams.state.stores.rocksdb import RocksStore, StoreLockedError
-from streams.state.table import store_key
 
 from .changelogs import ChangelogReader, Watch
 from .starts import Start, Starts

@@ -16,8 +16,9 @@ from streams.state.changelog import (
     encode_marker,
     read_marker,
 )
+from streams.state.overlay import TableSpec, store_key
 from streams.state.stores.memory import MemoryStore
-from streams.state.table import Table, TableSpec, store_key
+from streams.state.table import Table
 
 
 def content(store: MemoryStore) -> list[tuple[bytes, bytes]]:

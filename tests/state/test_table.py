@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from streams.state.overlay import TableSpec, store_key
 from streams.state.stores.memory import MemoryStore
-from streams.state.table import Table, TableSpec, store_key
+from streams.state.table import Table
 
 
 def a_table(

@@ -1,0 +1,153 @@
+"""One keyspace of a task: committed entries below, what is not yet committed above.
+
+``batch`` is what the batch in hand wrote and is its savepoint: kept when the batch is done, taken back when it fails.
+``dirty`` is what was kept since the last checkpoint. Values are decoded Python values and are never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .stores.base import Store
+
+V = TypeVar("V")
+Entry = tuple[bytes, bytes | None]
+"""(record key, value), ``None`` deletes."""
+
+
+def store_key(changelog: str, record_key: bytes) -> bytes:
+    """Where the record of a changelog, by its short name, is kept in the store."""
+    return changelog.encode() + b"\0" + record_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a checkpoint must write of a keyspace."""
+
+    entries: list[Entry]
+    """For the store, by its keys."""
+    records: list[Entry]
+    """For the changelog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec(Generic[V]):
+    """Where a keyspace lives and how its values are written."""
+
+    changelog: str
+    """Short name; the topic is ``<app>-<changelog>-changelog``."""
+    prefix: bytes = b""
+    """Leads every key, where several keyspaces share a changelog."""
+    encode: Callable[[V], bytes]
+    decode: Callable[[bytes], V]
+    cached: int = 0
+    """Committed entries to keep decoded."""
+
+
+class Overlay(Generic[V]):
+    """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
+
+    __slots__ = ("_batch", "_dirty", "_space", "_store", "spec")
+
+    def __init__(self, spec: TableSpec[V], store: Store) -> None:
+        self.spec = spec
+        self._store = store
+        self._space = store_key(spec.changelog, spec.prefix)
+        self._batch: dict[bytes, V | None] = {}
+        self._dirty: dict[bytes, V | None] = {}
+
+    def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, V | None]:
+        """Values of ``keys``; missing or ``None`` where there is none.
+
+        One round trip to the store for all that were not written since the last checkpoint.
+        """
+        found: dict[bytes, V | None] = {}
+        for written in (self._dirty, self._batch):
+            if written:
+                found.update([(key, written[key]) for key in keys if key in written])
+        asked = [key for key in keys if key not in found] if found else keys
+        found.update(self._stored(asked))
+        return found
+
+    def _stored(self, keys: Collection[bytes]) -> list[tuple[bytes, V]]:
+        space, decode = self._space, self.spec.decode
+        values = self._store.get_many([space + key for key in keys])
+        return [(key, decode(value)) for key, value in zip(keys, values, strict=True) if value is not None]
+
+    def put_many(self, values: dict[bytes, V | None]) -> None:
+        """Write into the batch's savepoint, which takes ``values`` over; ``None`` deletes."""
+        if self._batch:
+            self._batch.update(values)
+        else:
+            self._batch = values
+
+    def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
+        """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
+        cut, decode = len(self._space), self.spec.decode
+        over = {**self._dirty, **self._batch}
+        above = iter(sorted(key for key in over if key >= start and (end is None or key < end)))
+        bound = _after(self._space) if end is None else self._space + end
+        waiting = next(above, None)
+        for stored, value in self._store.scan(self._space + start, bound):
+            key = stored[cut:]
+            while waiting is not None and waiting <= key:
+                if (entry := over[waiting]) is not None:
+                    yield waiting, entry
+                waiting = next(above, None)
+            if key not in over:
+                yield key, decode(value)
+        for key in ([] if waiting is None else [waiting, *above]):
+            if (entry := over[key]) is not None:
+                yield key, entry
+
+    @property
+    def is_dirty(self) -> bool:
+        """Something was written since the last checkpoint."""
+        return bool(self._dirty)
+
+    @property
+    def changelog(self) -> str:
+        """Short name of its changelog."""
+        return self.spec.changelog
+
+    @property
+    def dirty_items(self) -> Iterable[tuple[bytes, V | None]]:
+        """What was written since the last checkpoint."""
+        return self._dirty.items()
+
+    def keep_batch(self) -> None:
+        """The batch is done: its writes belong to the next checkpoint."""
+        if self._dirty:
+            self._dirty.update(self._batch)
+        else:
+            self._dirty = self._batch
+        self._batch = {}
+
+    def discard_batch(self) -> None:
+        """The batch failed: as if it had not been."""
+        self._batch = {}
+
+    def entries(self) -> list[Entry]:
+        """What the store must be told at the next checkpoint, by its keys."""
+        space, encode = self._space, self.spec.encode
+        return [(space + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
+
+    def changes(self, number: int) -> Changes:
+        """What the next checkpoint must write; the changelog holds what the store holds."""
+        entries, cut = self.entries(), len(self._space) - len(self.spec.prefix)
+        return Changes(entries=entries, records=[(key[cut:], value) for key, value in entries])
+
+    def commit(self) -> None:
+        """The store holds the changes now; the batch in hand has been kept."""
+        self._dirty = {}
+
+    def abort(self) -> None:
+        """Nothing since the last checkpoint happened."""
+        self._batch, self._dirty = {}, {}
+
+
+def _after(space: bytes) -> bytes:
+    """The smallest key greater than all that start with ``space``; ``space`` ends in no 0xff."""
+    return space[:-1] + bytes((space[-1] + 1,))
