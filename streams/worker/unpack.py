@@ -1,12 +1,12 @@
 """Unpack: the bytes of a fetch become the records that a pipeline takes, a whole record batch of Kafka's at a time.
 
 aiokafka's own way makes an object of each record, hands it through two generators and notes the offset behind it: a
-third of what a fetch costs. Its rules are kept: checksums, aborted transactions, control batches, compacted offsets.
+third of what unpacking costs. Its rules are kept: checksums, aborted transactions, control batches, compacted offsets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import length_hint
 from typing import Any
 
@@ -15,23 +15,23 @@ from aiokafka.errors import CorruptRecordException
 
 from streams.records import SourceRecord
 
+_OWN: Any = fetcher.PartitionRecords
 
-def unpacking_of(topics: frozenset[str]) -> type[Any]:
-    """What the fetcher takes for ``PartitionRecords``: quick for ``topics``, its own for all others."""
+
+def unpacking_of(topics: frozenset[str]) -> Callable[..., Any]:
+    """What the fetcher calls as ``PartitionRecords``: quick for ``topics``, its own for all others."""
 
     def records_of(tp: Any, *rest: Any) -> Any:
         return (_SourceRecords if tp.topic in topics else _OWN)(tp, *rest)
 
-    return records_of  # type: ignore[return-value]  # it is called, never subclassed
-
-
-_OWN: Any = fetcher.PartitionRecords
+    return records_of
 
 
 class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
     """The records of one partition in one fetch."""
 
     def __iter__(self) -> Iterator[SourceRecord]:
+        # Its own iterator asks this one for every record: a frame that does nothing.
         return self._records_iterator or iter(())
 
     @property
