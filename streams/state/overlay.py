@@ -43,7 +43,7 @@ class TableSpec(Generic[V]):
     encode: Callable[[V], bytes]
     decode: Callable[[bytes], V]
     cached: int = 0
-    """Committed entries to keep decoded."""
+    """Committed entries that a ``Table`` keeps decoded; an ``Overlay`` keeps none."""
 
 
 class Overlay(Generic[V]):

@@ -7,24 +7,28 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from streams.state.overlay import TableSpec, store_key
+from streams.state.overlay import Overlay, TableSpec, store_key
 from streams.state.stores.memory import MemoryStore
 from streams.state.table import Table
+
+
+def a_spec(*, prefix: bytes, cached: int = 0) -> TableSpec[int]:
+    """Of integers, written as digits."""
+    return TableSpec(changelog="t", prefix=prefix, encode=lambda value: b"%d" % value, decode=int, cached=cached)
 
 
 def a_table(
     entries: dict[bytes, int] | None = None, *, prefix: bytes = b"", cached: int = 0, store: MemoryStore | None = None
 ) -> Table[int]:
     """A table of integers whose store holds ``entries``."""
-    spec = TableSpec(changelog="t", prefix=prefix, encode=lambda value: b"%d" % value, decode=int, cached=cached)
-    table = Table(spec, MemoryStore() if store is None else store)
+    table = Table(a_spec(prefix=prefix, cached=cached), MemoryStore() if store is None else store)
     table.put_many(entries or {})
     if entries:
         commit(table, store=store)
     return table
 
 
-def commit(table: Table[int], *, store: MemoryStore | None) -> None:
+def commit(table: Overlay[int], *, store: MemoryStore | None) -> None:
     """As a task commits: the store has the changes, then the table is told."""
     table.keep_batch()
     if store is not None:
@@ -149,8 +153,23 @@ def test_what_is_kept_in_memory_is_not_asked_of_the_store_until_it_is_released()
     assert store.asked == [store_key("t", b"a"), store_key("t", b"b")]
 
 
-class TableMachine(RuleBasedStateMachine):
-    """A table against three dictionaries."""
+def test_an_overlay_answers_with_the_batch_then_what_is_kept_then_the_store() -> None:
+    store = CountingStore()
+    overlay = Overlay(a_spec(prefix=b"p"), store)
+    overlay.put_many({b"a": 1, b"b": 2, b"c": 3, b"d": 4})
+    commit(overlay, store=store)
+    overlay.put_many({b"b": 20, b"c": 30})
+    overlay.keep_batch()
+    overlay.put_many({b"c": 300, b"d": None})
+
+    found = overlay.get_many([b"a", b"b", b"c", b"d", b"e"])
+
+    assert [found.get(key) for key in (b"a", b"b", b"c", b"d", b"e")] == [1, 20, 300, None, None]
+    assert store.asked == [store_key("t", b"pa"), store_key("t", b"pe")]
+
+
+class OverlayMachine(RuleBasedStateMachine):
+    """An overlay against three dictionaries."""
 
     keys = st.sampled_from([b"", b"a", b"a\0", b"b", b"\xff", b"\xff\xff"])
     values = st.none() | st.integers(0, 9)
@@ -158,10 +177,14 @@ class TableMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = MemoryStore()
-        self.table = a_table(prefix=b"p", cached=2, store=self.store)
+        self.table = self.open()
         self.committed: dict[bytes, int] = {}
         self.kept: dict[bytes, int] = {}
         self.now: dict[bytes, int] = {}
+
+    def open(self) -> Overlay[int]:
+        """What is tried."""
+        return Overlay(a_spec(prefix=b"p"), self.store)
 
     @rule(changes=st.dictionaries(keys, values, max_size=3))
     def write(self, changes: dict[bytes, int | None]) -> None:
@@ -184,10 +207,6 @@ class TableMachine(RuleBasedStateMachine):
         commit(self.table, store=self.store)
         self.committed = self.now = dict(self.kept)
         self.kept = dict(self.kept)
-
-    @rule(before=keys)
-    def release(self, before: bytes) -> None:
-        self.table.release(before)
 
     @rule()
     def abort(self) -> None:
@@ -212,10 +231,26 @@ class TableMachine(RuleBasedStateMachine):
         wanted = [(key, self.now[key]) for key in sorted(self.now) if key >= start and (end is None or key < end)]
         assert list(self.table.scan(start, end)) == wanted
 
+
+class TableMachine(OverlayMachine):
+    """The same of a table, whatever it keeps in memory."""
+
+    table: Table[int]
+
+    def open(self) -> Table[int]:
+        return Table(a_spec(prefix=b"p", cached=2), self.store)
+
+    @rule(before=OverlayMachine.keys)
+    def release(self, before: bytes) -> None:
+        self.table.release(before)
+
     @invariant()
     def dirty_keys_are_those_that_a_checkpoint_writes(self) -> None:
         assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes(1).records}
 
 
+TestOverlayMachine = OverlayMachine.TestCase
 TestTableMachine = TableMachine.TestCase
-TestTableMachine.settings = settings(max_examples=40, deadline=None, stateful_step_count=25)
+TestOverlayMachine.settings = TestTableMachine.settings = settings(
+    max_examples=40, deadline=None, stateful_step_count=25
+)
