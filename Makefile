@@ -26,7 +26,8 @@ $(READY): .ci/requirements.txt pyproject.toml
 demo: $(READY)  ## a whole shop on this machine: database, Kafka, capture, two workers; ends by comparing the books
 	$(BIN)/python -m streams.demo --seconds $(SECONDS)
 
-test: $(READY)  ## all tests but the long fault injections
+test: $(READY)  ## all tests but the long fault injections; installs Debian packages they need where it may
+	@.ci/install
 	$(BIN)/python -m pytest -m 'not faults' $(ARGS)
 
 check: lint test  ## all that CI asks for: lint, types, contracts, tests

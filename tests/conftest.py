@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from streams.embedded import EmbeddedKafka, EmbeddedPostgres
+from streams.embedded import EmbeddedKafka, EmbeddedPostgres, MissingToolError, debian_postgres
 
 _numbers = itertools.count(1)
 
@@ -24,6 +24,17 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A real PostgreSQL 18 with logical replication."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """Debian's PostgreSQL with wal2json; tests that need it are skipped where it is not installed."""
+    try:
+        server = debian_postgres(tmp_path_factory.mktemp("debian"))
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    with server:
         yield server
 
 

@@ -1,5 +1,6 @@
 """Embedded services: a real PostgreSQL and a real Apache Kafka for the demo and the tests, without Docker."""
 
+from .debian import debian_postgres
 from .kafka import EmbeddedKafka
 from .postgres import EmbeddedPostgres
 from .process import MissingToolError
@@ -11,5 +12,6 @@ __all__ = [
     "EmbeddedServices",
     "MissingToolError",
     "ServicesState",
+    "debian_postgres",
     "read_state",
 ]

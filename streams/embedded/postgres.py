@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from hashlib import blake2b
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -39,11 +40,17 @@ def _installation() -> Path:
 
 
 class EmbeddedPostgres:
-    """One server on a free loopback port with one database ``shop``; a context manager."""
+    """One server on a free loopback port with one database ``shop``; a context manager.
 
-    def __init__(self, data: Path) -> None:
+    ``installation`` holds ``bin/postgres`` of another PostgreSQL than ours; ``settings`` are given to the server too.
+    """
+
+    def __init__(
+        self, data: Path, *, installation: Path | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._uid = unprivileged_uid()
-        self._install = _installation()
+        self._install = installation or _installation()
+        self._settings = {**SETTINGS, **(settings or {})}
         self._data = data
         if self._uid >= 0:
             data.mkdir(parents=True, exist_ok=True)
@@ -66,7 +73,7 @@ class EmbeddedPostgres:
         is_new = not (self._data / "PG_VERSION").exists()
         if is_new:
             self._create()
-        options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._install / "bin" / "postgres"), "-D", str(self._data), "-p", str(self._port), *options]
         self._server.start(command, uid=self._uid)
         self._server.wait_for(lambda: answers(self._port) and self._sql("SELECT 1", "postgres"))
