@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,18 @@ class UnknownSchemaError(PipelineError):
     def __init__(self, accepted: str) -> None:
         super().__init__(f"the record names no version of {accepted} that schemas/ holds")
         self.accepted = accepted
+
+
+class UnregisteredSchemaError(PipelineError):
+    """The record names a schema that the registry does not have."""
+
+    reason = "registry_unknown_schema"
+    retriable = True
+
+    def __init__(self, schema: int | UUID) -> None:
+        named = f"GUID {schema}" if isinstance(schema, UUID) else f"id {schema}"
+        super().__init__(f"the schema registry has no schema of {named}")
+        self.schema = schema
 
 
 class ContractViolationError(PipelineError):

@@ -39,12 +39,13 @@ class Settings:
     """Stable over restarts; empty: the lowest free slot, locked in ``data``."""
     store: str = "rocksdb://"
     registry: str = ""
+    """URL of a schema registry, or several separated by commas; empty: there is none but the schemas folder."""
     checkpoint_interval_ms: int = 200
     web_host: str = "127.0.0.1"
     web_port: int = 6066
     dead_letter_style: str = "connect"
     hosts: Mapping[str, str] = field(default_factory=dict)
-    """Aliases of databases' hosts: name to host:port."""
+    """Aliases of the hosts in URLs of databases and registries: name to host:port."""
     kafka: Mapping[str, str] = field(default_factory=dict)
     """librdkafka's options in their own spelling, from ``STREAMS_KAFKA_<OPTION>``."""
     mask_key_file: Path | None = None
@@ -102,7 +103,7 @@ class Settings:
             "MAX_RECORD_BYTES": (self.max_record_bytes > 0, "more than 0 bytes"),
             "DEAD_LETTER_STYLE": (self.dead_letter_style in STYLES, "connect, streams or spring"),
             "STORE": (self.store in STORES, "rocksdb:// or memory://; redis:// arrives later"),
-            "REGISTRY": (not self.registry, "a registry arrives later; leave it unset"),
+            "REGISTRY": (_are_urls(self.registry), "the URL of a schema registry, such as http://schema-registry:8081"),
         }
         for name, (is_right, message) in rules.items():
             if not is_right:
@@ -172,6 +173,10 @@ class Settings:
         address = self.hosts.get(place.partition(":")[0])
         return url if address is None else urlunsplit(parts._replace(netloc=f"{user}{at}{address}"))
 
+    def registry_url(self) -> str:
+        """``registry`` with the addresses of its hosts; empty: none is set."""
+        return ",".join(self.resolve(url.strip()) for url in self.registry.split(",") if url.strip())
+
     def librdkafka(self) -> dict[str, object]:
         """Connection options of confluent-kafka's clients."""
         return {"bootstrap.servers": self.brokers, "log_level": 3, **self.kafka}
@@ -180,6 +185,11 @@ class Settings:
 def _is_name(text: str) -> bool:
     """Fit for a topic's name and a folder's."""
     return re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}", text) is not None
+
+
+def _are_urls(text: str) -> bool:
+    """No URL, or http URLs separated by commas."""
+    return all(re.fullmatch(r"https?://[^/\s]+\S*", url.strip()) for url in text.split(",") if text)
 
 
 def _hosts(parts: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,13 @@ def test_nothing_set_is_the_defaults() -> None:
     assert (settings.web_host, settings.pipelines, settings.dead_letter_style) == ("127.0.0.1", None, "connect")
 
 
+def test_a_registrys_hosts_are_resolved_and_keep_their_credentials() -> None:
+    settings = read(REGISTRY="http://me:pw@schema-registry:8081, https://other/", HOSTS="schema-registry=127.0.0.1:99")
+
+    assert settings.registry_url() == "http://me:pw@127.0.0.1:99,https://other/"
+    assert Settings().registry_url() == ""
+
+
 def test_every_setting_is_read() -> None:
     settings = read(
         BROKERS="a:1,b:2",
@@ -96,7 +103,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_variable() -> None:
         "STREAMS_DEAD_LETTER_STYLE: connect, streams or spring",
         "STREAMS_HOSTS: name=host:port, separated by commas",
         "STREAMS_MAX_RECORD_BYTES: a whole number, please: bytes",
-        "STREAMS_REGISTRY: a registry arrives later; leave it unset",
+        "STREAMS_REGISTRY: the URL of a schema registry, such as http://schema-registry:8081",
         "STREAMS_STORE: rocksdb:// or memory://; redis:// arrives later",
         "STREAMS_WEB_PORT: a whole number, please: a port",
     ]
