@@ -31,6 +31,8 @@ SERIALIZED = "serialized"
 NOT_FOUND_CODES = {40401, 40402, 40403}
 """No such subject, version, schema."""
 REFUSALS = {409, 422}
+NO_ANSWERS = (httpx.HTTPError, ValueError, TypeError, AttributeError)
+"""What the client raises when nothing answers, or something that is no registry."""
 Found = TypeVar("Found")
 
 
@@ -66,6 +68,8 @@ class HttpRegistry:
             schema = self._ask(ask)
             if schema is None:
                 raise UnregisteredSchemaError(name)
+            if not schema.schema_str:
+                raise self._unavailable("answered without a schema")
             found = self._registered(schema, name)
             self._keep(name, found)
         return found
@@ -79,7 +83,7 @@ class HttpRegistry:
     def _registered(self, schema: Schema, name: int | UUID) -> RegisteredSchema:
         return RegisteredSchema(
             kind=self._kind_of(schema),
-            text=schema.schema_str or "",
+            text=schema.schema_str,
             id=None if isinstance(name, UUID) else name,
             guid=name if isinstance(name, UUID) else None,
             references=self._references(schema),
@@ -124,8 +128,10 @@ class HttpRegistry:
             if error.http_status_code in REFUSALS:
                 raise RegistryRefusedError(subject, f"{error.error_code} {error.error_message}") from None
             raise self._unavailable(f"answered {error.http_status_code}") from None
-        except (httpx.HTTPError, TypeError) as error:
+        except NO_ANSWERS as error:
             raise self._unavailable(type(error).__name__) from None
+        if answer.schema_id is None:
+            raise self._unavailable("answered without an id")
         guid = None if answer.guid is None else UUID(answer.guid)
         return RegisteredSchema(kind=kind, text=text, id=answer.schema_id, guid=guid)
 
@@ -137,7 +143,7 @@ class HttpRegistry:
             if error.error_code in NOT_FOUND_CODES or (error.http_status_code == 404 and self._is_registry()):
                 return None
             raise self._unavailable(f"answered {error.http_status_code}") from None
-        except (httpx.HTTPError, ValueError, TypeError) as error:
+        except NO_ANSWERS as error:
             raise self._unavailable(type(error).__name__) from None
 
     def _is_registry(self) -> bool:
@@ -147,7 +153,7 @@ class HttpRegistry:
         """
         try:
             types: Any = self._client.get_schema_types()
-        except (SchemaRegistryError, httpx.HTTPError, ValueError):
+        except (SchemaRegistryError, *NO_ANSWERS):
             return False
         return isinstance(types, list) and "AVRO" in types
 
