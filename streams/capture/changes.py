@@ -1,6 +1,7 @@
 """Changes: the messages of the log become records, numbered before anything is filtered.
 
-``total_order`` counts every row event of a transaction, so a transaction that is sent again gives the same numbers.
+``total_order`` counts every event of a transaction, rows and messages, so a transaction that is sent again gives the
+same numbers.
 """
 
 from __future__ import annotations
@@ -11,23 +12,32 @@ from msgspec.structs import replace
 
 from streams.records import Delivery
 
+from .announcements import Announcer
 from .envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget, key_of
-from .options import SCHEMA
-from .pgoutput import Begin, Commit, Delete, Insert, Message, Relation, Truncate, Update
+from .options import OWN_PREFIX, SCHEMA
+from .pgoutput import Begin, Commit, Delete, Insert, LogicalMessage, Message, Relation, Truncate, Update
 from .position import Position
 
 Change = tuple[str, Image | None, Image | None]
+MESSAGES = 0
+"""Stands for an oid where messages are counted: no table has it."""
 
 
 class ChangeStream:
     """Follows the log from ``position`` on. ``feed`` gives the records that Kafka does not have yet."""
 
-    def __init__(self, targets: Mapping[str, TableTarget], writer: EnvelopeWriter, position: Position) -> None:
+    def __init__(
+        self, targets: Mapping[str, TableTarget], writer: EnvelopeWriter, announcer: Announcer, position: Position
+    ) -> None:
         self._targets = targets
         self._writer = writer
+        self._announcer = announcer
         self._shapes: dict[int, TableShape] = {}
         self._position = position
         self._begin: Begin | None = None
+        self._begin_lsn = 0
+        self._commit_us: int | None = None
+        """Of the newest transaction that has ended."""
         self._order = 0
         self._orders: dict[int, int] = {}
 
@@ -43,52 +53,100 @@ class ChangeStream:
 
     def pass_over(self, lsn: int) -> None:
         """Outside of transactions the log has come to ``lsn`` without anything for us."""
-        if not self.is_in_transaction and lsn > self._position.end_lsn:
-            self._position = Position(is_snapshot_done=True, final_lsn=self._position.final_lsn, end_lsn=lsn)
+        position = self._position
+        if not self.is_in_transaction and lsn > position.end_lsn:
+            is_before_open = lsn < position.open_lsn
+            self._position = (
+                replace(position, end_lsn=lsn)
+                if is_before_open
+                else Position(is_snapshot_done=True, final_lsn=position.final_lsn, end_lsn=lsn)
+            )
 
     def feed(self, message: Message, lsn: int, *, now_us: int) -> Iterator[Delivery]:
         """Records of one message; ``lsn`` is where it stands."""
         match message:
             case Begin():
-                self._begin, self._order, self._orders = message, 0, {}
+                self._begin, self._begin_lsn, self._order, self._orders = message, lsn, 0, {}
             case Commit():
-                self._end(message)
+                yield from self._end(message, now_us)
             case Relation():
                 self._shapes[message.oid] = TableShape(message)
             case Insert() | Update() | Delete():
                 shape = self._shapes[message.oid]
                 for change in _changes(shape, message, self._target_of(shape.relation)):
-                    yield from self._number(shape.relation, change, lsn, now_us)
+                    yield from self._tell(shape.relation, change, lsn, now_us)
             case Truncate():
                 for oid in message.oids:
-                    yield from self._number(self._shapes[oid].relation, ("t", None, None), lsn, now_us)
-            case _:
-                return
+                    yield from self._tell(self._shapes[oid].relation, ("t", None, None), lsn, now_us)
+            case LogicalMessage():
+                yield from self._tell_message(message, lsn, now_us)
 
     def _target_of(self, relation: Relation) -> TableTarget | None:
         """``None``: a table that the publication has besides ours."""
         return self._targets.get(relation.table) if relation.schema == SCHEMA else None
 
-    def _end(self, commit: Commit) -> None:
-        self._begin = None
-        if commit.final_lsn > self._position.final_lsn:
-            self._position = Position(is_snapshot_done=True, final_lsn=commit.final_lsn, end_lsn=commit.end_lsn)
+    def _end(self, commit: Commit, now_us: int) -> Iterator[Delivery]:
+        begin, self._begin = self._begin, None
+        if begin is None:
+            raise ValueError("the end of a transaction that has not begun")
+        self._commit_us = begin.commit_us
+        if commit.final_lsn <= self._position.final_lsn:
+            return
+        self._position = Position(is_snapshot_done=True, final_lsn=commit.final_lsn, end_lsn=commit.end_lsn)
+        if self._order:
+            yield from self._announcer.end(begin, commit, self._counts(), self._order, now_us)
 
-    def _number(self, relation: Relation, change: Change, lsn: int, now_us: int) -> Iterator[Delivery]:
+    def _counts(self) -> dict[str, int]:
+        """Events of the transaction by table that we capture, in the order of their first ones."""
+        relations = {oid: self._shapes[oid].relation for oid in self._orders if oid != MESSAGES}
+        return {
+            f"{relation.schema}.{relation.table}": self._orders[oid]
+            for oid, relation in relations.items()
+            if self._target_of(relation) is not None
+        }
+
+    def _tell(self, relation: Relation, change: Change, lsn: int, now_us: int) -> Iterator[Delivery]:
+        place = self._number(relation.oid, lsn)
+        if place is None:
+            return
+        yield from self._begin_once(place, now_us)
+        target = self._target_of(relation)
+        if target is not None:
+            yield from self._records(target, relation.schema, change, place, now_us)
+
+    def _tell_message(self, message: LogicalMessage, lsn: int, now_us: int) -> Iterator[Delivery]:
+        if message.prefix.startswith(OWN_PREFIX):
+            if not message.is_transactional:
+                self.pass_over(lsn)
+            return
+        if not message.is_transactional:
+            if lsn > self._position.end_lsn:
+                yield self._announcer.message(message, self._place_outside(lsn, now_us), now_us=now_us)
+                self.pass_over(lsn)
+            return
+        place = self._number(MESSAGES, lsn)
+        if place is not None:
+            yield from self._begin_once(place, now_us)
+            yield self._announcer.message(message, place, now_us=now_us)
+
+    def _place_outside(self, lsn: int, now_us: int) -> Place:
+        """Of what belongs to no transaction and tells no time: Debezium takes that of the commit before."""
+        commit_us = now_us if self._commit_us is None else self._commit_us
+        return Place(xid=None, lsn=lsn, commit_us=commit_us, last_end_lsn=lsn, total_order=None, table_order=None)
+
+    def _number(self, oid: int, lsn: int) -> Place | None:
+        """The next event's place in its transaction; ``None``: Kafka has it already."""
         begin = self._begin
         if begin is None:
             raise ValueError("a change outside of a transaction")
         self._order += 1
-        order = self._orders[relation.oid] = self._orders.get(relation.oid, 0) + 1
+        order = self._orders[oid] = self._orders.get(oid, 0) + 1
         if self._is_sent(begin):
-            return
+            return None
         self._position = replace(
             self._position, is_snapshot_done=True, open_lsn=begin.final_lsn, open_events=self._order
         )
-        target = self._target_of(relation)
-        if target is None:
-            return
-        place = Place(
+        return Place(
             xid=begin.xid,
             lsn=lsn,
             commit_us=begin.commit_us,
@@ -96,7 +154,11 @@ class ChangeStream:
             total_order=self._order,
             table_order=order,
         )
-        yield from self._records(target, relation.schema, change, place, now_us)
+
+    def _begin_once(self, place: Place, now_us: int) -> Iterator[Delivery]:
+        """Before a transaction's first event, and so in the same chunk: also after a crash it is told once."""
+        if place.total_order == 1 and self._begin is not None:
+            yield from self._announcer.begin(self._begin, self._begin_lsn, now_us=now_us)
 
     def _is_sent(self, begin: Begin) -> bool:
         """Kafka has this event of a transaction that PostgreSQL sends again."""

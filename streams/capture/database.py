@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2.extras import LogicalReplicationConnection
 
 from .advice import first_line, slot_in_use, slot_is_gone, slot_is_lost, slot_of_another
+from .catalog import read_domains
 from .options import CaptureError, CaptureOptions
 from .position import Position, lsn_number
 
@@ -21,7 +22,6 @@ SESSION_SETTINGS = (
 )
 """So that text forms do not depend on the server's or the user's settings, and no policy hides a row unseen."""
 SLOT_PATIENCE_SECONDS = 60.0
-PLUGIN = "pgoutput"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,16 @@ class Database:
             cursor.execute("SELECT current_database()")
             return str(cursor.fetchone()[0])
 
+    def version(self) -> int:
+        """The server's: 15.20 is 150020."""
+        with self.session() as cursor:
+            return int(cursor.connection.server_version)
+
+    def domains(self) -> dict[int, int]:
+        """The type below each domain, as of now."""
+        with self.session() as cursor:
+            return read_domains(cursor)
+
     # -- the slot
 
     def find_slot(self) -> Slot | None:
@@ -108,7 +118,7 @@ class Database:
             if position is not None and position.is_snapshot_done:
                 raise CaptureError(slot_is_gone(name, position))
             return
-        if slot.plugin != PLUGIN or not slot.is_ours or position is None:
+        if slot.plugin != self._options.plugin or not slot.is_ours or position is None:
             raise CaptureError(slot_of_another(name, self._options.app))
         if slot.is_lost:
             raise CaptureError(slot_is_lost(name))
@@ -116,11 +126,11 @@ class Database:
     def create_slot(self, replication: Any) -> tuple[int, str]:
         """(consistent point, exported snapshot); the snapshot lives until the connection's next command."""
         cursor = replication.cursor()
-        cursor.create_replication_slot(self._options.slot, output_plugin=PLUGIN)
+        cursor.create_replication_slot(self._options.slot, output_plugin=self._options.plugin)
         _, point, snapshot, _ = cursor.fetchone()
         return lsn_number(point), str(snapshot)
 
-    def start_replication(self, replication: Any, position: Position) -> Any:
+    def start_replication(self, replication: Any, position: Position, options: Mapping[str, str]) -> Any:
         """Follow from the position on; a killed predecessor's sender may hold the slot for a while."""
         deadline = time.monotonic() + SLOT_PATIENCE_SECONDS
         while True:
@@ -129,7 +139,7 @@ class Database:
                 cursor.start_replication(
                     slot_name=self._options.slot,
                     start_lsn=position.end_lsn,
-                    options={"proto_version": "1", "publication_names": self._options.publication, "messages": "true"},
+                    options=dict(options),
                     status_interval=2,
                 )
                 return cursor

@@ -98,8 +98,8 @@ class EnvelopeWriter:
         value = {
             "before": before,
             "after": after,
-            "source": self._source(target.table, schema, place),
-            "transaction": self._transaction(place),
+            "source": self.source(target.table, schema, place),
+            "transaction": transaction_of(place),
             "op": op,
             "ts_ms": now_us // 1_000,
             "ts_us": now_us,
@@ -113,7 +113,8 @@ class EnvelopeWriter:
             timestamp_ms=now_us // 1_000,
         )
 
-    def _source(self, table: str, schema: str, place: Place) -> dict[str, Any]:
+    def source(self, table: str, schema: str, place: Place) -> dict[str, Any]:
+        """Debezium's ``source``."""
         last = None if place.last_end_lsn is None else str(place.last_end_lsn)
         return {
             "version": VERSION,
@@ -134,14 +135,16 @@ class EnvelopeWriter:
             "origin_lsn": None,
         }
 
-    def _transaction(self, place: Place) -> dict[str, object] | None:
-        if place.total_order is None:
-            return None
-        return {
-            "id": f"{place.xid}:{place.lsn}",
-            "total_order": place.total_order,
-            "data_collection_order": place.table_order,
-        }
+
+def transaction_of(place: Place) -> dict[str, object] | None:
+    """Debezium's ``transaction``; ``None`` outside of one."""
+    if place.total_order is None:
+        return None
+    return {
+        "id": f"{place.xid}:{place.lsn}",
+        "total_order": place.total_order,
+        "data_collection_order": place.table_order,
+    }
 
 
 def key_of(target: TableTarget, row: Mapping[str, object]) -> bytes | None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SCHEMA = "public"
 """Where the captured tables are."""
+PGOUTPUT, WAL2JSON = "pgoutput", "wal2json"
+PLUGINS = (PGOUTPUT, WAL2JSON)
+OWN_PREFIX = "streams-"
+"""Logical messages whose prefix begins so are between a capture and itself: nobody is told of them."""
 
 
 class CaptureError(Exception):
@@ -32,6 +37,22 @@ class CaptureOptions:
     partitions: int = 4
     slot: str = "streams"
     publication: str = "streams"
+    plugin: str = PGOUTPUT
+    """How PostgreSQL writes its log for us: one of ``PLUGINS``."""
+    wal2json_format: int = 2
+    """1 or 2."""
+    protocol: int | None = None
+    """pgoutput's, 1 to 4; default: the newest that the server speaks."""
+    is_streaming: bool = True
+    """Large transactions come while they are open (from protocol 2 on), and wait on our disk for their end."""
+    spool: Path | None = None
+    """Where they wait; default: the system's folder for temporary files."""
+    is_telling_transactions: bool = False
+    """Where each transaction begins and ends, to ``transaction_topic``."""
+    max_slot_lag_bytes: int | None = None
+    """Log that PostgreSQL may have to keep for the slot before the capture stops; default: no limit."""
+    schemas: Path | None = None
+    """Folder of contracts that changed tables are compared with; default: none."""
     heartbeat_s: float = 5.0
     chunk_ms: int = 100
     chunk_bytes: int = 4 << 20
@@ -51,3 +72,13 @@ class CaptureOptions:
     def heartbeat_topic(self) -> str:
         """Debezium's name for it."""
         return f"__debezium-heartbeat.{self.prefix}"
+
+    @property
+    def message_topic(self) -> str:
+        """Debezium's name for where logical messages go."""
+        return f"{self.prefix}.message"
+
+    @property
+    def transaction_topic(self) -> str:
+        """Debezium's name for where transactions begin and end."""
+        return f"{self.prefix}.transaction"

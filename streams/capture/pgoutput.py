@@ -1,4 +1,4 @@
-"""pgoutput, protocol 1: bytes of PostgreSQL's logical replication become values. No I/O.
+"""pgoutput: bytes of PostgreSQL's logical replication become values. No I/O.
 
 Source: PostgreSQL 18, "Logical Replication Message Formats". Values come in text form.
 """
@@ -116,9 +116,9 @@ Message = Begin | Commit | Relation | Insert | Update | Delete | Truncate | Logi
 class _Reader:
     """Takes values off the front of a message."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: int) -> None:
         self._data = data
-        self._at = 1
+        self._at = at
 
     def take(self, layout: str) -> tuple[int, ...]:
         values = struct.unpack_from(layout, self._data, self._at)
@@ -153,9 +153,12 @@ class _Reader:
         return self.raw(size).decode()
 
 
-def decode_message(data: bytes) -> Message | None:
-    """The message in ``data``; ``None`` for kinds that say nothing of rows (origin, type)."""
-    reader = _Reader(data)
+def decode_message(data: bytes, *, is_streamed: bool = False) -> Message | None:
+    """The message in ``data``; ``None`` for kinds that say nothing of rows (origin, type).
+
+    One that is streamed while its transaction is open names that first.
+    """
+    reader = _Reader(data, 5 if is_streamed else 1)
     match data[:1]:
         case b"B":
             final_lsn, time_us, xid = reader.take(">QqI")
@@ -183,7 +186,7 @@ def decode_message(data: bytes) -> Message | None:
         case b"O" | b"Y":
             return None
         case unknown:
-            raise ValueError(f"pgoutput message {unknown!r} is not of protocol 1")
+            raise ValueError(f"pgoutput message {unknown!r} is not known")
 
 
 def _relation(reader: _Reader) -> Relation:

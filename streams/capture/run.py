@@ -1,8 +1,8 @@
 """Run: snapshot once, then follow the log, chunk by chunk.
 
-    PostgreSQL ──pgoutput──▶ ChangeStream ──records──▶ Sink: one Kafka transaction per chunk
-         ▲                                               records + position
-         └──────────── confirmed end of commit ◀─────────── committed
+    PostgreSQL ──plugin──▶ LogReader ──messages──▶ ChangeStream ──records──▶ Sink: one Kafka transaction per chunk
+         ▲                 (Spool: open transactions)                          records + position
+         └───────────────── confirmed end of commit ◀──────────────────────────── committed
 
 PostgreSQL is told of nothing that Kafka has not committed. A crash repeats at most what was not committed; what was
 is skipped by its position, inside a transaction by the count of its events. Anything unexpected ends the process.
@@ -11,9 +11,7 @@ is skipped by its position, inside a transaction by the count of its events. Any
 from __future__ import annotations
 
 import logging
-import select
 import signal
-import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -22,22 +20,19 @@ import psycopg2
 from confluent_kafka import KafkaException
 
 from .advice import about_kafka, about_postgres
-from .catalog import prepare_tables, read_domains
+from .announcements import Announcer
+from .catalog import prepare_tables
 from .changes import ChangeStream
 from .database import Database
 from .envelope import EnvelopeWriter, TableTarget
+from .follow import Follower
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions
-from .pgoutput import LogicalMessage, Relation, decode_message
 from .position import Position, lsn_text
 from .sink import Sink
 from .snapshot import Progress, read_snapshot
-from .types import has_own_types, with_base_types
 
 logger = logging.getLogger("streams.capture")
-
-HEARTBEAT_PREFIX = "streams-heartbeat"
-POLL_SECONDS = 0.05
 
 
 class Capture:
@@ -50,7 +45,6 @@ class Capture:
         self._sink = Sink(options)
         self._metrics = CaptureMetrics()
         self._is_stopping = False
-        self._next_heartbeat_s = 0.0
 
     def run(self) -> None:
         """Capture until SIGTERM or Ctrl-C; raises ``CaptureError`` with what to do."""
@@ -74,13 +68,15 @@ class Capture:
         with self._database.session() as cursor:
             targets = prepare_tables(cursor, self._options)
         writer = EnvelopeWriter(self._options.prefix, self._database.name())
-        position = self._sink.start([target.topic for target in targets.values()])
+        announcer = Announcer(self._options, writer)
+        position = self._sink.start([target.topic for target in targets.values()], announcer.topics)
         if position is None or not position.is_snapshot_done:
             position = self._snapshot(targets, writer, position)
         else:
             self._database.check_slot(self._database.find_slot(), position)
         if position.is_snapshot_done:
-            self._follow(ChangeStream(targets, writer, position))
+            stream = ChangeStream(targets, writer, announcer, position)
+            Follower(self._options, self._database, self._sink, self._metrics, lambda: self._is_stopping).follow(stream)
 
     # -- snapshot
 
@@ -126,88 +122,3 @@ class Capture:
     def _count_rows(self, table: str, done: int, expected: int) -> None:
         self._metrics.snapshot(table, done, expected)
         self._progress(table, done, expected)
-
-    # -- the log
-
-    def _follow(self, stream: ChangeStream) -> None:
-        replication = self._database.connect_replication()
-        with self._database.session() as heartbeats:
-            cursor = self._database.start_replication(replication, stream.position)
-            logger.info("following the log from %s", lsn_text(stream.position.end_lsn))
-            keeper = _Keeper(self._options, self._database, heartbeats, self._metrics)
-            saved, chunk_at = stream.position, time.monotonic()
-            while not self._is_stopping:
-                for message in self._messages(cursor):
-                    self._take(stream, message)
-                    if self._sink.pending_bytes > self._options.chunk_bytes:
-                        break
-                now = time.monotonic()
-                if now - chunk_at >= self._options.chunk_ms / 1000 or self._sink.pending_bytes > (1 << 20):
-                    if stream.position != saved:
-                        saved = self._commit(stream, cursor)
-                    chunk_at = now
-                keeper.keep(now)
-            if stream.position != saved:
-                self._commit(stream, cursor)
-        replication.close()
-        logger.info("stopped at %s", lsn_text(stream.position.end_lsn))
-
-    def _messages(self, cursor: Any) -> Iterator[Any]:
-        """What has come, after waiting for it a moment."""
-        message = cursor.read_message()
-        if message is None:
-            select.select([cursor], [], [], POLL_SECONDS)
-            message = cursor.read_message()
-        until = time.monotonic() + self._options.chunk_ms / 1000
-        while message is not None:
-            yield message
-            message = cursor.read_message() if time.monotonic() < until else None
-
-    def _take(self, stream: ChangeStream, message: Any) -> None:
-        decoded = decode_message(message.payload)
-        if decoded is None:
-            return
-        if isinstance(decoded, LogicalMessage) and not decoded.is_transactional:
-            stream.pass_over(message.data_start)
-            return
-        if isinstance(decoded, Relation) and has_own_types(decoded):
-            with self._database.session() as cursor:
-                decoded = with_base_types(decoded, read_domains(cursor))
-        records = list(stream.feed(decoded, message.data_start, now_us=time.time_ns() // 1_000))
-        if records:
-            self._sink.send(records)
-            self._metrics.count(records)
-
-    def _commit(self, stream: ChangeStream, cursor: Any) -> Position:
-        position = stream.position
-        self._sink.commit(position, self._heartbeat(time.monotonic()))
-        cursor.send_feedback(flush_lsn=position.end_lsn, write_lsn=position.end_lsn, force=True)
-        self._metrics.committed()
-        return position
-
-
-    def _heartbeat(self, now_s: float) -> dict[str, object] | None:
-        """What the heartbeat topic gets beside a commit; ``None``: the last one is not old enough."""
-        if now_s < self._next_heartbeat_s:
-            return None
-        self._next_heartbeat_s = now_s + self._options.heartbeat_s
-        return {"ts_ms": time.time_ns() // 1_000_000}
-
-
-class _Keeper:
-    """Heartbeats, so that a slot moves on quiet databases, and the slot's lag."""
-
-    def __init__(self, options: CaptureOptions, database: Database, cursor: Any, metrics: CaptureMetrics) -> None:
-        self._options = options
-        self._database = database
-        self._cursor = cursor
-        self._metrics = metrics
-        self._next_s = 0.0
-
-    def keep(self, now_s: float) -> None:
-        """Every few seconds, a message into the log and a look at the slot."""
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + self._options.heartbeat_s
-        self._cursor.execute("SELECT pg_logical_emit_message(false, %s, '')", (HEARTBEAT_PREFIX,))
-        self._metrics.lag(self._database.slot_lag_bytes(self._cursor))

@@ -48,17 +48,21 @@ class Sink:
             }
         )
 
-    def start(self, topics: Iterable[str]) -> Position | None:
-        """Create topics, fence predecessors, and read the last position; ``None``: there is none."""
-        self._create(topics)
+    def start(self, topics: Iterable[str], single: Iterable[str] = ()) -> Position | None:
+        """Create topics, fence predecessors, and read the last position; ``None``: there is none.
+
+        Those of ``single`` get one partition, so that what they tell stays in order.
+        """
+        self._create(topics, single)
         self._producer.init_transactions(60)
         return self._read_position()
 
-    def _create(self, topics: Iterable[str]) -> None:
+    def _create(self, topics: Iterable[str], single: Iterable[str]) -> None:
         admin = AdminClient(dict(self._options.kafka))
         known = admin.list_topics(timeout=30).topics
         longest = {"message.timestamp.after.max.ms": LARGEST_TIMESTAMP_MS}
         wanted = {name: NewTopic(name, self._options.partitions, config=dict(longest)) for name in topics}
+        wanted |= {name: NewTopic(name, 1, config=dict(longest)) for name in single}
         for name, policy in ((self._options.positions_topic, "compact"), (self._options.heartbeat_topic, "delete")):
             wanted[name] = NewTopic(name, 1, config={"cleanup.policy": policy})
         missing = [topic for name, topic in wanted.items() if name not in known]

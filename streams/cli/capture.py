@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from streams.capture.options import CaptureError, CaptureOptions
+from streams.capture.options import PGOUTPUT, PLUGINS, CaptureError, CaptureOptions
 from streams.settings import Settings
 
 from .output import JsonLines, output_option
@@ -49,6 +49,15 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
               help="Of topics that do not exist yet.")
 @click.option("--slot", default="streams", show_default=True, help="Replication slot; also the name of its position.")
 @click.option("--publication", default="streams", show_default=True)
+@click.option("--plugin", default=PGOUTPUT, show_default=True, type=click.Choice(PLUGINS),
+              help="What writes PostgreSQL's log; wal2json is a package of its own.")
+@click.option("--wal2json-format", type=click.IntRange(1, 2), default=2, show_default=True,
+              help="1 tells of no truncates.")
+@click.option("--protocol", type=click.IntRange(1, 4), help="Of pgoutput [default: the server's newest].")
+@click.option("--streaming/--no-streaming", "is_streaming", default=True, show_default=True,
+              help="Large transactions come while they are open, and wait in STREAMS_DATA for their end.")
+@click.option("--transaction-topic", "is_telling_transactions", is_flag=True,
+              help="Tell where transactions begin and end, to <prefix>.transaction.")
 @click.option("--heartbeat", "heartbeat_s", default=5.0, show_default=True, type=click.FloatRange(0.1),
               help="Seconds between heartbeats.")
 @click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")
@@ -78,6 +87,7 @@ def command(
         topics=topics,
         keys={table: _words(columns) for table, columns in keys.items()},
         metrics_host=settings.web_host,
+        spool=settings.data,
         **others,
     )
     _run(options, output)

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from streams.capture.announcements import Announcer
 from streams.capture.changes import ChangeStream
 from streams.capture.envelope import EnvelopeWriter, TableTarget
+from streams.capture.options import CaptureOptions
 from streams.capture.pgoutput import Begin, ColumnShape, Commit, Message, Relation
 from streams.capture.position import Position
 from streams.records import Delivery
@@ -41,11 +43,21 @@ def a_transaction(number: int, *changes: Message) -> list[Logged]:
     return [(begin, first), *inner, (commit, first + 95)]
 
 
-def a_stream(*targets: TableTarget, position: Position | None = None, shapes: Iterable[Relation] = ()) -> ChangeStream:
+def a_stream(
+    *targets: TableTarget,
+    position: Position | None = None,
+    shapes: Iterable[Relation] = (),
+    is_telling_transactions: bool = False,
+) -> ChangeStream:
     """A stream that has seen ``shapes`` (default: the orders)."""
+    options = CaptureOptions(
+        database="", tables=("orders",), kafka={}, is_telling_transactions=is_telling_transactions
+    )
+    writer = EnvelopeWriter("cdc", "shop")
     stream = ChangeStream(
         {target.table: target for target in targets or (ORDERS,)},
-        EnvelopeWriter("cdc", "shop"),
+        writer,
+        Announcer(options, writer),
         position or Position(is_snapshot_done=True),
     )
     for relation in shapes or (a_relation(),):

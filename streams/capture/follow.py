@@ -1,0 +1,141 @@
+"""Follow: the log from a position on, chunk by chunk, until somebody stops us.
+
+PostgreSQL is told of nothing that Kafka has not committed. A large transaction is sent in several chunks; the position
+counts its events.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .changes import ChangeStream
+from .database import Database
+from .metrics import CaptureMetrics
+from .options import OWN_PREFIX, CaptureOptions
+from .pgoutput import Message, Relation
+from .plugins import LogReader, open_reader
+from .position import Position, lsn_text
+from .sink import Sink
+from .types import has_own_types, with_base_types
+
+logger = logging.getLogger("streams.capture")
+
+HEARTBEAT_PREFIX = f"{OWN_PREFIX}heartbeat"
+POLL_SECONDS = 0.05
+EARLY_BYTES = 1 << 20
+"""A chunk with this much in it does not wait for its time."""
+
+
+class Follower:
+    """What reads the log of one capture and ends its chunks."""
+
+    def __init__(
+        self,
+        options: CaptureOptions,
+        database: Database,
+        sink: Sink,
+        metrics: CaptureMetrics,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._options = options
+        self._database = database
+        self._sink = sink
+        self._metrics = metrics
+        self._is_stopping = is_stopping
+        self._saved = Position()
+        self._chunk_at_s = 0.0
+        self._next_heartbeat_s = 0.0
+
+    def follow(self, stream: ChangeStream) -> None:
+        """Until we are asked to stop; raises ``CaptureError`` with what to do."""
+        replication = self._database.connect_replication()
+        with self._database.session() as session, open_reader(self._options, self._database) as reader:
+            cursor = self._database.start_replication(replication, stream.position, reader.options)
+            logger.info("following the log from %s", lsn_text(stream.position.end_lsn))
+            keeper = _Keeper(self._options, self._database, session, self._metrics)
+            self._saved, self._chunk_at_s = stream.position, time.monotonic()
+            while not self._is_stopping():
+                self._take_some(stream, reader, cursor)
+                self._end_chunk(stream, cursor, keeper)
+            if stream.position != self._saved:
+                self._commit(stream, cursor)
+        replication.close()
+        logger.info("stopped at %s", lsn_text(stream.position.end_lsn))
+
+    def _take_some(self, stream: ChangeStream, reader: LogReader, cursor: Any) -> None:
+        """Until the chunk is full or due, or nothing more has come."""
+        for data, lsn in self._messages(cursor):
+            for message, at_lsn in reader.read(data, lsn):
+                self._take(stream, message, at_lsn)
+                if self._is_full():
+                    # What one message of the log brings may be a whole transaction: it is cut as well.
+                    self._commit(stream, cursor)
+                    if self._is_stopping():
+                        return
+
+    def _messages(self, cursor: Any) -> Iterator[tuple[bytes, int]]:
+        """What has come, after waiting for it a moment, and where it stands."""
+        message = cursor.read_message()
+        if message is None:
+            select.select([cursor], [], [], POLL_SECONDS)
+            message = cursor.read_message()
+        until = time.monotonic() + self._options.chunk_ms / 1000
+        while message is not None:
+            yield message.payload, message.data_start
+            message = cursor.read_message() if time.monotonic() < until else None
+
+    def _take(self, stream: ChangeStream, message: Message, lsn: int) -> None:
+        if isinstance(message, Relation) and has_own_types(message):
+            message = with_base_types(message, self._database.domains())
+        records = list(stream.feed(message, lsn, now_us=time.time_ns() // 1_000))
+        if records:
+            self._sink.send(records)
+            self._metrics.count(records)
+
+    def _is_full(self) -> bool:
+        return self._sink.pending_bytes > self._options.chunk_bytes
+
+    def _end_chunk(self, stream: ChangeStream, cursor: Any, keeper: _Keeper) -> None:
+        now = time.monotonic()
+        if now - self._chunk_at_s >= self._options.chunk_ms / 1000 or self._sink.pending_bytes > EARLY_BYTES:
+            if stream.position != self._saved:
+                self._commit(stream, cursor)
+            self._chunk_at_s = now
+        keeper.keep(now)
+
+    def _commit(self, stream: ChangeStream, cursor: Any) -> None:
+        position = stream.position
+        self._sink.commit(position, self._heartbeat(time.monotonic()))
+        cursor.send_feedback(flush_lsn=position.end_lsn, write_lsn=position.end_lsn, force=True)
+        self._metrics.committed()
+        self._saved = position
+
+    def _heartbeat(self, now_s: float) -> dict[str, object] | None:
+        """What the heartbeat topic gets beside a commit; ``None``: the last one is not old enough."""
+        if now_s < self._next_heartbeat_s:
+            return None
+        self._next_heartbeat_s = now_s + self._options.heartbeat_s
+        return {"ts_ms": time.time_ns() // 1_000_000}
+
+
+class _Keeper:
+    """Heartbeats, so that a slot moves on quiet databases, and the slot's lag."""
+
+    def __init__(self, options: CaptureOptions, database: Database, cursor: Any, metrics: CaptureMetrics) -> None:
+        self._options = options
+        self._database = database
+        self._cursor = cursor
+        self._metrics = metrics
+        self._next_s = 0.0
+
+    def keep(self, now_s: float) -> None:
+        """Every few seconds, a message into the log and a look at the slot."""
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + self._options.heartbeat_s
+        self._cursor.execute("SELECT pg_logical_emit_message(false, %s, '')", (HEARTBEAT_PREFIX,))
+        self._metrics.lag(self._database.slot_lag_bytes(self._cursor))

@@ -1,0 +1,54 @@
+"""Plugins: how PostgreSQL is asked for its log, and who reads what it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+from .database import Database
+from .options import CaptureError, CaptureOptions
+from .pgoutput import Message
+from .pgoutput_stream import PgOutputReader
+from .spool import Spool
+
+NEWEST_PROTOCOLS = ((160_000, 4), (150_000, 3), (140_000, 2), (0, 1))
+"""Server version, and the newest protocol of pgoutput that it speaks."""
+
+Logged = tuple[Message, int]
+"""A message and where it stands in the log."""
+
+
+class LogReader(Protocol):
+    """Makes messages of what a plugin sends: whole transactions, in the order of their commits."""
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """What START_REPLICATION is told."""
+
+    def read(self, data: bytes, lsn: int) -> Iterable[Logged]:
+        """Messages of ``data``, which PostgreSQL has sent as of ``lsn``; none while a transaction is open."""
+
+
+@contextmanager
+def open_reader(options: CaptureOptions, database: Database) -> Iterator[LogReader]:
+    """The reader of the plugin; what it keeps on disk is gone at the end."""
+    with Spool(options.spool, options.slot) as spool:
+        yield PgOutputReader(pgoutput_options(options, database.version()), spool)
+
+
+def pgoutput_options(options: CaptureOptions, version: int) -> dict[str, str]:
+    """For a server of ``version``; raises ``CaptureError`` where it does not speak the protocol asked for."""
+    newest = next(protocol for since, protocol in NEWEST_PROTOCOLS if version >= since)
+    protocol = options.protocol or newest
+    if protocol > newest:
+        raise CaptureError(
+            f"PostgreSQL {version // 10_000} speaks protocol {newest} of pgoutput, not {protocol};"
+            " leave --protocol away, and the newest is taken"
+        )
+    told = {"proto_version": str(protocol), "publication_names": options.publication}
+    if newest > 1:
+        told["messages"] = "true"
+    if protocol > 1 and options.is_streaming:
+        told["streaming"] = "on"
+    return told
