@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .envelope import TableTarget
-from .options import SCHEMA, CaptureError, CaptureOptions
+from .options import PGOUTPUT, SCHEMA, CaptureError, CaptureOptions
 
 logger = logging.getLogger("streams.capture")
 
@@ -32,7 +32,10 @@ class FoundTable:
 
 
 def prepare_tables(cursor: Any, options: CaptureOptions) -> dict[str, TableTarget]:
-    """Targets by table; creates the publication. Raises ``CaptureError`` for what must be put right first."""
+    """Targets by table; creates the publication where the plugin needs one.
+
+    Raises ``CaptureError`` for what must be put right first.
+    """
     cursor.execute("SHOW wal_level")
     if cursor.fetchone()[0] != "logical":
         raise CaptureError(
@@ -40,7 +43,8 @@ def prepare_tables(cursor: Any, options: CaptureOptions) -> dict[str, TableTarge
         )
     found = {table: _find(cursor, table) for table in options.tables}
     targets = {table: _target(table, found[table], options) for table in found}
-    _publish(cursor, options, {table for table in found if found[table].is_partitioned})
+    if options.plugin == PGOUTPUT:
+        _publish(cursor, options, {table for table in found if found[table].is_partitioned})
     return targets
 
 

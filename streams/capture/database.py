@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from .advice import first_line, slot_in_use, slot_is_gone, slot_is_lost, slot_of
 from .catalog import read_domains
 from .options import CaptureError, CaptureOptions
 from .position import Position, lsn_number
+from .wal2json import AS_TEXT
+
+logger = logging.getLogger("streams.capture")
 
 SESSION_SETTINGS = (
     "-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1"
@@ -132,17 +136,19 @@ class Database:
 
     def start_replication(self, replication: Any, position: Position, options: Mapping[str, str]) -> Any:
         """Follow from the position on; a killed predecessor's sender may hold the slot for a while."""
-        deadline = time.monotonic() + SLOT_PATIENCE_SECONDS
+        deadline, told = time.monotonic() + SLOT_PATIENCE_SECONDS, dict(options)
         while True:
             cursor = replication.cursor()
             try:
                 cursor.start_replication(
-                    slot_name=self._options.slot,
-                    start_lsn=position.end_lsn,
-                    options=dict(options),
-                    status_interval=2,
+                    slot_name=self._options.slot, start_lsn=position.end_lsn, options=told, status_interval=2
                 )
                 return cursor
+            except psycopg2.errors.InvalidParameterValue:
+                # A plugin refuses what a later version of it knows.
+                if told.pop(AS_TEXT, None) is None:
+                    raise
+                logger.warning("wal2json before 2.6 writes NaN and Infinity of numbers as null")
             except psycopg2.errors.ObjectInUse:
                 if time.monotonic() > deadline or self._is_stopping():
                     raise CaptureError(slot_in_use(self._options.slot)) from None

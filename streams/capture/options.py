@@ -18,6 +18,14 @@ class CaptureError(Exception):
     """The capture cannot go on; the message says what to do. Never holds a row's value."""
 
 
+class LogError(CaptureError, ValueError):
+    """PostgreSQL has sent what the plugin is not known to send; the bytes are not shown, they may hold values."""
+
+    def __init__(self, plugin: str, lsn: int) -> None:
+        place = f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+        super().__init__(f"{plugin} has sent at {place} what it is not known to send; report it with its version")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureOptions:
     """One capture: one slot, one publication, many tables."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
 from .database import Database
-from .options import CaptureError, CaptureOptions
+from .describe import describe_table, is_any_partitioned
+from .options import PGOUTPUT, CaptureError, CaptureOptions
 from .pgoutput import Message
 from .pgoutput_stream import PgOutputReader
 from .spool import Spool
+from .wal2json import Wal2JsonReader, wal2json_options
+from .wal2json_tables import WalTables
+
+logger = logging.getLogger("streams.capture")
 
 NEWEST_PROTOCOLS = ((160_000, 4), (150_000, 3), (140_000, 2), (0, 1))
 """Server version, and the newest protocol of pgoutput that it speaks."""
@@ -33,8 +39,16 @@ class LogReader(Protocol):
 @contextmanager
 def open_reader(options: CaptureOptions, database: Database) -> Iterator[LogReader]:
     """The reader of the plugin; what it keeps on disk is gone at the end."""
-    with Spool(options.spool, options.slot) as spool:
-        yield PgOutputReader(pgoutput_options(options, database.version()), spool)
+    if options.plugin == PGOUTPUT:
+        with Spool(options.spool, options.slot) as spool:
+            yield PgOutputReader(pgoutput_options(options, database.version()), spool)
+    else:
+        with database.session() as cursor:
+            told = wal2json_options(options, is_any_table=is_any_partitioned(cursor, options.tables))
+            tables = WalTables(options.tables, lambda schema, table: describe_table(cursor, schema, table))
+            if options.wal2json_format == 1:
+                logger.warning("wal2json format 1 does not tell of TRUNCATE; --wal2json-format 2 does")
+            yield Wal2JsonReader(told, tables)
 
 
 def pgoutput_options(options: CaptureOptions, version: int) -> dict[str, str]:
