@@ -64,11 +64,24 @@ def build_columns(schema: Mapping[str, object], properties: Mapping[str, SchemaP
     }
 
 
+def _items_of(name: str, shape: Mapping[str, object], prop: SchemaProperty | None) -> Column | None:
+    """What an array holds; the source's ``text[]`` holds ``text``."""
+    inside = shape.get("items")
+    if not isinstance(inside, dict):
+        return None
+    own = None if prop is None else prop.items
+    physical = None if prop is None else prop.physicalType
+    if own is None and physical is not None and physical.endswith("[]"):
+        own = SchemaProperty(physicalType=physical[:-2], customProperties=None if prop is None else prop.customProperties)
+    return _build_column(name, inside, own, False)
+
+
 def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty | None, is_required: bool) -> Column:
     types = json_types(shape)
     named = shape.get("format")
     text_format = named if isinstance(named, str) else None
     physical = None if prop is None else prop.physicalType
+    nested = {} if prop is None else {held.name: held for held in prop.properties or () if held.name}
     own = {} if prop is None else {p.property: p.value for p in prop.customProperties or ()}
     kind = _type_of(types - {"null"}, text_format, physical, shape)
     physical_name, first, second = split_physical_type(physical)
@@ -85,6 +98,8 @@ def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty |
         scale=scale if isinstance(scale, int) else None,
         unit=own.get("unit") or _unit_of(kind, physical_name, first),
         encoding=own.get("encoding"),
+        items=_items_of(name, shape, prop),
+        fields=build_columns(shape, nested),
         classification=None if prop is None else _classification(prop),
     )
 

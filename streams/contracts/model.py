@@ -48,7 +48,12 @@ class Column:
     unit: str | None = None
     """``s ms us ns`` of an integer timestamp or time, ``days`` of an integer date."""
     encoding: str | None = None
-    """``base64``: decimals come as big-endian two's complement (Debezium's precise mode)."""
+    """``base64``: decimals come as big-endian two's complement (Debezium's precise mode). Of bytes that come as text:
+    ``base64`` (default), ``hex`` or ``base64url``."""
+    items: Column | None = None
+    """Of an array: what it holds, where its schema says so."""
+    fields: Mapping[str, Column] = field(default_factory=dict)
+    """Of an object: its own columns."""
     classification: str | None = None
     """Privacy class, such as ``pii``; of an object, its own or that of what is inside."""
 

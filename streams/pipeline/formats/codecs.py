@@ -5,6 +5,7 @@ from __future__ import annotations
 from streams.contracts.model import ContractFamily
 
 from ..plan import Codec, EventTime
+from .changes import Reading
 from .debezium import debezium_codec
 from .plain import iglu_codec, json_codec
 
@@ -18,7 +19,7 @@ def build_codec(
     """
     match name:
         case "debezium-json":
-            return debezium_codec(contract.newest, event_time, reads=reads)
+            return debezium_codec(Reading(contract=contract.newest, event_time=event_time, reads=reads))
         case "json":
             return json_codec(contract, event_time)
         case "iglu-json":

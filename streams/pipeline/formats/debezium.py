@@ -1,7 +1,7 @@
-"""Debezium's JSON without schema: the envelope.
+"""Debezium's envelope: JSON without schema, and, record by record, with it.
 
-Sources: Debezium 3.7 connector for PostgreSQL and real captures of it. Only the key of a DELETE's ``before`` is
-believed: the rest may be made up.
+Sources: Debezium 3.7 connector for PostgreSQL, Kafka Connect's JsonConverter and real captures of both. Only the
+identity of a DELETE's ``before`` is believed: the rest may be made up.
 """
 
 from __future__ import annotations
@@ -11,136 +11,109 @@ from decimal import Decimal
 
 import msgspec
 
-from streams.contracts.model import Contract
+from streams.contracts.framing import read_frame
 from streams.errors import DecodeError
-from streams.records import ChangeEvent, Operation, Row, SourceRecord
+from streams.records import ChangeEvent, SourceRecord
 
-from ..plan import Codec, EventTime
-from .debezium_quick import UNREADABLE, quick_decoder
+from ..plan import Codec
+from .cache import Remembered
+from .changes import ChangeBuilder, Envelope, Reading, without_values
+from .connect_schema import field_wires
+from .debezium_quick import quick_decoder
 from .debezium_rows import RowReader
-from .times import NO_TIME
+from .wires import UNREADABLE, Wire
 
 FORMAT = "debezium-json"
-DELETE, TRUNCATE, MESSAGE = Operation.DELETE, Operation.TRUNCATE, Operation.MESSAGE
-_OPERATIONS: Mapping[str | None, Operation] = {operation.value: operation for operation in Operation}
 
-class _Envelope(msgspec.Struct, gc=False):
-    op: str | None = None
-    before: dict[str, object] | None = None
-    after: dict[str, object] | None = None
-    source: dict[str, object] | None = None
-    transaction: dict[str, object] | None = None
-    ts_ms: int | None = None
+
+class _Outer(msgspec.Struct, gc=False):
+    """A record with its schema around it, or else an envelope, of which this tells nothing."""
+
+    schema: msgspec.Raw | None = None
     payload: msgspec.Raw | None = None
 
 
-Place = tuple[Row, Row | None, int]
-"""(source block, transaction block, when the change was committed)."""
-
-_decode_envelope = msgspec.json.Decoder(_Envelope, float_hook=Decimal).decode
+_decode_envelope = msgspec.json.Decoder(Envelope, float_hook=Decimal).decode
+_decode_payload = msgspec.json.Decoder(Envelope | None, float_hook=Decimal).decode
+_decode_outer = msgspec.json.Decoder(_Outer).decode
+_decode_schema = msgspec.json.Decoder().decode
 _decode_key = msgspec.json.Decoder(dict[str, object], float_hook=Decimal).decode
-_NOTHING: dict[str, object] = {}
+_decode_any = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
-def debezium_codec(contract: Contract, event_time: EventTime, *, reads: frozenset[str]) -> Codec:
-    """Decode records of one table; ``reads``: ``key`` and ``source``, where steps ask for them."""
-    rows = RowReader(contract.columns)
-    whole = _WholeDecoder(contract, rows, event_time, reads_key="key" in reads)
-    if "key" in reads or (shape := contract.validator.shape) is None or not rows.is_plain:
+def debezium_codec(reading: Reading) -> Codec:
+    """Decode records of one table."""
+    contract, reads = reading.contract, reading.reads
+    bare = RowReader(contract.columns)
+    whole = _WholeDecoder(reading, bare)
+    if "key" in reads or (shape := contract.validator.shape) is None or not bare.is_plain:
         return Codec(name=FORMAT, decode=whole, has_images=True)
-    quick = quick_decoder(shape, event_time, whole, rows, version=contract.version, reads_source="source" in reads)
+    quick = quick_decoder(
+        shape, reading.event_time, whole, bare, version=contract.version, reads_source="source" in reads
+    )
     return Codec(name=FORMAT, decode=quick, has_images=True)
 
 
 class _WholeDecoder:
     """Takes every record of a table: all operations, columns that were not sent, values that want converting."""
 
-    def __init__(self, contract: Contract, rows: RowReader, event_time: EventTime, *, reads_key: bool) -> None:
-        self._contract = contract
-        self._rows = rows
-        self._read_time = event_time.read
-        self._reads_key = reads_key
+    def __init__(self, reading: Reading, bare: RowReader) -> None:
+        self._build = ChangeBuilder(FORMAT, reading)
+        self._columns = reading.contract.columns
+        self._bare = bare
+        self._by_schema: Remembered[bytes, RowReader] = Remembered(self._rows_of)
+        self._keys_by_schema: Remembered[bytes, RowReader] = Remembered(self._keys_of)
 
     def __call__(self, record: SourceRecord) -> ChangeEvent | None:
         """The change; ``None`` for tombstones, heartbeats and messages."""
         if record.value is None:
             return None
-        envelope = _read_envelope(record.value)
-        operation = _operation_of(envelope)
-        if operation is None or operation is MESSAGE:
-            return None
-        is_gone = operation is DELETE
-        has_after = not is_gone and operation is not TRUNCATE
-        key = _read_key(record.key) if self._reads_key or is_gone else _NOTHING
-        source, transaction, committed_ms = _place_of(envelope, record)
-        row, unsent = self._row(envelope, record.value, key, is_gone=is_gone)
-        return ChangeEvent(
-            record=record,
-            operation=operation,
-            row=row,
-            before=self._rows.image(envelope.before),
-            after=row if has_after else None,
-            source=source,
-            key=key,
-            event_time_ms=self._event_time(row, committed_ms) if has_after else committed_ms,
-            committed_ms=committed_ms,
-            transaction=transaction,
-            unsent=unsent,
-            schema_version=self._contract.version,
-        )
+        try:
+            envelope, rows = self._read(_unframed(record.value))
+        except UNREADABLE as error:
+            raise DecodeError(FORMAT, without_values(error)) from None
+        return None if envelope is None else self._build(record, envelope, rows, lambda: self._key(record.key))
 
-    def _row(
-        self, envelope: _Envelope, value: bytes, key: Row, *, is_gone: bool
-    ) -> tuple[dict[str, object], frozenset[str]]:
-        """(what is known of the row, columns that were not sent)."""
-        if is_gone:
-            return self._rows.remaining(envelope.before or _NOTHING, self._contract.key, key)
-        return self._rows.read(envelope.after or {}, value)
+    def _read(self, value: bytes) -> tuple[Envelope | None, RowReader]:
+        envelope = _decode_envelope(value)
+        if envelope.payload is None:
+            return envelope, self._bare
+        outer = _decode_outer(value)
+        assert outer.payload is not None
+        return _decode_payload(outer.payload), self._by_schema[bytes(outer.schema or b"null")]
 
-    def _event_time(self, row: Row, committed_ms: int) -> int:
-        time_ms = committed_ms if self._read_time is None else self._read_time(row)
-        return NO_TIME if time_ms is None else time_ms
+    def _rows_of(self, schema: bytes) -> RowReader:
+        """For rows under a Connect schema: ``after`` and ``before`` of an envelope have the same fields."""
+        parsed = _decode_schema(schema)
+        fields = parsed.get("fields") if isinstance(parsed, dict) else None
+        images: dict[str, Mapping[str, Wire]] = {
+            str(held.get("field")): field_wires(held)
+            for held in (fields if isinstance(fields, list) else ())
+            if isinstance(held, dict) and held.get("field") in ("before", "after")
+        }
+        return RowReader(self._columns, images.get("after") or images.get("before"))
 
+    def _keys_of(self, schema: bytes) -> RowReader:
+        return RowReader(self._columns, field_wires(_decode_schema(schema)))
 
-def _read_envelope(value: bytes) -> _Envelope:
-    try:
-        return _decode_envelope(value)
-    except UNREADABLE as error:
-        raise DecodeError(FORMAT, _without_values(error)) from None
+    def _key(self, key: bytes | None) -> dict[str, object]:
+        if key is None:
+            return {}
+        try:
+            return self._read_key(_unframed(key))
+        except UNREADABLE as error:
+            raise DecodeError(FORMAT, f"key: {without_values(error)}") from None
 
-
-def _place_of(envelope: _Envelope, record: SourceRecord) -> Place:
-    """Where a change stands; one whose source does not say when was committed when the record was written."""
-    source = envelope.source or _NOTHING
-    said_ms = source.get("ts_ms")
-    return source, envelope.transaction, said_ms if isinstance(said_ms, int) else record.timestamp_ms
+    def _read_key(self, key: bytes) -> dict[str, object]:
+        held = _decode_key(key)
+        if held.keys() != {"schema", "payload"}:
+            return self._bare.image(held) or {}
+        payload = held["payload"]
+        if not isinstance(payload, dict):
+            return {}
+        return self._keys_by_schema[bytes(_decode_outer(key).schema or b"null")].image(payload) or {}
 
 
-def _without_values(error: Exception) -> str:
-    """What msgspec says of structure: types and places, and no text of the record."""
-    return str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
-
-
-def _operation_of(envelope: _Envelope) -> Operation | None:
-    """``None`` for heartbeats and transaction metadata."""
-    if envelope.payload is not None:
-        raise DecodeError(FORMAT, "the record carries its schema; set the converter's schemas.enable to false")
-    if envelope.op is None:
-        if envelope.ts_ms is not None and envelope.after is None and envelope.before is None:
-            return None
-        raise DecodeError(FORMAT, "no field op")
-    operation = _OPERATIONS.get(envelope.op)
-    if operation is None:
-        raise DecodeError(FORMAT, "unknown op")
-    if operation in (Operation.INSERT, Operation.UPDATE, Operation.READ) and envelope.after is None:
-        raise DecodeError(FORMAT, "no field after")
-    return operation
-
-
-def _read_key(key: bytes | None) -> Row:
-    if key is None:
-        return {}
-    try:
-        return _decode_key(key)
-    except UNREADABLE as error:
-        raise DecodeError(FORMAT, f"key: {_without_values(error)}") from None
+def _unframed(data: bytes) -> bytes:
+    """Without Confluent's prefix, where a JSON Schema converter wrote one."""
+    return read_frame(data).body if data[:1] in (b"\x00", b"\x01") else data

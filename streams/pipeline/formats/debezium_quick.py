@@ -20,11 +20,11 @@ from streams.records import ChangeEvent, Operation, SourceRecord
 from ..plan import Decode, EventTime
 from .debezium_rows import MARK, RowReader
 from .times import NO_TIME
+from .wires import UNREADABLE
 
 OPERATIONS_WITH_AFTER: Mapping[str | None, Operation] = {
     held.value: held for held in (Operation.INSERT, Operation.UPDATE, Operation.READ)
 }
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
 
 _NOTHING: dict[str, object] = {}
 
@@ -41,7 +41,7 @@ def quick_decoder(
     """A decoder of a table whose rows have ``shape``; records that are not plain it leaves to ``otherwise``."""
     read = msgspec.json.Decoder(_envelope_of(shape, reads_source=reads_source), float_hook=Decimal).decode
     operation_of, read_time, fits = OPERATIONS_WITH_AFTER.get, event_time.read, shape.fits
-    row_of = _present_columns(shape.columns) if shape.has_optional else asdict
+    row_of = rows.respelled(_present_columns(shape.columns) if shape.has_optional else asdict)
     # A column that was not sent holds a text in its place, which no format and no list of words admits.
     may_hide = shape.has_free_text
 

@@ -1,46 +1,63 @@
-"""Rows as Debezium writes them: values whose scale and unit the contract knows, columns that were not sent.
+"""Rows as Debezium writes them: the contract's form of every value, columns that were not sent.
 
-Sources: Debezium 3.7 connector for PostgreSQL (data types, temporal and decimal modes) and real captures of it.
-What the bytes do not say, the contract does: ``physicalType`` gives the scale of a numeric in base64 and the unit
-of an integer timestamp.
+Sources: Debezium 3.7 connector for PostgreSQL (``unavailable.value.placeholder``, its forms by type) and real captures.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from typing import Any
 
 from streams.contracts.model import Column, ColumnType
 from streams.records import Row
 
-from .times import date_of_days, is_integer, time_of_units, timestamp_of_units
+from .bare import bare_view, respells
+from .views import UNFIT, view_of
+from .wires import PLAIN, Convert, Kind, Wire, text_of_bytes
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Stands for a column that did not change and was not sent."""
 ALL_SENT: frozenset[str] = frozenset()
 
 MARK = UNAVAILABLE.encode()
-_UNAVAILABLE_FORMS: tuple[object, ...] = (
+_BASE64 = b64encode(MARK).decode()
+_FORMS: tuple[object, ...] = (
     UNAVAILABLE,
+    MARK,
+    _BASE64,
+    MARK.hex(),
     [UNAVAILABLE],
-    list(UNAVAILABLE.encode()),
-    b64encode(UNAVAILABLE.encode()).decode(),
+    list(MARK),
+    {UNAVAILABLE: UNAVAILABLE},
 )
+"""Of text, bytes (Avro; JSON in base64 and hex), arrays of text and of numbers, maps."""
 
-Convert = Callable[[object], object]
+
+def is_unavailable(held: object) -> bool:
+    """Whether a value only stands for one that was not sent."""
+    if isinstance(held, dict) and held.keys() == {"scale", "value"}:  # a VariableScaleDecimal of it
+        held = held["value"]
+    return held in _FORMS
 
 
 class RowReader:
-    """Images as Debezium writes them become rows as the contract describes them."""
+    """Images as they came become rows as the contract describes them.
 
-    def __init__(self, columns: Mapping[str, Column]) -> None:
-        self._converters = {name: convert for name, column in columns.items() if (convert := converter_of(column))}
+    ``wires``: what the record's schema says of each column; without, the contract says it all.
+    """
+
+    def __init__(self, columns: Mapping[str, Column], wires: Mapping[str, Wire] | None = None) -> None:
         self._names = frozenset(columns)
+        said = wires or {}
+        views = {name: _view(columns.get(name), said.get(name)) for name in {**columns, **said}}
+        self._converters = {name: convert for name, convert in views.items() if convert is not None}
         self._unpacks = any(column.encoding is not None for column in columns.values())
         # The placeholder of arrays and bytes does not show in the record's text.
-        self._hides = any(column.type in (ColumnType.ARRAY, ColumnType.BYTES) for column in columns.values())
-
+        self._hides = any(column.type in (ColumnType.ARRAY, ColumnType.BYTES) for column in columns.values()) or any(
+            wire.kind is Kind.ARRAY for wire in said.values()
+        )
+        self._respelled = [name for name, column in columns.items() if respells(column) and name in self._converters]
     @property
     def is_plain(self) -> bool:
         """Values that are of the contract's JSON types are what they are, unless the record holds ``MARK``."""
@@ -50,12 +67,27 @@ class RowReader:
         """(row, columns that were not sent) of an image in the record ``value``."""
         unsent = ALL_SENT
         if self._hides or MARK in value:
-            unsent = frozenset(name for name, held in image.items() if held in _UNAVAILABLE_FORMS)
+            unsent = frozenset(name for name, held in image.items() if is_unavailable(held))
         row = image if not unsent else {name: held for name, held in image.items() if name not in unsent}
         return self._converted(row) if self._converters else row, unsent
 
+    def respelled(self, row_of: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+        """``row_of`` with the values that have more than one spelling in the one of rows; itself where none has."""
+        names = self._respelled
+        if not names:
+            return row_of
+
+        def row_respelled(held: Any) -> dict[str, Any]:
+            row = row_of(held)
+            for name in names:
+                if name in row:
+                    row[name] = self._convert(name, row[name])
+            return row
+
+        return row_respelled
+
     def image(self, image: dict[str, object] | None) -> dict[str, object] | None:
-        """A ``before`` in the contract's form."""
+        """A ``before`` or a key in the contract's form."""
         if image is None or not self._converters:
             return image
         return self._converted(image)
@@ -67,10 +99,10 @@ class RowReader:
                 row[name] = self._convert(name, row[name])
         return row
 
-    def remaining(self, before: Row, key: tuple[str, ...], record_key: Row) -> tuple[dict[str, object], frozenset[str]]:
-        """What is true of a row that went: its key, from ``before`` and from the record's key."""
-        named = {**{name: before[name] for name in key if name in before}, **record_key}
-        row = {name: self._convert(name, value) for name, value in named.items()}
+    def remaining(self, before: Row, believed: tuple[str, ...], key: Row) -> tuple[dict[str, object], frozenset[str]]:
+        """What is true of a row that went: the ``believed`` columns of ``before``, then what its ``key`` says."""
+        row = {name: self._convert(name, before[name]) for name in believed if name in before}
+        row.update(key)
         return row, (self._names | frozenset(before)) - frozenset(row)
 
     def _convert(self, name: str, value: object) -> object:
@@ -79,50 +111,12 @@ class RowReader:
             return value
         try:
             return convert(value)
-        except (ValueError, TypeError, KeyError, ArithmeticError):
+        except UNFIT:
             # Not what the contract says: validation will tell, with the column's name.
-            return value
+            return text_of_bytes(value) if isinstance(value, bytes) else value
 
 
-def converter_of(column: Column) -> Convert | None:
-    """How Debezium's form of a value becomes the contract's; ``None`` where they are the same."""
-    is_text = "string" in column.json_types
-    match column.type:
-        case ColumnType.DECIMAL if is_text or column.physical_type is not None:
-            return _decimal_converter(column.scale, column.encoding, is_text=is_text)
-        case ColumnType.TIMESTAMP if is_text:
-            unit = column.unit or "us"
-            return lambda value: timestamp_of_units(value, unit) if is_integer(value) else value
-        case ColumnType.DATE if is_text:
-            return lambda value: date_of_days(value) if is_integer(value) else value
-        case ColumnType.TIME if is_text:
-            unit = column.unit or "us"
-            return lambda value: time_of_units(value, unit) if is_integer(value) else value
-        case _:
-            return None
-
-
-def _decimal_converter(scale: int | None, encoding: str | None, *, is_text: bool) -> Convert | None:
-    """Precise mode's base64 (two's complement, big-endian) or {scale, value}, else as it came."""
-
-    def convert(value: object) -> object:
-        number: object
-        if isinstance(value, dict):
-            number = _from_base64(value["value"], value["scale"])
-        elif isinstance(value, str) and encoding == "base64":
-            number = _from_base64(value, scale or 0)
-        elif isinstance(value, str):
-            return value if is_text else Decimal(value)
-        else:
-            number = value
-        if is_text and isinstance(number, Decimal):
-            return format(number, "f")
-        return str(number) if is_text and is_integer(number) else number
-
-    return convert
-
-
-def _from_base64(value: str, scale: int) -> Decimal:
-    unscaled = int.from_bytes(b64decode(value, validate=True), "big", signed=True)
-    # From text, which is exact: arithmetic would round to the context's 28 digits.
-    return Decimal(f"{unscaled}E{-scale}")
+def _view(column: Column | None, wire: Wire | None) -> Convert | None:
+    if wire is not None and wire != PLAIN:
+        return view_of(column, wire)
+    return None if column is None else bare_view(column)

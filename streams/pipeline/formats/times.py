@@ -21,6 +21,8 @@ _MICROSECONDS_BY_UNIT = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 _LARGEST = (1 << 63) - 1
 """Debezium's timestamp that stands for infinity, whatever the unit."""
+_OVERFLOWN = {-622_191_234: "infinity", 622_191_232: "-infinity"}
+"""Days of a snapshot's infinities: the driver's milliseconds of either, in days, cut to 32 bits."""
 _FIRST_YEAR, _LAST_TIMESTAMP_YEAR, _LAST_DATE_YEAR = -4713, 294_276, 5_874_897
 
 
@@ -52,18 +54,20 @@ def timestamp_of_units(value: int, unit: str) -> str:
         return format_timestamp(_EPOCH + timedelta(microseconds=microseconds))
     except OverflowError:
         days, rest = divmod(microseconds, 86_400_000_000)
-        return _calendar_text(days, _LAST_TIMESTAMP_YEAR, f"T{time_of_units(rest, 'us')}Z")
+        return calendar_text(days, _LAST_TIMESTAMP_YEAR, f"T{time_of_units(rest, 'us')}Z")
 
 
 def date_of_days(value: int) -> str:
-    """ISO date of days since the epoch."""
-    return _calendar_text(value, _LAST_DATE_YEAR, "")
+    """ISO date of days since the epoch; a snapshot's infinities overflow 32 bits in Debezium 3.7 and are no dates."""
+    if value in _OVERFLOWN:
+        return _OVERFLOWN[value]
+    return calendar_text(value, _LAST_DATE_YEAR, "")
 
 
-def _calendar_text(days: int, last_year: int, time_of_day: str) -> str:
+def calendar_text(days: int, last_year: int, time_of_day: str) -> str:
     """Days since the epoch and a time of day in the Gregorian calendar, reckoned backwards before it began.
 
-    >>> _calendar_text(-735_160, 9999, "")
+    >>> calendar_text(-735_160, 9999, "")
     '0044-03-15 BC'
     """
     # Its 400 years have 146,097 days: whole cycles are set aside, so that datetime's years 1 to 9999 suffice.

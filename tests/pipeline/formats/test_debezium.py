@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.contracts.model import Column, ColumnType
-from streams.pipeline.formats.debezium_rows import Convert, converter_of
+from streams.pipeline.formats.bare import bare_view as converter_of
+from streams.pipeline.formats.wires import Convert
 
 numbers = st.integers(min_value=-(10**60), max_value=10**60)
 scales = st.integers(min_value=0, max_value=40)
