@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        """Events of the batch."""
+        """Events of the batch: its records, and one more for each that holds two."""
         self.dead_letters: list[DeadLetter] = []
         self.late_by_table: Counter[str] = Counter()
         self._counts: dict[Outcome, int] = {}

@@ -94,5 +94,7 @@ class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Columns the source did not send: unchanged TOAST, or unknown on DELETE."""
     schema_version: str = ""
     """Version of the contract that holds for the row."""
+    moved: Row | None = None
+    """Where a row that changed its key goes on (DELETE) or comes from (INSERT), if the format ties the two itself."""
     is_accepted: bool = False
     """The row fits that contract for sure: its columns were checked while they were read."""

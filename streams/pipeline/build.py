@@ -56,7 +56,8 @@ class PlanBuilder:
         family = self.resolve(self._pipeline.source.contract, ("source", "contract"))
         if family is None:
             return None
-        self._columns, self._key = dict(family.newest.columns), family.newest.key
+        self._columns = dict(family.newest.columns)
+        self._key = self._pipeline.source.identity or family.newest.key
         plan = self._plan(family)
         return None if self.problems else plan
 
@@ -105,13 +106,12 @@ class PlanBuilder:
         derivations = self._derivations()
         table = self._table()
         aggregations = tuple(self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates))
-        routes = RouteBuilder(self, pipeline, self._columns, self._key, table, aggregations).build()
-        if pipeline.source.key is not None:
-            self.require_columns(pipeline.source.key, ("source", "key"), family.newest.columns)
+        routes = RouteBuilder(self, pipeline, self._columns, family.newest.key, table, aggregations).build()
+        self._check_source(family)
         if by == "identity" or table is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
         reads = frozenset(self._reads)
-        codec = build_codec(pipeline.source.format, family, event_time, reads=reads)
+        codec = build_codec(pipeline.source, family, event_time, reads=reads)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         return Plan(
             name=pipeline.name,
@@ -133,6 +133,23 @@ class PlanBuilder:
             app=self._app,
         )
 
+    def _check_source(self, family: ContractFamily) -> None:
+        source = self._pipeline.source
+        if source.key is not None:
+            self.require_columns(source.key, ("source", "key"), family.newest.columns)
+        if source.identity is None:
+            return
+        self.require_columns(source.identity, ("source", "identity"), family.newest.columns)
+        if not self._is_change_format:
+            self.problem(("source", "identity"), f"{source.format} has no DELETEs; leave it out")
+        if not source.key or not set(source.key) <= set(source.identity):
+            names = ", ".join(source.identity)
+            message = (
+                f"a DELETE tells only {names}, so it meets its row only where the topic is partitioned by that: let the"
+                f" connector key it so (message.key.columns) and write key: [{names}]"
+            )
+            self.problem(("source", "identity"), message)
+
     def _event_time(self) -> EventTime:
         name = self._pipeline.source.event_time
         if name is None:
@@ -153,6 +170,8 @@ class PlanBuilder:
         if by == "identity":
             if not self._is_change_format:
                 self.problem(("deduplicate", "by"), "identity is for change formats; name event_id or columns")
+            if not self._key and self._pipeline.source.format == "wal2json-v2":
+                return self._without_identity()
             identify = identify_by_change(self._key)
             is_secret = any(column in self._pipeline.mask for column in self._key)
             return Deduplication(identify=hide(identify) if is_secret else identify, keep_ms=keep_ms), "identity"
@@ -162,6 +181,13 @@ class PlanBuilder:
         otherwise = hide(identify_by_change(self._key)) if self._is_change_format else None
         identify = identify_by_columns(columns, is_secret=is_secret, unless_sent=otherwise)
         return Deduplication(identify=identify, keep_ms=keep_ms), repr(columns)
+
+    def _without_identity(self) -> tuple[None, str]:
+        """Rows of one COPY have one log position: without a key wal2json tells nothing else of them."""
+        if self._pipeline.deduplicate is not None:
+            message = "without a key nothing tells wal2json's equal rows apart; name columns, or none"
+            self.problem(("deduplicate", "by"), message)
+        return None, "none"
 
     def _condition(self) -> Callable[..., bool] | None:
         text = self._pipeline.filter

@@ -7,7 +7,7 @@ Next: streams.pipeline.validate
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from streams.errors import PipelineError, RecordTooLargeError
 from streams.ledger import Ledger, Outcome
@@ -33,4 +33,13 @@ def decode_records(records: Iterable[SourceRecord], plan: Plan, ledger: Ledger) 
         else:
             events.append(event)
     ledger.end(Outcome.FILTERED, skipped)
-    return events
+    return events if plan.codec.split is None else _split(events, plan.codec.split, ledger)
+
+
+def _split(
+    events: list[ChangeEvent], split: Callable[[ChangeEvent], tuple[ChangeEvent, ...]], ledger: Ledger
+) -> list[ChangeEvent]:
+    """A change of key in one record is two events, each with an outcome of its own."""
+    parts = [part for event in events for part in split(event)]
+    ledger.size += len(parts) - len(events)
+    return parts

@@ -19,7 +19,7 @@ from streams.errors import ConfigurationError, Problem
 from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-CHANGE_FORMATS = frozenset({"debezium-json"})
+CHANGE_FORMATS = frozenset({"debezium-json", "wal2json-v2"})
 FORMATS = CHANGE_FORMATS | {"json", "iglu-json"}
 
 _LATER: tuple[tuple[Path, str], ...] = (
@@ -191,6 +191,7 @@ def _source(value: Mapping[str, Any]) -> Source:
         key=_columns(value.get("key")),
         event_time=value.get("event_time"),
         max_future_ms=duration_ms(value.get("max_future", "1h")),
+        identity=_columns(value.get("identity")),
     )
 
 

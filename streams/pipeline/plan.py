@@ -48,6 +48,8 @@ class Codec:
     decode: Decode
     has_images: bool
     """A change format: operations, before images, columns that may be unsent."""
+    split: Callable[[ChangeEvent], tuple[ChangeEvent, ...]] | None = None
+    """The events of a record that may hold more than one; ``None``: none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

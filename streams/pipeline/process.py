@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.ledger import Ledger, Outcome
-from streams.records import ChangeEvent, Delivery, RecordBatch
+from streams.records import ChangeEvent, Delivery, Operation, RecordBatch
 
 from .aggregate import aggregate_events
 from .agree import check_routes
@@ -61,10 +61,11 @@ def _count_used(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated, l
     """An event is ``late`` only if it came too late for every table and nothing else used it."""
     late = 0
     if plan.aggregations and plan.table is None and not plan.routes:
-        counts: dict[int, int] = {}
+        counts: dict[tuple[int, Operation], int] = {}
         for events_of_table in aggregated.late.values():
             for event in events_of_table:
-                counts[event.record.offset] = counts.get(event.record.offset, 0) + 1
+                place = event.record.offset, event.operation  # a record may hold two events
+                counts[place] = counts.get(place, 0) + 1
         late = sum(count == len(plan.aggregations) for count in counts.values())
     ledger.end(Outcome.LATE, late)
     ledger.end(Outcome.PROCESSED, len(events) - late)

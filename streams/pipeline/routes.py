@@ -67,9 +67,10 @@ class RouteBuilder:
     def _check_known_on_delete(self, key: tuple[str, ...], path: Path) -> None:
         if self._table is not None or self._pipeline.source.format not in CHANGE_FORMATS:
             return
-        known = set(self._key) | set(self._pipeline.source.key or ())
+        told = self._pipeline.source.identity or self._key
+        known = set(told) | set(self._pipeline.source.key or ())
         if unknown := [name for name in key if name not in known and name in self._columns]:
-            message = f"{', '.join(unknown)}: not known on DELETE; keep a table, or key by {', '.join(self._key)}"
+            message = f"{', '.join(unknown)}: not known on DELETE; keep a table, or key by {', '.join(told)}"
             self._reporter.problem(path, message)
 
     def _contract(self, spec: RouteSpec, path: Path) -> Contract | None:

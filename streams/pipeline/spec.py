@@ -23,6 +23,8 @@ class Source:
     """``None``: the contract's key."""
     event_time: str | None
     max_future_ms: int
+    identity: tuple[str, ...] | None = None
+    """What the source tells of a row that went; ``None``: the contract's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

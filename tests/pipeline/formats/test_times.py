@@ -35,7 +35,9 @@ def test_microseconds_are_the_clocks(moment: datetime) -> None:
         (2_932_897, "10000-01-01"),
         (2_145_042_905, "5874897-12-31"),
         (2_146_033_979, "infinity"),
-        (-622_191_234, "-infinity"),
+        (-622_191_234, "infinity"),
+        (622_191_232, "-infinity"),
+        (-2_146_000_000, "-infinity"),
     ],
 )
 def test_dates_outside_four_digits_keep_postgresqls_words(days: int, text: str) -> None:
