@@ -16,6 +16,8 @@ from __future__ import annotations
 import sys
 
 from streams.contracts import read_contracts
+from streams.contracts.registry import SchemaSource
+from streams.contracts.registry_http import HttpRegistry
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import DeadLetterStyle, Limits
@@ -36,6 +38,7 @@ def create_app() -> StreamsApp:
             mask_key=mask_key,
             dead_letter_style=DeadLetterStyle(settings.dead_letter_style),
             limits=Limits(record_bytes=settings.max_record_bytes),
+            registry=_registry(settings),
         )
     except ConfigurationError as error:
         raise ConfigurationError([*problems, *error.problems]) from None
@@ -44,6 +47,12 @@ def create_app() -> StreamsApp:
     if problems:
         raise ConfigurationError(problems)
     return build_app(Engine(settings, topology, settings.claim_instance()))
+
+
+def _registry(settings: Settings) -> SchemaSource | None:
+    """The registry that records name their schemas in, if one is set; nobody has asked it yet."""
+    url = settings.registry_url()
+    return HttpRegistry(url) if url else None
 
 
 def _mask_key(settings: Settings) -> tuple[bytes | None, tuple[Problem, ...]]:

@@ -71,8 +71,8 @@ def _items_of(name: str, shape: Mapping[str, object], prop: SchemaProperty | Non
         return None
     own = None if prop is None else prop.items
     physical = None if prop is None else prop.physicalType
-    if own is None and physical is not None and physical.endswith("[]"):
-        own = SchemaProperty(physicalType=physical[:-2], customProperties=None if prop is None else prop.customProperties)
+    if prop is not None and own is None and physical is not None and physical.endswith("[]"):
+        own = SchemaProperty(physicalType=physical[:-2], customProperties=prop.customProperties)
     return _build_column(name, inside, own, False)
 
 

@@ -145,7 +145,10 @@ def _key(
     return tuple(name for _, name in sorted(by_position.items()))
 
 
-_OWN: Mapping[str, tuple[str, ...]] = {"unit": ("s", "ms", "us", "ns", "days"), "encoding": ("base64", "base64url", "hex")}
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "unit": ("s", "ms", "us", "ns", "days"),
+    "encoding": ("base64", "base64url", "hex"),
+}
 """Custom properties that this product reads, and their values; ``scale`` is a whole number."""
 
 

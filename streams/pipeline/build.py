@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from streams.contracts.documents import Path
 from streams.contracts.model import Column, ColumnType, ContractFamily, Contracts, UnknownContractError
+from streams.contracts.registry import SchemaSource
 from streams.errors import Problem
 
 from .accumulate import compile_column
 from .covers import partial, pseudonym, redact
 from .expressions import ExpressionError, Scope, compile_aggregate, compile_condition, compile_expression, to_json
-from .formats.codecs import build_codec
+from .formats.codecs import REGISTERED_FORMATS, build_codec
 from .formats.times import event_time_reader, is_event_time
 from .grammar import CHANGE_FORMATS
 from .group import group_by
@@ -21,6 +22,7 @@ from .identity import hide, identify_by_change, identify_by_columns
 from .plan import (
     AggregateColumn,
     Aggregation,
+    Codec,
     Deduplication,
     Derivation,
     Emission,
@@ -39,8 +41,17 @@ T = TypeVar("T")
 class PlanBuilder:
     """Collects what is wrong while it builds, so that one start shows every mistake."""
 
-    def __init__(self, pipeline: Pipeline, contracts: Contracts, *, app: str, mask_key: bytes | None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        contracts: Contracts,
+        *,
+        app: str,
+        mask_key: bytes | None,
+        registry: SchemaSource | None = None,
+    ) -> None:
         self.problems: list[Problem] = []
+        self._registry = registry
         self._pipeline = pipeline
         self._contracts = contracts
         self._app = app
@@ -58,6 +69,10 @@ class PlanBuilder:
             return None
         self._columns = dict(family.newest.columns)
         self._key = self._pipeline.source.identity or family.newest.key
+        if self._registry is None and self._pipeline.source.format in REGISTERED_FORMATS:
+            name = self._pipeline.source.format
+            message = f"{name} names its schemas by id: set STREAMS_REGISTRY to a registry's URL"
+            self.problem(("source", "format"), message)
         plan = self._plan(family)
         return None if self.problems else plan
 
@@ -110,8 +125,7 @@ class PlanBuilder:
         self._check_source(family)
         if by == "identity" or table is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
-        reads = frozenset(self._reads)
-        codec = build_codec(pipeline.source, family, event_time, reads=reads)
+        codec = self._codec(family, event_time)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         return Plan(
             name=pipeline.name,
@@ -132,6 +146,12 @@ class PlanBuilder:
             dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
             app=self._app,
         )
+
+    def _codec(self, family: ContractFamily, event_time: EventTime) -> Codec:
+        source, reads = self._pipeline.source, frozenset(self._reads)
+        if self.problems:  # nothing will run: what is wrong with this file is told, and a codec of it may not exist
+            return Codec(name=source.format, decode=lambda record: None, has_images=self._is_change_format)
+        return build_codec(source, family, event_time, reads=reads, registry=self._registry)
 
     def _check_source(self, family: ContractFamily) -> None:
         source = self._pipeline.source

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streams.contracts.documents import Path
 from streams.contracts.model import Contracts
+from streams.contracts.registry import SchemaSource
 from streams.errors import ConfigurationError, Problem
 
 from .build import PlanBuilder
@@ -24,10 +25,12 @@ def compile_topology(
     mask_key: bytes | None = None,
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT,
     limits: Limits | None = None,
+    registry: SchemaSource | None = None,
 ) -> Topology:
     """The topology of all pipelines in ``contracts``, or of those named in ``only``.
 
-    ``mask_key``: secret of ``mask: hash``; without it such masks are refused. Raises ``ConfigurationError`` with
+    ``mask_key``: secret of ``mask: hash``; without it such masks are refused. ``registry``: where formats that name
+    their schemas by id find them; without it they are refused. Raises ``ConfigurationError`` with
     every problem of the pipelines, and those that ``contracts`` came with.
     """
     pipelines, unreadable = read_pipelines(contracts.pipeline_texts)
@@ -36,7 +39,7 @@ def compile_topology(
         pipelines = _chosen(pipelines, only, problems)
     plans: dict[str, Plan] = {}
     for pipeline in pipelines:
-        builder = PlanBuilder(pipeline, contracts, app=app, mask_key=mask_key)
+        builder = PlanBuilder(pipeline, contracts, app=app, mask_key=mask_key, registry=registry)
         plan = builder.build()
         problems += builder.problems
         if plan is not None:

@@ -19,8 +19,8 @@ from streams.errors import ConfigurationError, Problem
 from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-CHANGE_FORMATS = frozenset({"debezium-json", "wal2json-v2"})
-FORMATS = CHANGE_FORMATS | {"json", "iglu-json"}
+CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "wal2json-v2", "cloudevents"})
+"""Records may be changes of a row; of the others each is an event of its own."""
 
 _LATER: tuple[tuple[Path, str], ...] = (
     (("where",), "where: membership of rows arrives later; use filter, which drops events"),
@@ -121,9 +121,6 @@ def _later_problems(document: Document) -> Iterator[Problem]:
             held = held.get(step) if isinstance(held, dict) else None
         if held is not None:
             yield document.problem(path, message)
-    if value["source"]["format"] not in FORMATS:
-        message = f"format {value['source']['format']} arrives later; this release reads {', '.join(sorted(FORMATS))}"
-        yield document.problem(("source", "format"), message)
     for column, kind in value.get("mask", {}).items():
         if kind == "tokenize":
             yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")

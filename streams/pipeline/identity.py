@@ -18,7 +18,7 @@ Identify = Callable[[ChangeEvent], bytes | None]
 
 
 def identify_by_change(key: tuple[str, ...]) -> Identify:
-    """(source name, transaction, place in it), else (source name, key, log position, operation).
+    """(source name, transaction, place in it), else (source name, key, log position, operation), else (source, id).
 
     Rows of an incremental snapshot have no position, and keyless rows of a snapshot nothing that tells them apart:
     they have no identity and are never duplicates.
@@ -29,7 +29,10 @@ def identify_by_change(key: tuple[str, ...]) -> Identify:
         name = source.get("name")
         if transaction is not None and (place := transaction.get("total_order")) is not None:
             return b"t%b" % encode_key([name, source.get("txId"), place])
-        if source.get("lsn") is None or (not key and event.operation is Operation.READ):
+        if source.get("lsn") is None:
+            known = source.get("id")
+            return None if known is None else b"i%b" % encode_key([name, known])
+        if not key and event.operation is Operation.READ:
             return None
         values = [event.row.get(column) for column in key]
         position = source.get("sequence") or source.get("lsn")

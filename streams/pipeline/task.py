@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
+from streams.contracts.registry import RegistryUnavailableError
 from streams.errors import InternalError, PipelineError
 from streams.ledger import Ledger
 from streams.records import Delivery, RecordBatch, SourceRecord
@@ -35,6 +36,9 @@ from .process import PipelineResult, process_batch
 from .set_aside import set_aside
 from .tables import PipelineTables, open_tables, state_changelog
 from .topology import SubTopology
+
+NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
+"""No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +129,7 @@ class Task:
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         try:
             result = process_batch(batch, plan, tables, now_ms=now_ms)
-        except StoreFailedError:
+        except NOBODYS_FAULT:
             raise
         except Exception:
             # A bug, or a result too large to publish: undo the batch and find the record that does it.
@@ -144,7 +148,7 @@ class Task:
             )
             try:
                 result = process_batch(one, plan, tables, now_ms=now_ms)
-            except StoreFailedError:
+            except NOBODYS_FAULT:
                 raise
             except Exception as error:
                 _discard(tables)

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiokafka.partitioner import murmur2
 
 from streams.contracts import read_contracts
+from streams.contracts.registry import SchemaSource
 from streams.ledger import Ledger
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.query import scan_rows
@@ -40,7 +41,8 @@ class CommittedRecord:
 class Driver:
     """Runs pipelines in memory. ``send`` processes at once, ``commit`` is a checkpoint of every task.
 
-    Errors in contracts and pipelines raise ``ConfigurationError`` with every problem.
+    ``registry``: where records that name a schema find it, such as a ``MemoryRegistry``. Errors in contracts and
+    pipelines raise ``ConfigurationError`` with every problem.
     """
 
     def __init__(
@@ -52,9 +54,14 @@ class Driver:
         partitions: Mapping[str, int] | None = None,
         app: str = "driver",
         mask_key: bytes | None = b"driver",
+        registry: SchemaSource | None = None,
     ) -> None:
         self._topology: Topology = compile_topology(
-            read_contracts(schemas), app=app, only=None if pipelines is None else tuple(pipelines), mask_key=mask_key
+            read_contracts(schemas),
+            app=app,
+            only=None if pipelines is None else tuple(pipelines),
+            mask_key=mask_key,
+            registry=registry,
         )
         self._now_ms = start_ms
         self._partitions = dict(partitions or {})

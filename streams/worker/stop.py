@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from confluent_kafka import KafkaException
 
+from streams.contracts.registry import RegistryUnavailableError
 from streams.state.stores.base import StoreFailedError
 
 logger = logging.getLogger("streams.worker")
@@ -38,6 +39,8 @@ class ExitCode(IntEnum):
     """Local state that another process holds or that cannot be read, or a disk that is nearly full."""
     BROKER_AWAY = 9
     """No broker answers, or it refuses us: worth another try, unlike wrong use."""
+    REGISTRY_AWAY = 10
+    """The schema registry does not answer: no record is to blame."""
 
 
 _NEXT = {
@@ -68,6 +71,8 @@ def stop_for(error: BaseException, doing: str) -> NoReturn:
         stop_process(ExitCode.BROKER_AWAY, f"{doing}: Kafka says {error.args[0].name()}; start again")
     if isinstance(error, StoreFailedError):
         stop_process(ExitCode.STORE_FAILED, f"{doing}: {error}; the next start rebuilds it from the changelogs")
+    if isinstance(error, RegistryUnavailableError):
+        stop_process(ExitCode.REGISTRY_AWAY, f"{doing}: {error}; nothing was set aside, start again when it answers")
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-6:]))
     stop_process(ExitCode.BUG, f"{doing}: {type(error).__name__} at {places}")

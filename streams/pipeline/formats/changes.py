@@ -18,6 +18,7 @@ from .times import NO_TIME
 DELETE, TRUNCATE, MESSAGE = Operation.DELETE, Operation.TRUNCATE, Operation.MESSAGE
 _OPERATIONS: Mapping[str | None, Operation] = {operation.value: operation for operation in Operation}
 _NOTHING: dict[str, object] = {}
+NOTHING_RAW = msgspec.Raw(b"")
 
 
 class Envelope(msgspec.Struct, gc=False):
@@ -29,7 +30,7 @@ class Envelope(msgspec.Struct, gc=False):
     source: dict[str, object] | None = None
     transaction: dict[str, object] | None = None
     ts_ms: int | None = None
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = NOTHING_RAW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

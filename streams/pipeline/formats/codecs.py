@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from streams.contracts.model import ContractFamily
+from streams.contracts.registry import SchemaSource
 
 from ..plan import Codec, EventTime
 from ..spec import Source
 from .changes import Reading
+from .cloudevents import cloudevents_codec
 from .debezium import debezium_codec
-from .plain import iglu_codec, json_codec
+from .debezium_avro import debezium_avro_codec
+from .plain import avro_codec, iglu_codec, json_codec, protobuf_codec
 from .wal2json import wal2json_codec
 
+REGISTERED_FORMATS = frozenset({"avro", "protobuf", "debezium-avro"})
+"""Their records name a schema that only a registry has."""
 
-def build_codec(source: Source, contract: ContractFamily, event_time: EventTime, *, reads: frozenset[str]) -> Codec:
-    """The codec of ``source.format``; ``ValueError`` for one that the grammar should have refused.
+
+def build_codec(
+    source: Source,
+    contract: ContractFamily,
+    event_time: EventTime,
+    *,
+    reads: frozenset[str],
+    registry: SchemaSource | None,
+) -> Codec:
+    """The codec of ``source.format``; ``ValueError`` for one that the plan should have refused.
 
     ``reads``: what the steps read of an envelope, ``key`` and ``source``.
     """
@@ -23,9 +36,20 @@ def build_codec(source: Source, contract: ContractFamily, event_time: EventTime,
             return debezium_codec(reading)
         case "wal2json-v2":
             return wal2json_codec(reading)
+        case "cloudevents":
+            return cloudevents_codec(reading)
         case "json":
             return json_codec(contract, event_time)
         case "iglu-json":
             return iglu_codec(contract, event_time)
+    if registry is None:
+        raise ValueError(f"no registry for {source.format}")
+    match source.format:
+        case "debezium-avro":
+            return debezium_avro_codec(reading, registry)
+        case "avro":
+            return avro_codec(contract.newest, event_time, registry)
+        case "protobuf":
+            return protobuf_codec(contract.newest, event_time, registry)
         case _:
             raise ValueError(f"no codec for {source.format}")

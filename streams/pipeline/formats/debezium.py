@@ -7,30 +7,32 @@ identity of a DELETE's ``before`` is believed: the rest may be made up.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
 
-from streams.contracts.framing import read_frame
 from streams.errors import DecodeError
 from streams.records import ChangeEvent, SourceRecord
 
 from ..plan import Codec
 from .cache import Remembered
-from .changes import ChangeBuilder, Envelope, Reading, without_values
+from .changes import NOTHING_RAW, ChangeBuilder, Envelope, Reading, without_values
 from .connect_schema import field_wires
 from .debezium_quick import quick_decoder
 from .debezium_rows import RowReader
+from .plain import unframed
 from .wires import UNREADABLE, Wire
 
 FORMAT = "debezium-json"
+NO_SCHEMA = msgspec.Raw(b"null")
 
 
 class _Outer(msgspec.Struct, gc=False):
     """A record with its schema around it, or else an envelope, of which this tells nothing."""
 
-    schema: msgspec.Raw | None = None
-    payload: msgspec.Raw | None = None
+    schema: msgspec.Raw = NO_SCHEMA
+    payload: msgspec.Raw = NOTHING_RAW
 
 
 _decode_envelope = msgspec.json.Decoder(Envelope, float_hook=Decimal).decode
@@ -45,7 +47,7 @@ def debezium_codec(reading: Reading) -> Codec:
     """Decode records of one table."""
     contract, reads = reading.contract, reading.reads
     bare = RowReader(contract.columns)
-    whole = _WholeDecoder(reading, bare)
+    whole = WholeDecoder(reading, bare)
     if "key" in reads or (shape := contract.validator.shape) is None or not bare.is_plain:
         return Codec(name=FORMAT, decode=whole, has_images=True)
     quick = quick_decoder(
@@ -54,33 +56,45 @@ def debezium_codec(reading: Reading) -> Codec:
     return Codec(name=FORMAT, decode=quick, has_images=True)
 
 
-class _WholeDecoder:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What stands around an envelope that does not say it itself."""
+
+    op: str | None
+    source: dict[str, object]
+    transaction: dict[str, object] | None
+
+
+class WholeDecoder:
     """Takes every record of a table: all operations, columns that were not sent, values that want converting."""
 
-    def __init__(self, reading: Reading, bare: RowReader) -> None:
+    def __init__(self, reading: Reading, bare: RowReader | None = None) -> None:
         self._build = ChangeBuilder(FORMAT, reading)
         self._columns = reading.contract.columns
-        self._bare = bare
+        self._bare = bare or RowReader(self._columns)
         self._by_schema: Remembered[bytes, RowReader] = Remembered(self._rows_of)
         self._keys_by_schema: Remembered[bytes, RowReader] = Remembered(self._keys_of)
 
     def __call__(self, record: SourceRecord) -> ChangeEvent | None:
         """The change; ``None`` for tombstones, heartbeats and messages."""
-        if record.value is None:
-            return None
+        return None if record.value is None else self.change(record, record.value, None)
+
+    def change(self, record: SourceRecord, value: bytes, said: Said | None) -> ChangeEvent | None:
+        """The change in ``value``; ``said`` stands for what its envelope leaves out."""
         try:
-            envelope, rows = self._read(_unframed(record.value))
+            envelope, rows = self._read(unframed(value))
         except UNREADABLE as error:
             raise DecodeError(FORMAT, without_values(error)) from None
+        if said is not None and envelope is not None and envelope.op is None:
+            envelope.op, envelope.source, envelope.transaction = said.op, said.source, said.transaction
         return None if envelope is None else self._build(record, envelope, rows, lambda: self._key(record.key))
 
     def _read(self, value: bytes) -> tuple[Envelope | None, RowReader]:
         envelope = _decode_envelope(value)
-        if envelope.payload is None:
+        if not envelope.payload:
             return envelope, self._bare
         outer = _decode_outer(value)
-        assert outer.payload is not None
-        return _decode_payload(outer.payload), self._by_schema[bytes(outer.schema or b"null")]
+        return _decode_payload(outer.payload), self._by_schema[bytes(outer.schema)]
 
     def _rows_of(self, schema: bytes) -> RowReader:
         """For rows under a Connect schema: ``after`` and ``before`` of an envelope have the same fields."""
@@ -100,7 +114,7 @@ class _WholeDecoder:
         if key is None:
             return {}
         try:
-            return self._read_key(_unframed(key))
+            return self._read_key(unframed(key))
         except UNREADABLE as error:
             raise DecodeError(FORMAT, f"key: {without_values(error)}") from None
 
@@ -111,9 +125,4 @@ class _WholeDecoder:
         payload = held["payload"]
         if not isinstance(payload, dict):
             return {}
-        return self._keys_by_schema[bytes(_decode_outer(key).schema or b"null")].image(payload) or {}
-
-
-def _unframed(data: bytes) -> bytes:
-    """Without Confluent's prefix, where a JSON Schema converter wrote one."""
-    return read_frame(data).body if data[:1] in (b"\x00", b"\x01") else data
+        return self._keys_by_schema[bytes(_decode_outer(key).schema)].image(payload) or {}

@@ -14,7 +14,7 @@ from streams.records import Row
 
 from .bare import bare_view, respells
 from .views import UNFIT, view_of
-from .wires import PLAIN, Convert, Kind, Wire, text_of_bytes
+from .wires import PLAIN, Convert, Kind, Wire, plain_json
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Stands for a column that did not change and was not sent."""
@@ -113,7 +113,7 @@ class RowReader:
             return convert(value)
         except UNFIT:
             # Not what the contract says: validation will tell, with the column's name.
-            return text_of_bytes(value) if isinstance(value, bytes) else value
+            return plain_json(value)
 
 
 def _view(column: Column | None, wire: Wire | None) -> Convert | None:

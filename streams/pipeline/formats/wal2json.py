@@ -26,7 +26,7 @@ from .changes import Reading, without_values
 from .postgres_types import wire_of_type
 from .times import NO_TIME, milliseconds
 from .views import UNFIT, view_of
-from .wires import UNREADABLE, Convert, text_of_bytes
+from .wires import UNREADABLE, Convert, plain_json
 
 FORMAT = "wal2json-v2"
 _OPERATIONS = {"I": Operation.INSERT, "U": Operation.UPDATE, "D": Operation.DELETE, "T": Operation.TRUNCATE}
@@ -115,7 +115,7 @@ class _Decoder:
         if operation is Operation.TRUNCATE:
             return {}, frozenset()
         if operation is Operation.DELETE:
-            return before, self._names - before.keys()
+            return before, self._names.difference(before)
         if action.columns is None:
             raise DecodeError(FORMAT, "no field columns")
         row = self._image(action.columns)
@@ -123,7 +123,7 @@ class _Decoder:
             return row, frozenset()
         if not before.keys() <= row.keys():  # an unsent value that the identity tells, in its place
             row = {name: row.get(name, held) for name, held in before.items()} | row
-        return row, self._names - row.keys()
+        return row, self._names.difference(row)
 
     def _image(self, columns: Iterable[_Column]) -> dict[str, object]:
         return {column.name: self._value(column) for column in columns}
@@ -136,7 +136,7 @@ class _Decoder:
             return convert(value)
         except UNFIT:
             # Not what its type says: validation will tell, with the column's name.
-            return text_of_bytes(value) if isinstance(value, bytes) else value
+            return plain_json(value)
 
     def _event_time(self, row: Row, committed_ms: int) -> int:
         time_ms = committed_ms if self._read_time is None else self._read_time(row)
@@ -145,8 +145,10 @@ class _Decoder:
 
 def _commit_ms(action: _Action, record: SourceRecord) -> int:
     """Without ``include-timestamp`` the change was committed when its record was written."""
+    if action.timestamp is None:
+        return record.timestamp_ms
     try:
-        return record.timestamp_ms if action.timestamp is None else milliseconds(datetime.fromisoformat(action.timestamp))
+        return milliseconds(datetime.fromisoformat(action.timestamp))
     except ValueError:
         raise DecodeError(FORMAT, "timestamp: not a time") from None
 
@@ -199,7 +201,7 @@ def split_move(event: ChangeEvent, key: tuple[str, ...]) -> tuple[ChangeEvent, .
         row={**before},
         after=None,
         event_time_ms=event.committed_ms,
-        unsent=event.unsent | (row.keys() - before.keys()),
+        unsent=event.unsent.union(row).difference(before),
         moved={name: row.get(name) for name in key},
     )
     moved = {name: before[name] for name in told}

@@ -156,3 +156,18 @@ def decimal_text(number: object) -> str:
     if not held.is_finite():
         return str(float_of("NaN" if held.is_nan() else str(held)))
     return format(held, "f")
+
+
+def plain_json(value: object) -> object:
+    """A value of which only its Python type is known, as JSON can hold it."""
+    match value:
+        case bytes():
+            return text_of_bytes(value)
+        case float():
+            return float_of(value)
+        case list():
+            return [plain_json(held) for held in value]
+        case dict():
+            return {str(name): plain_json(held) for name, held in value.items()}
+        case _:
+            return value
