@@ -25,7 +25,7 @@ LAYERS = {
 }
 """Imports go from a higher layer to a lower one, or stay in the package."""
 BESIDE = {
-    "capture": {"errors", "records", "settings", "contracts"},
+    "capture": {"errors", "records", "settings", "contracts", "pipeline"},
     "embedded": {"errors", "settings"},
     "testing": {"errors", "records", "ledger", "contracts", "state", "pipeline"},
     "demo": {"errors", "settings", "embedded"},

@@ -12,6 +12,7 @@ from typing import Any
 
 from .envelope import TableTarget
 from .options import PGOUTPUT, SCHEMA, CaptureError, CaptureOptions
+from .transform import check_fields
 
 logger = logging.getLogger("streams.capture")
 
@@ -42,6 +43,7 @@ def prepare_tables(cursor: Any, options: CaptureOptions) -> dict[str, TableTarge
             "wal_level is not logical; run: ALTER SYSTEM SET wal_level = 'logical'; and restart PostgreSQL"
         )
     found = {table: _find(cursor, table) for table in options.tables}
+    check_fields(options.rules, {table: found[table].columns for table in found})
     targets = {table: _target(table, found[table], options) for table in found}
     if options.plugin == PGOUTPUT:
         _publish(cursor, options, {table for table in found if found[table].is_partitioned})
@@ -99,7 +101,9 @@ def _target(table: str, found: FoundTable, options: CaptureOptions) -> TableTarg
         raise CaptureError(f"{table} has no column {', '.join(missing)} that is stored; correct --key")
     if why := _why_full_is_needed(table, found, key):
         raise CaptureError(f"{why}; run: ALTER TABLE {quoted(table)} REPLICA IDENTITY FULL;")
-    return TableTarget(table=table, topic=options.topic_of(table), key=key, primary_key=found.primary_key)
+    return TableTarget(
+        table=table, topic=options.topic_of(table), key=key, primary_key=found.primary_key, identity=found.identity
+    )
 
 
 def _why_full_is_needed(table: str, found: FoundTable, key: tuple[str, ...]) -> str | None:

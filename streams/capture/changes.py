@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from streams.records import Delivery
 
 from .announcements import Announcer
-from .envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget, key_of
+from .envelope import Image, Place, TableShape, TableTarget
 from .options import OWN_PREFIX, SCHEMA
+from .outgoing import Outgoing
 from .pgoutput import Begin, Commit, Delete, Insert, LogicalMessage, Message, Relation, Truncate, Update
 from .position import Position
 
@@ -27,10 +28,10 @@ class ChangeStream:
     """Follows the log from ``position`` on. ``feed`` gives the records that Kafka does not have yet."""
 
     def __init__(
-        self, targets: Mapping[str, TableTarget], writer: EnvelopeWriter, announcer: Announcer, position: Position
+        self, targets: Mapping[str, TableTarget], outgoing: Outgoing, announcer: Announcer, position: Position
     ) -> None:
         self._targets = targets
-        self._writer = writer
+        self._outgoing = outgoing
         self._announcer = announcer
         self._shapes: dict[int, TableShape] = {}
         self._position = position
@@ -74,10 +75,10 @@ class ChangeStream:
             case Insert() | Update() | Delete():
                 shape = self._shapes[message.oid]
                 for change in _changes(shape, message, self._target_of(shape.relation)):
-                    yield from self._tell(shape.relation, change, lsn, now_us)
+                    yield from self._tell(shape, change, lsn, now_us)
             case Truncate():
                 for oid in message.oids:
-                    yield from self._tell(self._shapes[oid].relation, ("t", None, None), lsn, now_us)
+                    yield from self._tell(self._shapes[oid], ("t", None, None), lsn, now_us)
             case LogicalMessage():
                 yield from self._tell_message(message, lsn, now_us)
 
@@ -105,14 +106,14 @@ class ChangeStream:
             if self._target_of(relation) is not None
         }
 
-    def _tell(self, relation: Relation, change: Change, lsn: int, now_us: int) -> Iterator[Delivery]:
-        place = self._number(relation.oid, lsn)
+    def _tell(self, shape: TableShape, change: Change, lsn: int, now_us: int) -> Iterator[Delivery]:
+        place = self._number(shape.relation.oid, lsn)
         if place is None:
             return
         yield from self._begin_once(place, now_us)
-        target = self._target_of(relation)
+        target = self._target_of(shape.relation)
         if target is not None:
-            yield from self._records(target, relation.schema, change, place, now_us)
+            yield from self._outgoing.records(target, shape, change, place, now_us=now_us)
 
     def _tell_message(self, message: LogicalMessage, lsn: int, now_us: int) -> Iterator[Delivery]:
         if message.prefix.startswith(OWN_PREFIX):
@@ -166,23 +167,6 @@ class ChangeStream:
         if begin.final_lsn <= position.final_lsn:
             return True
         return begin.final_lsn == position.open_lsn and self._order <= position.open_events
-
-    def _records(
-        self, target: TableTarget, schema: str, change: Change, place: Place, now_us: int
-    ) -> Iterator[Delivery]:
-        op, before, after = change
-        headers: tuple[tuple[str, bytes | None], ...] = ()
-        if op == "d" and after is not None:
-            # The row goes on under another key: tell both halves, as Debezium does.
-            headers, after = (("__debezium.newkey", key_of(target, after)),), None
-        elif op == "c" and before is not None:
-            headers, before = (("__debezium.oldkey", key_of(target, before)),), None
-        record = self._writer.write(target, schema, (op, before, after), place, now_us=now_us)
-        yield replace(record, headers=headers) if headers else record
-        if op == "d" and record.key is not None:
-            yield Delivery(
-                topic=record.topic, key=record.key, value=None, timestamp_ms=record.timestamp_ms, headers=headers
-            )
 
 
 def _changes(shape: TableShape, message: Insert | Update | Delete, target: TableTarget | None) -> Iterator[Change]:

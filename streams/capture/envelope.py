@@ -12,8 +12,6 @@ from typing import Any
 
 import msgspec
 
-from streams.records import Delivery
-
 from .pgoutput import UNCHANGED, Relation, Values
 from .types import Convert, converter_of
 
@@ -23,6 +21,7 @@ VERSION = "contract-streams-0.1"
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 
 Image = dict[str, object]
+Envelope = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +33,8 @@ class TableTarget:
     key: tuple[str, ...]
     """Columns of the record's key; empty: the table has none, records have no key."""
     primary_key: tuple[str, ...] = ()
+    identity: str = "d"
+    """REPLICA IDENTITY: ``d`` default, ``f`` full."""
 
 
 class TableShape:
@@ -78,40 +79,27 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvelopeWriter:
-    """Makes records of changes; ``name`` is ``source.name``, ``database`` is ``source.db``."""
+    """Makes envelopes of changes; ``name`` is ``source.name``, ``database`` is ``source.db``."""
 
     def __init__(self, name: str, database: str) -> None:
-        self._name = name
+        self.name = name
         self._database = database
 
-    def write(
-        self,
-        target: TableTarget,
-        schema: str,
-        change: tuple[str, Image | None, Image | None],
-        place: Place,
-        *,
-        now_us: int,
-    ) -> Delivery:
-        """One record; ``change`` is (op, before, after)."""
+    def envelope(
+        self, table: str, schema: str, change: tuple[str, Image | None, Image | None], place: Place, *, now_us: int
+    ) -> Envelope:
+        """One envelope; ``change`` is (op, before, after)."""
         op, before, after = change
-        value = {
+        return {
             "before": before,
             "after": after,
-            "source": self.source(target.table, schema, place),
+            "source": self.source(table, schema, place),
             "transaction": transaction_of(place),
             "op": op,
             "ts_ms": now_us // 1_000,
             "ts_us": now_us,
             "ts_ns": now_us * 1_000,
         }
-        row = before if op == "d" else after
-        return Delivery(
-            topic=target.topic,
-            key=None if row is None else key_of(target, row),
-            value=encode_json(value),
-            timestamp_ms=now_us // 1_000,
-        )
 
     def source(self, table: str, schema: str, place: Place) -> dict[str, Any]:
         """Debezium's ``source``."""
@@ -119,7 +107,7 @@ class EnvelopeWriter:
         return {
             "version": VERSION,
             "connector": "postgresql",
-            "name": self._name,
+            "name": self.name,
             "ts_ms": place.commit_us // 1_000,
             "snapshot": place.snapshot,
             "db": self._database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
@@ -26,6 +26,21 @@ class CaptureMetrics:
         self._snapshot = Gauge(
             "cdc_capture_snapshot_ratio", "Progress of the snapshot.", ["table"], registry=self.registry
         )
+        self._transformed = Counter(
+            "cdc_capture_transformed", "Changes filtered, masked, routed.", ["done", "table"], registry=self.registry
+        )
+        self._watched: Mapping[tuple[str, str], int] = {}
+        self._shown: dict[tuple[str, str], int] = {}
+
+    def watch(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """``counts``: changes by (what was done with them, table), which grow."""
+        self._watched = counts
+
+    def _show_watched(self) -> None:
+        for place, number in self._watched.items():
+            done, table = place
+            self._transformed.labels(done, table).inc(number - self._shown.get(place, 0))
+            self._shown[place] = number
 
     def serve(self, host: str, port: int | None) -> None:
         """Listen on ``host:port``; no port: do not."""
@@ -52,3 +67,4 @@ class CaptureMetrics:
     def committed(self) -> None:
         """A chunk is in Kafka."""
         self._committed.set(time.time())
+        self._show_watched()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .rules import Format, Rules
 
 SCHEMA = "public"
 """Where the captured tables are."""
@@ -61,6 +63,12 @@ class CaptureOptions:
     """Log that PostgreSQL may have to keep for the slot before the capture stops; default: no limit."""
     schemas: Path | None = None
     """Folder of contracts that changed tables are compared with; default: none."""
+    format: Format = Format.JSON
+    registry: str = ""
+    """URL of the schema registry; empty: JSON as it is, and no other format."""
+    rules: Rules = field(default_factory=Rules)
+    mask_key: bytes | None = field(default=None, repr=False)
+    """Secret of masks by hash."""
     heartbeat_s: float = 5.0
     chunk_ms: int = 100
     chunk_bytes: int = 4 << 20
@@ -70,6 +78,11 @@ class CaptureOptions:
     def topic_of(self, table: str) -> str:
         """Where changes of ``table`` go."""
         return self.topics.get(table, f"{self.prefix}.{table}.v1")
+
+    def topics_of(self, tables: Iterable[str]) -> list[str]:
+        """Every topic that changes of ``tables`` go to."""
+        routed = [route.topic for route in self.rules.routes]
+        return list(dict.fromkeys([*map(self.topic_of, tables), *routed]))
 
     @property
     def positions_topic(self) -> str:

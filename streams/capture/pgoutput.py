@@ -52,6 +52,8 @@ class ColumnShape:
     type_oid: int
     is_key: bool
     """Part of the replica identity."""
+    typmod: int = -1
+    """As ``pg_attribute.atttypmod``: precision, scale or length of the type; -1: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +199,8 @@ def _relation(reader: _Reader) -> Relation:
     for _ in range(count):
         (flags,) = reader.take(">B")
         name = reader.text()
-        type_oid, _ = reader.take(">Ii")
-        columns.append(ColumnShape(name=name, type_oid=type_oid, is_key=bool(flags & 1)))
+        type_oid, typmod = reader.take(">Ii")
+        columns.append(ColumnShape(name=name, type_oid=type_oid, is_key=bool(flags & 1), typmod=typmod))
     return Relation(oid=oid, schema=schema or "pg_catalog", table=table, identity=identity, columns=tuple(columns))
 
 

@@ -24,10 +24,11 @@ from .announcements import Announcer
 from .catalog import prepare_tables
 from .changes import ChangeStream
 from .database import Database
-from .envelope import EnvelopeWriter, TableTarget
+from .envelope import TableTarget
 from .follow import Follower
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions
+from .outgoing import Outgoing, open_outgoing
 from .position import Position, lsn_text
 from .sink import Sink
 from .snapshot import Progress, read_snapshot
@@ -67,20 +68,21 @@ class Capture:
     def _capture(self) -> None:
         with self._database.session() as cursor:
             targets = prepare_tables(cursor, self._options)
-        writer = EnvelopeWriter(self._options.prefix, self._database.name())
-        announcer = Announcer(self._options, writer)
-        position = self._sink.start([target.topic for target in targets.values()], announcer.topics)
+        outgoing = open_outgoing(self._options, self._database)
+        self._metrics.watch(outgoing.counts)
+        announcer = Announcer(self._options, outgoing.writer)
+        position = self._sink.start(self._options.topics_of(targets), announcer.topics)
         if position is None or not position.is_snapshot_done:
-            position = self._snapshot(targets, writer, position)
+            position = self._snapshot(targets, outgoing, position)
         else:
             self._database.check_slot(self._database.find_slot(), position)
         if position.is_snapshot_done:
-            stream = ChangeStream(targets, writer, announcer, position)
+            stream = ChangeStream(targets, outgoing, announcer, position)
             Follower(self._options, self._database, self._sink, self._metrics, lambda: self._is_stopping).follow(stream)
 
     # -- snapshot
 
-    def _snapshot(self, targets: dict[str, TableTarget], writer: EnvelopeWriter, begun: Position | None) -> Position:
+    def _snapshot(self, targets: dict[str, TableTarget], outgoing: Outgoing, begun: Position | None) -> Position:
         """All rows; where a former one was not finished, anew with the slot that was made for it.
 
         That slot tells of every change since the first attempt, so a row that was read then and deleted before the
@@ -97,7 +99,7 @@ class Capture:
                 logger.info("making slot %s; PostgreSQL waits for the transactions of now", self._options.slot)
                 lsn, snapshot = self._database.create_slot(replication)
             logger.info("snapshot at %s", lsn_text(lsn))
-            runs = read_snapshot(connection, snapshot, list(targets.values()), writer, lsn, self._count_rows)
+            runs = read_snapshot(connection, snapshot, list(targets.values()), outgoing, lsn, self._count_rows)
             return self._send_snapshot(runs, lsn)
         finally:
             connection.close()

@@ -11,8 +11,9 @@ import psycopg2.extensions
 from streams.records import Delivery
 
 from .catalog import quoted, read_domains
-from .envelope import EnvelopeWriter, Place, TableShape, TableTarget
+from .envelope import Place, TableShape, TableTarget
 from .options import SCHEMA
+from .outgoing import Outgoing
 from .pgoutput import ColumnShape, Relation
 from .types import with_base_types
 
@@ -31,7 +32,7 @@ def read_snapshot(
     connection: Any,
     snapshot: str | None,
     targets: list[TableTarget],
-    writer: EnvelopeWriter,
+    outgoing: Outgoing,
     lsn: int,
     progress: Progress,
 ) -> Iterator[list[Delivery]]:
@@ -42,12 +43,12 @@ def read_snapshot(
         if snapshot is not None:
             cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
         for target in targets:
-            yield from _read_table(connection, cursor, target, writer, lsn, progress)
+            yield from _read_table(connection, cursor, target, outgoing, lsn, progress)
     connection.rollback()
 
 
 def _read_table(
-    connection: Any, cursor: Any, target: TableTarget, writer: EnvelopeWriter, lsn: int, progress: Progress
+    connection: Any, cursor: Any, target: TableTarget, outgoing: Outgoing, lsn: int, progress: Progress
 ) -> Iterator[list[Delivery]]:
     shape = _shape_of(cursor, target)
     cursor.execute("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)",
@@ -60,28 +61,30 @@ def _read_table(
         rows.execute(f"SELECT {columns} FROM {SCHEMA}.{quoted(target.table)}")
         while run := rows.fetchmany(SNAPSHOT_ROWS):
             done += len(run)
-            yield [_record(row, shape, target, writer, lsn) for row in run]
+            yield [record for row in run for record in _records(row, shape, target, outgoing, lsn)]
             progress(target.table, done, max(done, expected))
     progress(target.table, done, done)
 
 
-def _record(row: Any, shape: TableShape, target: TableTarget, writer: EnvelopeWriter, lsn: int) -> Delivery:
+def _records(
+    row: Any, shape: TableShape, target: TableTarget, outgoing: Outgoing, lsn: int
+) -> Iterator[Delivery]:
     now_us = time.time_ns() // 1_000
     place = Place(
         xid=None, lsn=lsn, commit_us=now_us, last_end_lsn=None, total_order=None, table_order=None, snapshot="true"
     )
-    return writer.write(target, SCHEMA, ("r", None, shape.image(tuple(row), {})), place, now_us=now_us)
+    return outgoing.records(target, shape, ("r", None, shape.image(tuple(row), {})), place, now_us=now_us)
 
 
 def _shape_of(cursor: Any, target: TableTarget) -> TableShape:
     cursor.execute(
-        "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
+        "SELECT attname, atttypid, atttypmod FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
         " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
         (f"{SCHEMA}.{quoted(target.table)}",),
     )
     columns = tuple(
-        ColumnShape(name=name, type_oid=int(type_oid), is_key=name in target.key)
-        for name, type_oid in cursor.fetchall()
+        ColumnShape(name=name, type_oid=int(type_oid), is_key=name in target.key, typmod=typmod)
+        for name, type_oid, typmod in cursor.fetchall()
     )
-    relation = Relation(oid=0, schema=SCHEMA, table=target.table, identity="d", columns=columns)
+    relation = Relation(oid=0, schema=SCHEMA, table=target.table, identity=target.identity, columns=columns)
     return TableShape(with_base_types(relation, read_domains(cursor)))

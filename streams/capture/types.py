@@ -77,6 +77,11 @@ def converter_of(type_oid: int) -> Convert | None:
     return convert_array
 
 
+def element_of(type_oid: int) -> int | None:
+    """The type of an array's elements; ``None``: it is none, or one of types that somebody made."""
+    return _ELEMENTS.get(type_oid)
+
+
 def has_own_types(relation: Relation) -> bool:
     """A column's type was made by somebody: it may be a domain."""
     return any(column.type_oid >= FIRST_OWN_OID for column in relation.columns)

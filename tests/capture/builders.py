@@ -10,6 +10,7 @@ from streams.capture.announcements import Announcer
 from streams.capture.changes import ChangeStream
 from streams.capture.envelope import EnvelopeWriter, TableTarget
 from streams.capture.options import CaptureOptions
+from streams.capture.outgoing import Outgoing
 from streams.capture.pgoutput import Begin, ColumnShape, Commit, Message, Relation
 from streams.capture.position import Position
 from streams.records import Delivery
@@ -56,7 +57,7 @@ def a_stream(
     writer = EnvelopeWriter("cdc", "shop")
     stream = ChangeStream(
         {target.table: target for target in targets or (ORDERS,)},
-        writer,
+        Outgoing(writer),
         Announcer(options, writer),
         position or Position(is_snapshot_done=True),
     )

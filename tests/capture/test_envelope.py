@@ -8,9 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from streams.capture.envelope import EnvelopeWriter, Place, TableTarget
+from streams.capture.envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget
+from streams.capture.outgoing import Outgoing
+from streams.capture.pgoutput import Relation
+from streams.records import Delivery
 
-from .builders import COMMIT_US, NOW_US, ORDERS, a_stream, a_transaction, fed, value_of
+from .builders import COMMIT_US, NOW_US, ORDERS, a_relation, a_stream, a_transaction, fed, value_of
 from .test_changes import a_row, an_insert
 
 CAPTURED = Path(__file__).parents[1] / "fixtures" / "debezium-json" / "shopjson.public.orders.jsonl"
@@ -35,10 +38,17 @@ def test_a_change_has_the_fields_of_debezium_and_no_other() -> None:
 
 
 def test_a_row_of_the_snapshot_has_the_fields_of_debezium_and_no_other() -> None:
-    value = value_of(EnvelopeWriter("cdc", "shop").write(ORDERS, "public", ("r", None, a_row(7)), READ, now_us=NOW_US))
+    value = value_of(told(ORDERS, a_relation(), a_row(7)))
 
     assert fields_of(value) == fields_of(debezium("r"))
     assert (value["transaction"], value["source"]["snapshot"], value["source"]["txId"]) == (None, "true", None)
+
+
+def told(target: TableTarget, relation: Relation, row: Image) -> Delivery:
+    """The record of a row of the snapshot."""
+    outgoing = Outgoing(EnvelopeWriter("cdc", "shop"))
+    (record,) = outgoing.records(target, TableShape(relation), ("r", None, row), READ, now_us=NOW_US)
+    return record
 
 
 READ = Place(
@@ -72,8 +82,7 @@ def test_a_change_says_where_it_stands_in_the_log_and_when_it_was_made() -> None
 
 def test_a_key_of_several_columns_keeps_their_order_and_its_decimals_are_text() -> None:
     target = TableTarget(table="t", topic="cdc.t.v1", key=("line", "order"))
-    row = {"order": 1, "line": Decimal("2.50"), "x": "y"}
 
-    record = EnvelopeWriter("cdc", "shop").write(target, "public", ("r", None, row), READ, now_us=NOW_US)
+    record = told(target, a_relation("t"), {"order": 1, "line": Decimal("2.50"), "x": "y"})
 
     assert record.key == b'{"line":"2.50","order":1}'

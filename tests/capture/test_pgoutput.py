@@ -60,7 +60,7 @@ CASES: dict[str, tuple[bytes, Message | None]] = {
         Relation(
             oid=16_500, schema="public", table="orders", identity="f",
             columns=(ColumnShape(name="id", type_oid=20, is_key=True),
-                     ColumnShape(name="amount", type_oid=1700, is_key=False)),
+                     ColumnShape(name="amount", type_oid=1700, is_key=False, typmod=786438)),
         ),
     ),
     "relation of pg_catalog": (

@@ -1,0 +1,1 @@
+"""Serialize: keys and envelopes in the formats of a schema registry."""

@@ -1,0 +1,24 @@
+"""Formats: the codecs that options ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams.contracts.registry_http import HttpRegistry
+
+from ..options import CaptureOptions
+from ..rules import Format
+from .avro import AvroCodec
+from .codec import Codecs
+from .registered import MakeCodec, RegisteredCodecs
+
+TRIES = 6
+"""With growing pauses, about four seconds: a capture that ends loses nothing, so it need not wait for long."""
+_MAKE: Mapping[Format, MakeCodec] = {Format.AVRO: AvroCodec}
+
+
+def open_codecs(options: CaptureOptions) -> Codecs | None:
+    """``None``: JSON as it is."""
+    if not options.registry:
+        return None
+    return RegisteredCodecs(_MAKE[options.format], HttpRegistry(options.registry, tries=TRIES), options.prefix)

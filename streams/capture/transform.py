@@ -1,0 +1,210 @@
+"""Transform: what of a change goes on, what its values look like, and where it goes.
+
+In:   numbered changes of one version of a table, with the rows as PostgreSQL has them.
+Out:  the same, less; no masked value goes further than this.
+Next: streams.capture.outgoing
+
+Rules are compiled for each version of a table. Whatever could let a masked value pass, or a row stay behind that is
+gone, is refused before anything is sent: a masked column that the table no longer has, a filter on what a DELETE does
+not tell. Numbering and position come before, so a filter changes neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from streams.pipeline.covers import Cover, partial, pseudonym
+from streams.pipeline.expressions import Condition, ExpressionError, Scope, compile_condition
+from streams.records import ChangeEvent, Operation, SourceRecord
+
+from .envelope import UNAVAILABLE, Image, Place, TableTarget
+from .facts import TEXT_OID, ColumnFacts
+from .options import CaptureError
+from .pgoutput import Relation
+from .rules import MaskMethod, MaskRule, RouteRule, Rules
+
+Change = tuple[str, Image | None, Image | None]
+REDACTED = "***"
+_NO_RECORD = SourceRecord(topic="", partition=0, offset=0, timestamp_ms=0, key=None, value=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a change also goes."""
+
+    topic: str
+    condition: Condition | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePlan:
+    """The rules of one version of a table."""
+
+    table: str
+    conditions: tuple[Condition, ...]
+    covers: Mapping[str, Cover | None]
+    """By column; ``None``: the column is left out."""
+    routes: tuple[Route, ...]
+    columns: tuple[ColumnFacts, ...]
+    """Of the rows that go on."""
+
+    def admits(self, change: Change, place: Place) -> bool:
+        """Every filter is TRUE for the change."""
+        if not self.conditions:
+            return True
+        event = event_of(self.table, change, place)
+        return all(condition.holds(event) for condition in self.conditions)
+
+    def cover(self, image: Image | None) -> Image | None:
+        """The image with masked columns covered; what was not sent stays unsent."""
+        if image is None or not self.covers:
+            return image
+        covered = dict(image)
+        for column, cover in self.covers.items():
+            if cover is None:
+                covered.pop(column, None)
+            elif (value := covered.get(column)) is not None and value != UNAVAILABLE:
+                covered[column] = cover(value)
+        return covered
+
+    def topics(self, target: TableTarget, change: Change, place: Place) -> Iterable[str]:
+        """The table's own topic, then those of its routes that take the change, which is covered already."""
+        yield target.topic
+        for route in self.routes:
+            if route.condition is None or route.condition.holds(event_of(self.table, change, place)):
+                yield route.topic
+
+
+def event_of(table: str, change: Change, place: Place) -> ChangeEvent:
+    """A change as expressions see it."""
+    op, before, after = change
+    row = before if op == "d" else after
+    return ChangeEvent(
+        record=_NO_RECORD,
+        operation=Operation(op),
+        row=row or {},
+        before=before,
+        after=after,
+        source={"table": table, "lsn": place.lsn, "txId": place.xid, "snapshot": place.snapshot},
+        key={},
+        event_time_ms=place.commit_us // 1_000,
+    )
+
+
+def compile_plan(
+    rules: Rules, target: TableTarget, relation: Relation, facts: tuple[ColumnFacts, ...], mask_key: bytes | None
+) -> TablePlan:
+    """The plan of a table as it is now; raises ``CaptureError`` with what to do."""
+    table = target.table
+    masks = [mask for mask in rules.masks if mask.tables is None or table in mask.tables]
+    covers, columns = _covers(masks, target, facts, mask_key)
+    scope = Scope(columns={fact.name: fact.column for fact in facts})
+    filters = [rule for rule in rules.filters if rule.tables is None or table in rule.tables]
+    conditions = tuple(_condition(rule.condition, "filter", table, scope) for rule in filters)
+    known = frozenset(column.name for column in relation.columns if column.is_key)
+    for condition in conditions:
+        _refuse_unknown(condition, relation, known, "filter")
+    covered = Scope(columns={fact.name: fact.column for fact in columns})
+    routes = tuple(_route(rule, covered, relation, known) for rule in rules.routes if rule.table == table)
+    return TablePlan(table=table, conditions=conditions, covers=covers, routes=routes, columns=columns)
+
+
+def _route(rule: RouteRule, scope: Scope, relation: Relation, known: frozenset[str]) -> Route:
+    if rule.condition is None:
+        return Route(topic=rule.topic, condition=None)
+    condition = _condition(rule.condition, "route", relation.table, scope)
+    _refuse_unknown(condition, relation, known, "route")
+    return Route(topic=rule.topic, condition=condition)
+
+
+def _condition(text: str, what: str, table: str, scope: Scope) -> Condition:
+    try:
+        condition = compile_condition(text, scope)
+    except ExpressionError as error:
+        raise CaptureError(f"the {what} {text!r} does not fit table {table}: {error.message}") from None
+    if "key" in condition.envelope:
+        raise CaptureError(f"the {what} {text!r} reads key: name the key's columns as columns of the row")
+    return condition
+
+
+def _refuse_unknown(condition: Condition, relation: Relation, known: frozenset[str], what: str) -> None:
+    """A DELETE tells the replica identity alone, and an UPDATE does not tell what is stored apart and unchanged.
+
+    Were such a column null for once, its row would come or go for no reason.
+    """
+    if relation.identity == "f":
+        return
+    if unknown := sorted((condition.columns | condition.images) - known):
+        raise CaptureError(
+            f"the {what} {condition.text!r} reads {relation.table}.{', '.join(unknown)}, which not every change tells;"
+            f' run: ALTER TABLE "{relation.table}" REPLICA IDENTITY FULL;'
+        )
+
+
+def _covers(
+    masks: Iterable[MaskRule], target: TableTarget, facts: tuple[ColumnFacts, ...], mask_key: bytes | None
+) -> tuple[dict[str, Cover | None], tuple[ColumnFacts, ...]]:
+    """(covers by column, the columns as they are behind them); the first mask of a column holds."""
+    by_name = {fact.name: fact for fact in facts}
+    covers: dict[str, Cover | None] = {}
+    for mask in masks:
+        for name in mask.fields:
+            if (fact := by_name.get(name)) is None or name in covers:
+                continue
+            _check_key(name, mask.method, target)
+            covers[name] = _cover(fact, mask.method, target.table, mask_key)
+            by_name[name] = _covered(fact, mask.method)
+    dropped = {name for name, cover in covers.items() if cover is None}
+    return covers, tuple(by_name[fact.name] for fact in facts if fact.name not in dropped)
+
+
+def _check_key(name: str, method: MaskMethod, target: TableTarget) -> None:
+    if method is not MaskMethod.HASH and name in {*target.key, *target.primary_key}:
+        raise CaptureError(
+            f"{target.table}.{name} is part of the key: covered by {method.value}, different rows would become one;"
+            " mask it with method hash"
+        )
+
+
+def _cover(fact: ColumnFacts, method: MaskMethod, table: str, mask_key: bytes | None) -> Cover | None:
+    match method:
+        case MaskMethod.DROP:
+            return None
+        case MaskMethod.PARTIAL:
+            return partial(fact.column)
+        case MaskMethod.HASH if mask_key is not None:
+            return pseudonym(mask_key)
+        case MaskMethod.HASH:
+            raise CaptureError(f"{table}.{fact.name}: mask by hash needs the secret that STREAMS_MASK_KEY_FILE names")
+        case MaskMethod.REDACT if fact.is_text:
+            return lambda value: REDACTED
+        case MaskMethod.REDACT if not fact.is_required:
+            return lambda value: None
+    raise CaptureError(
+        f"{table}.{fact.name} is neither text nor may it be null, so nothing can stand for it; mask it with method"
+        " hash, partial or drop"
+    )
+
+
+def _covered(fact: ColumnFacts, method: MaskMethod) -> ColumnFacts:
+    """What the column is behind its mask."""
+    if method is MaskMethod.REDACT and not fact.is_text:
+        return fact
+    return replace(
+        fact, type_oid=TEXT_OID, typmod=-1, default=None, labels=(), element_oid=None, is_text=True
+    )
+
+
+def check_fields(rules: Rules, columns_by_table: Mapping[str, Iterable[str]]) -> None:
+    """A field that no table has is a mistake, and what should be hidden is not; raises ``CaptureError``."""
+    for mask in rules.masks:
+        tables = [held for table, held in columns_by_table.items() if mask.tables is None or table in mask.tables]
+        names = {name for held in tables for name in held}
+        if not mask.may_be_missing and (missing := [field for field in mask.fields if field not in names]):
+            raise CaptureError(
+                f"the mask names {', '.join(missing)}, which no captured table has; there are:"
+                f" {', '.join(sorted(names))}; where a column is gone for good, write missing: ok"
+            )
+
+
