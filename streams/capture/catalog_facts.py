@@ -1,4 +1,4 @@
-"""Describe: what the catalog adds to the columns that the log tells of.
+"""Catalog facts: what the catalog adds to the columns that the log tells of.
 
 The log says a column's type, precision and scale as they were; whether it may be null, its default and an enum's
 labels are only in the catalog, as they are now. A column that is gone by now may be null.
@@ -14,7 +14,7 @@ from .pgoutput import Relation
 from .types import FIRST_OWN_OID
 
 COLUMNS = """
-SELECT a.attname, a.atttypid, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+SELECT a.attname, a.atttypid, a.atttypmod, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
 WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
@@ -24,6 +24,14 @@ SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typcategory
        ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem) ORDER BY e.enumsortorder)
 FROM pg_type t WHERE t.oid >= %s OR t.oid = ANY(%s)
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    type_oid: int
+    typmod: int
+    is_required: bool
+    default: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +48,16 @@ class _Type:
 def describe_columns(cursor: Any, relation: Relation) -> tuple[ColumnFacts, ...]:
     """Facts of every column of ``relation``, which is as the log says it."""
     cursor.execute(COLUMNS, (relation.schema, relation.table))
-    known = {name: (int(oid), bool(is_required), default) for name, oid, is_required, default in cursor.fetchall()}
-    types = _types(cursor, [oid for oid, *_ in known.values()])
-    return tuple(_fact(held, known.get(held.name), types) for held in facts_of(relation))
+    known = {
+        name: _Column(type_oid=int(oid), typmod=typmod, is_required=is_required, default=default)
+        for name, oid, typmod, is_required, default in cursor.fetchall()
+    }
+    types = _types(cursor, [column.type_oid for column in known.values()])
+    is_told = {column.name for column in relation.columns if column.typmod is not None}
+    return tuple(
+        _fact(fact, known[fact.name], types, is_told=fact.name in is_told) if fact.name in known else fact
+        for fact in facts_of(relation)
+    )
 
 
 def _types(cursor: Any, oids: list[int]) -> dict[int, _Type]:
@@ -56,17 +71,16 @@ def _types(cursor: Any, oids: list[int]) -> dict[int, _Type]:
     }  # fmt: skip
 
 
-def _fact(told: ColumnFacts, known: tuple[int, bool, str | None] | None, types: dict[int, _Type]) -> ColumnFacts:
-    if known is None:
-        return told
-    oid, is_required, default = known
-    typmod = told.typmod
+def _fact(told: ColumnFacts, known: _Column, types: dict[int, _Type], *, is_told: bool) -> ColumnFacts:
+    """``is_told``: the log says what size the type has, so the catalog need not."""
+    oid, is_required = known.type_oid, known.is_required
+    typmod = told.typmod if is_told else known.typmod
     while (kind := types.get(oid)) is not None and kind.is_domain:
         is_required = is_required or kind.is_required
         oid, typmod = kind.base, kind.typmod if typmod < 0 else typmod
     if oid != told.type_oid:  # another type by now
         return told
-    fact = replace(told, typmod=typmod, is_required=is_required, default=default)
+    fact = replace(told, typmod=typmod, is_required=is_required, default=known.default)
     if kind is None:
         return fact
     is_array = kind.category == "A"

@@ -69,7 +69,7 @@ def facts_of(relation: Relation) -> tuple[ColumnFacts, ...]:
         ColumnFacts(
             name=column.name,
             type_oid=column.type_oid,
-            typmod=column.typmod,
+            typmod=-1 if column.typmod is None else column.typmod,
             element_oid=element_of(column.type_oid),
             is_text=column.type_oid in TEXTS,
         )

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from streams.records import Delivery, Headers
 
-from .database import Database
 from .catalog_facts import describer
+from .database import Database
 from .envelope import Envelope, EnvelopeWriter, Image, Place, TableShape, TableTarget, encode_json, key_of
 from .facts import Describe, facts_of
 from .options import CaptureError, CaptureOptions

@@ -52,8 +52,8 @@ class ColumnShape:
     type_oid: int
     is_key: bool
     """Part of the replica identity."""
-    typmod: int = -1
-    """As ``pg_attribute.atttypmod``: precision, scale or length of the type; -1: none."""
+    typmod: int | None = None
+    """As ``pg_attribute.atttypmod``: precision, scale or length, -1: none; ``None``: the log does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

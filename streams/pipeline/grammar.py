@@ -89,28 +89,28 @@ def _validator() -> Validator:
 
 
 def _shape_problems(document: Document) -> Iterator[Problem]:
-    yield from _unknown_keys(document, document.value, grammar_schema(), ())
+    yield from unknown_keys(document, document.value, grammar_schema(), ())
     for violation in _validator().violations(document.value):
         if violation.code != "additionalProperties":
             yield document.problem(split_path(violation.path), violation.message)
 
 
-def _unknown_keys(document: Document, value: Any, schema: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+def unknown_keys(document: Document, value: Any, schema: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     """Keys that the grammar has not, each with the nearest that it has."""
     if isinstance(value, dict) and isinstance(known := schema.get("properties"), dict):
         for key, held in value.items():
             if key in known:
-                yield from _unknown_keys(document, held, known[key], (*path, key))
+                yield from unknown_keys(document, held, known[key], (*path, key))
             else:
                 near = get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
                 yield document.problem((*path, key), f"unknown key {key!r}{hint}")
     elif isinstance(value, list) and isinstance(items := schema.get("items"), dict):
         for index, held in enumerate(value):
-            yield from _unknown_keys(document, held, items, (*path, index))
+            yield from unknown_keys(document, held, items, (*path, index))
     elif isinstance(value, dict) and isinstance(more := schema.get("additionalProperties"), dict):
         for key, held in value.items():
-            yield from _unknown_keys(document, held, more, (*path, key))
+            yield from unknown_keys(document, held, more, (*path, key))
 
 
 def _later_problems(document: Document) -> Iterator[Problem]:

@@ -1,8 +1,8 @@
 """Avro: Debezium's envelope as its connector writes it with Confluent's converter.
 
 Two things Avro makes us do as Debezium does: where an old row's values are not known but may not be null, they are made
-up (only the key of such a row is true), and NaN in a decimal is null. A null where the catalog of now says NOT NULL
-makes the column nullable, in a schema of its own.
+up (only the key of such a row is true), and NaN in a decimal is null. A row that does not fit what the catalog says
+of now (a null under NOT NULL, more digits than the type has) is written with a wider schema.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget
 from ..facts import ColumnFacts
 from ..options import CaptureError
 from .avro_blocks import SOURCE, TRANSACTION, TRANSACTION_NAME
-from .avro_types import AvroColumn, AvroType, NoNumberError, UnsayableError, avro_column
+from .avro_types import AvroColumn, AvroType, NoNumberError, TooPreciseError, UnsayableError, avro_column
 from .defaults import constant_of
 from .registered import Register
 
@@ -32,12 +32,12 @@ logger = logging.getLogger("streams.capture")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class _NullError(Exception):
-    """A null in a column that may hold none."""
+class _MisfitError(Exception):
+    """A row does not fit what the catalog says of a column now: it needs a wider schema."""
 
-    def __init__(self, column: str) -> None:
+    def __init__(self, column: str, fact: ColumnFacts) -> None:
         super().__init__(column)
-        self.column = column
+        self.fact = fact
 
 
 class AvroCodec:
@@ -81,16 +81,16 @@ class AvroCodec:
                     raise CaptureError(f"table {self._target.table} has lost the columns of its key; start again")
                 key = {name: row.get(name) for name in self._target.key}
                 return self._key.frame(self._record(key, is_made_up=False))
-            except _NullError as error:
-                self._widen(error.column)
+            except _MisfitError as error:
+                self._widen(error.fact)
 
     def value(self, envelope: Envelope) -> bytes:
         """See ``Codec``."""
         while True:
             try:
                 return self._value.frame(self._envelope(envelope))
-            except _NullError as error:
-                self._widen(error.column)
+            except _MisfitError as error:
+                self._widen(error.fact)
 
     def _envelope(self, envelope: Envelope) -> dict[str, Any]:
         transaction = envelope["transaction"]
@@ -128,7 +128,7 @@ class AvroCodec:
                 return None
             if is_made_up:
                 return column.zero
-            raise _NullError(name)
+            raise _MisfitError(name, replace(self._facts[name], is_required=False))
         if column.unsent is None:
             raise CaptureError(
                 f"PostgreSQL did not send {self._target.table}.{name}, which is large and unchanged, and Avro has"
@@ -147,17 +147,18 @@ class AvroCodec:
                 logger.warning("%s.%s: NaN and infinities are no decimals in Avro; they are null, as Debezium has them",
                                self._target.table, name)  # fmt: skip
             return self._absent(name, None, is_made_up)
+        except TooPreciseError:
+            raise _MisfitError(name, replace(self._facts[name], typmod=-1)) from None
         except UnsayableError as error:
             raise CaptureError(
                 f"Avro cannot say a value of {self._target.table}.{name}: {error}; leave the column out (mask with"
                 " method drop), or capture with format json"
             ) from None
 
-    def _widen(self, column: str) -> None:
-        logger.warning("%s.%s is null in a row, so its schema lets it be", self._target.table, column)
-        self._columns = tuple(
-            replace(fact, is_required=False) if fact.name == column else fact for fact in self._columns
-        )
+    def _widen(self, wider: ColumnFacts) -> None:
+        logger.warning("a row of %s does not fit what the catalog says of %s now; its schema becomes wider",
+                       self._target.table, wider.name)  # fmt: skip
+        self._columns = tuple(wider if fact.name == wider.name else fact for fact in self._columns)
         self._prepare()
 
 

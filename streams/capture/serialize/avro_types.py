@@ -30,6 +30,10 @@ class UnsayableError(ValueError):
     """Avro has no such value; never holds it."""
 
 
+class TooPreciseError(UnsayableError):
+    """A decimal has more digits behind the point than its type, which the catalog has changed since."""
+
+
 class NoNumberError(UnsayableError):
     """NaN or an infinity in a decimal: Debezium writes null."""
 
@@ -69,7 +73,7 @@ def _fixed_decimal(scale: int) -> Write:
     def write(value: str) -> object:
         number, behind = _unscaled(value)
         if behind > scale:
-            raise UnsayableError("it has more digits behind the point than its type")
+            raise TooPreciseError("it has more digits behind the point than its type")
         return number_bytes(number * 10 ** (scale - behind))
 
     return write

@@ -304,3 +304,9 @@ def test_a_name_that_avro_has_not_ends_the_capture() -> None:
     with pytest.raises(CaptureError, match="no names such as first name"):
         Written((a_fact("id", 23), a_fact("first name", 25))).after(**{"id": 1, "first name": "x"})
     assert avro_name("my-shop.public.2024_orders") == "my_shop.public._2024_orders"
+
+
+def test_a_decimal_with_more_digits_than_the_type_of_now_gets_a_schema_that_takes_any() -> None:
+    written = Written((a_fact("id", 23), a_fact("x", 1700, numeric(5, 2))))
+
+    assert written.after(id=1, x="1.2345")["x"] == {"scale": 4, "value": b"\x30\x39"}
