@@ -175,7 +175,11 @@ class Settings:
 
     def registry_url(self) -> str:
         """``registry`` with the addresses of its hosts; empty: none is set."""
-        return ",".join(self.resolve(url.strip()) for url in self.registry.split(",") if url.strip())
+        return self.resolve_all(self.registry)
+
+    def resolve_all(self, urls: str) -> str:
+        """``resolve`` of each of ``urls``, which commas separate."""
+        return ",".join(self.resolve(url.strip()) for url in urls.split(",") if url.strip())
 
     def librdkafka(self) -> dict[str, object]:
         """Connection options of confluent-kafka's clients."""

@@ -9,15 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .catalog import read_domains
+from .envelope import TableTarget
 from .facts import TEXTS, ColumnFacts, Describe, facts_of
-from .pgoutput import Relation
-from .types import FIRST_OWN_OID
+from .options import SCHEMA
+from .pgoutput import ColumnShape, Relation
+from .types import FIRST_OWN_OID, with_base_types
 
 COLUMNS = """
 SELECT a.attname, a.atttypid, a.atttypmod, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
 WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
+"""
+STORED = """
+SELECT attname, atttypid, atttypmod FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
 """
 TYPES = """
 SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typcategory, t.typelem,
@@ -90,6 +97,18 @@ def _fact(told: ColumnFacts, known: _Column, types: dict[int, _Type], *, is_told
         element_oid=(told.element_oid or kind.element) if is_array else None,
         is_text=oid in TEXTS or (kind.category == "S" and oid >= FIRST_OWN_OID),
     )
+
+
+def relation_now(cursor: Any, target: TableTarget) -> Relation:
+    """A table as the catalog has it, in the log's words."""
+    cursor.execute(STORED, (f'{SCHEMA}."{target.table}"',))
+    known = frozenset(target.primary_key)
+    columns = tuple(
+        ColumnShape(name=name, type_oid=int(oid), is_key=target.identity == "f" or name in known, typmod=typmod)
+        for name, oid, typmod in cursor.fetchall()
+    )
+    relation = Relation(oid=0, schema=SCHEMA, table=target.table, identity=target.identity, columns=columns)
+    return with_base_types(relation, read_domains(cursor))
 
 
 def describer(session: Any) -> Describe:

@@ -18,6 +18,7 @@ from .database import Database
 from .envelope import Envelope, EnvelopeWriter, Image, Place, TableShape, TableTarget, encode_json, key_of
 from .facts import Describe, facts_of
 from .options import CaptureError, CaptureOptions
+from .pgoutput import Relation
 from .rules import Rules
 from .serialize.codec import Codec, Codecs
 from .serialize.formats import open_codecs
@@ -46,6 +47,11 @@ class Outgoing:
         self._ways: dict[str, _Way] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
         """(what was done, table): changes that were ``filtered``, ``masked``, ``routed`` since the start."""
+
+    def check(self, target: TableTarget, relation: Relation) -> None:
+        """Whether the rules fit a table as the catalog has it; raises ``CaptureError``, before anything is sent."""
+        if not self._rules.are_empty:
+            compile_plan(self._rules, target, relation, self._describe(relation), self._mask_key)
 
     def records(
         self, target: TableTarget, shape: TableShape, change: Change, place: Place, *, now_us: int

@@ -22,6 +22,7 @@ from confluent_kafka import KafkaException
 from .advice import about_kafka, about_postgres
 from .announcements import Announcer
 from .catalog import prepare_tables
+from .catalog_facts import relation_now
 from .changes import ChangeStream
 from .database import Database
 from .envelope import TableTarget
@@ -69,6 +70,9 @@ class Capture:
         with self._database.session() as cursor:
             targets = prepare_tables(cursor, self._options)
         outgoing = open_outgoing(self._options, self._database)
+        with self._database.session() as cursor:
+            for target in targets.values():
+                outgoing.check(target, relation_now(cursor, target))
         self._metrics.watch(outgoing.counts)
         announcer = Announcer(self._options, outgoing.writer)
         position = self._sink.start(self._options.topics_of(targets), announcer.topics)

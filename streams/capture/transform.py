@@ -122,7 +122,9 @@ def _condition(text: str, what: str, table: str, scope: Scope) -> Condition:
     try:
         condition = compile_condition(text, scope)
     except ExpressionError as error:
-        raise CaptureError(f"the {what} {text!r} does not fit table {table}: {error.message}") from None
+        raise CaptureError(
+            f"the {what} {text!r} does not fit table {table}: {error.message}; a filter may name the tables it is for"
+        ) from None
     if "key" in condition.envelope:
         raise CaptureError(f"the {what} {text!r} reads key: name the key's columns as columns of the row")
     return condition

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
 
+from streams.capture.config import CaptureConfig
 from streams.capture.options import PGOUTPUT, PLUGINS, CaptureError, CaptureOptions
+from streams.capture.rules import Format
 from streams.settings import Settings
 
+from .capture_rules import FILE_SAYS, open_config, rules_of, words
 from .output import JsonLines, output_option
 
 logger = logging.getLogger("streams.capture")
@@ -25,10 +30,6 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     return dict(value.split("=", 1) for value in values)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
 def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, str]]) -> None:
     """Options of tables that are not captured would be forgotten silently."""
     if not tables:
@@ -39,8 +40,10 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
 
 
 @click.command()
-@click.option("--database", required=True, help="postgresql://user@host:port/name; needs the REPLICATION right.")
-@click.option("--tables", required=True, help="Tables of schema public, separated by commas.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False),
+              help="All of this in a file: Python (read, not run), YAML or JSON.")
+@click.option("--database", help="postgresql://user@host:port/name; needs the REPLICATION right.")
+@click.option("--tables", help="Tables of schema public, separated by commas.")
 @click.option("--topic-prefix", "prefix", default="cdc", show_default=True, help="Topics are <prefix>.<table>.v1.")
 @click.option("--topic", "topics", multiple=True, callback=_pairs, help="orders=shop.orders: another topic name.")
 @click.option("--key", "keys", multiple=True, callback=_pairs,
@@ -60,37 +63,101 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
               help="Tell where transactions begin and end, to <prefix>.transaction.")
 @click.option("--heartbeat", "heartbeat_s", default=5.0, show_default=True, type=click.FloatRange(0.1),
               help="Seconds between heartbeats.")
+@click.option("--filter", "filters", multiple=True, metavar="SQL",
+              help="Only changes for which it is true: \"op != 'DELETE'\".")
+@click.option("--mask", "masks", multiple=True, metavar="COLUMN[,…][=METHOD]",
+              help="Cover columns: redact (default), hash, partial or drop.")
+@click.option("--route", "routes", multiple=True, metavar="TABLE=SINK[,…]",
+              help="A table's changes go to <topic>.<sink> as well.")
+@click.option("--format", "value_format", default=Format.JSON.value, show_default=True,
+              type=click.Choice([held.value for held in Format]), help="avro and protobuf need a registry.")
+@click.option("--registry", help="URL of a schema registry [default with avro and protobuf: STREAMS_REGISTRY].")
 @click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")
 @output_option
-def command(
-    database: str, tables: str, topics: dict[str, str], keys: dict[str, str], output: str, **others: Any
-) -> None:
-    """A snapshot of the tables once, then every change, each once, in Debezium's JSON envelope.
+@click.pass_context
+def command(context: click.Context, /, config: Path | None, output: str, **flags: Any) -> None:
+    """A snapshot of the tables once, then every change, each once, in Debezium's envelope.
 
     \b
       streams capture --database postgresql://me@localhost/shop --tables users,orders
       streams capture --database … --tables orders --key orders=customer_id
+      streams capture --database … --tables users --mask ssn --filter "op != 'DELETE'" --route users=warehouse
+      streams capture --database … --tables users --format avro --registry http://schema-registry:8081
+      streams capture --config cdc_config.py
 
     It goes on where it stopped, also after kill -9. Kafka is taken from STREAMS_BROKERS. PostgreSQL needs
-    wal_level = logical; the slot and the publication are made when they are missing. Decimals are written as
-    text, times as ISO 8601 in UTC. With --output json, progress and events are JSON objects, a line each.
+    wal_level = logical; the slot and the publication are made when they are missing. With --output json, progress
+    and events are JSON objects, a line each.
+
+    Filters see the row as PostgreSQL has it, then masks cover it, then routes send it. A filter that drops a DELETE
+    drops its tombstone; one that reads other columns than the key needs REPLICA IDENTITY FULL. A masked value is in
+    no key, image or header. hash needs STREAMS_MASK_KEY_FILE.
+
+    JSON has decimals as text and times as ISO 8601 in UTC. With a registry, keys and values are in Confluent's wire
+    format, and their schemas are the subjects <topic>-key and <topic>-value: Avro exactly as Debezium's, JSON with
+    a JSON Schema, Protobuf with the JSON's words. A table that changes gets a new schema id.
+
+    Without user or database in the URL, those of psql hold. STREAMS_HOSTS=source_db=10.0.0.5:5432 gives a host of
+    the database or the registry an address.
     """
     _speak(output)
     settings = Settings.from_env()
-    names = _words(tables)
+    if config is None:
+        options = _options_of_flags(settings, **flags)
+    else:
+        options = _options_of_file(settings, open_config(context, config), flags)
+    _run(options, output)
+
+
+def _options_of_flags(settings: Settings, *, database: str | None, tables: str | None, **flags: Any) -> CaptureOptions:
+    if not database or tables is None:
+        raise click.UsageError("name --database and --tables, or a --config")
+    names = words(tables)
+    topics, keys = flags.pop("topics"), flags.pop("keys")
     _check_tables(names, {"--key": keys, "--topic": topics})
-    options = CaptureOptions(
+    form = Format(flags.pop("value_format"))
+    registry = flags.pop("registry") or (settings.registry if form is not Format.JSON else "")
+    if form is not Format.JSON and not registry:
+        raise click.UsageError(f"--format {form.value} needs --registry or STREAMS_REGISTRY")
+    by_table = {table: topics.get(table, f"{flags['prefix']}.{table}.v1") for table in names}
+    rules = rules_of(flags.pop("filters"), flags.pop("masks"), flags.pop("routes"), by_table)
+    return CaptureOptions(
         database=settings.resolve(database),
         tables=names,
-        kafka=settings.librdkafka(),
-        app=settings.app,
         topics=topics,
-        keys={table: _words(columns) for table, columns in keys.items()},
-        metrics_host=settings.web_host,
-        spool=settings.data,
-        **others,
+        keys={table: words(columns) for table, columns in keys.items()},
+        format=form,
+        registry=settings.resolve_all(registry),
+        rules=rules,
+        **_machine(settings),
+        **flags,
     )
-    _run(options, output)
+
+
+def _options_of_file(settings: Settings, config: CaptureConfig, flags: Mapping[str, Any]) -> CaptureOptions:
+    """What the file has no words for comes from the command line."""
+    said = {held.name: getattr(config, held.name) for held in fields(config)}
+    others = {name: value for name, value in flags.items() if name not in FILE_SAYS}
+    return CaptureOptions(
+        **{
+            **others,
+            **said,
+            **_machine(settings),
+            "database": settings.resolve(config.database),
+            "registry": settings.resolve_all(config.registry),
+        }
+    )
+
+
+def _machine(settings: Settings) -> dict[str, Any]:
+    """What this machine says of every capture."""
+    return {
+        "kafka": settings.librdkafka(),
+        "app": settings.app,
+        "metrics_host": settings.web_host,
+        "spool": settings.data,
+        "mask_key": settings.mask_key(),
+    }
 
 
 def _run(options: CaptureOptions, output: str) -> None:

@@ -59,7 +59,7 @@ CASES: dict[str, tuple[bytes, Message | None]] = {
         + b"\x01id\0" + struct.pack(">Ii", 20, -1) + b"\x00amount\0" + struct.pack(">Ii", 1700, 786_438),
         Relation(
             oid=16_500, schema="public", table="orders", identity="f",
-            columns=(ColumnShape(name="id", type_oid=20, is_key=True),
+            columns=(ColumnShape(name="id", type_oid=20, is_key=True, typmod=-1),
                      ColumnShape(name="amount", type_oid=1700, is_key=False, typmod=786438)),
         ),
     ),
