@@ -14,25 +14,23 @@ from streams.errors import Problem
 from .accumulate import compile_column
 from .covers import partial, pseudonym, redact
 from .expressions import ExpressionError, Scope, compile_aggregate, compile_condition, compile_expression, to_json
-from .formats.codecs import REGISTERED_FORMATS, build_codec
-from .formats.times import event_time_reader, is_event_time
+from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
 from .group import group_by
 from .identity import hide, identify_by_change, identify_by_columns
 from .plan import (
     AggregateColumn,
     Aggregation,
-    Codec,
     Deduplication,
     Derivation,
     Emission,
     Evaluate,
-    EventTime,
     MaskRule,
     Plan,
     RowTable,
 )
 from .routes import RouteBuilder
+from .sources import UNREAD, check_source, event_time_of, is_untold
 from .spec import AggregateSpec, Pipeline
 
 T = TypeVar("T")
@@ -69,10 +67,6 @@ class PlanBuilder:
             return None
         self._columns = dict(family.newest.columns)
         self._key = self._pipeline.source.identity or family.newest.key
-        if self._registry is None and self._pipeline.source.format in REGISTERED_FORMATS:
-            name = self._pipeline.source.format
-            message = f"{name} names its schemas by id: set STREAMS_REGISTRY to a registry's URL"
-            self.problem(("source", "format"), message)
         plan = self._plan(family)
         return None if self.problems else plan
 
@@ -114,7 +108,7 @@ class PlanBuilder:
 
     def _plan(self, family: ContractFamily) -> Plan:
         pipeline = self._pipeline
-        event_time = self._event_time()
+        event_time = event_time_of(self, pipeline.source.event_time, self._columns)
         deduplicate, by = self._deduplication()
         condition = self._condition()
         masks = self._masks()
@@ -122,10 +116,11 @@ class PlanBuilder:
         table = self._table()
         aggregations = tuple(self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates))
         routes = RouteBuilder(self, pipeline, self._columns, family.newest.key, table, aggregations).build()
-        self._check_source(family)
+        check_source(self, pipeline, family.newest, has_registry=self._registry is not None)
         if by == "identity" or table is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
-        codec = self._codec(family, event_time)
+        reads = frozenset(self._reads)
+        codec = UNREAD if self.problems else build_codec(pipeline.source, family, event_time, reads, self._registry)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         return Plan(
             name=pipeline.name,
@@ -147,40 +142,6 @@ class PlanBuilder:
             app=self._app,
         )
 
-    def _codec(self, family: ContractFamily, event_time: EventTime) -> Codec:
-        source, reads = self._pipeline.source, frozenset(self._reads)
-        if self.problems:  # nothing will run: what is wrong with this file is told, and a codec of it may not exist
-            return Codec(name=source.format, decode=lambda record: None, has_images=self._is_change_format)
-        return build_codec(source, family, event_time, reads=reads, registry=self._registry)
-
-    def _check_source(self, family: ContractFamily) -> None:
-        source = self._pipeline.source
-        if source.key is not None:
-            self.require_columns(source.key, ("source", "key"), family.newest.columns)
-        if source.identity is None:
-            return
-        self.require_columns(source.identity, ("source", "identity"), family.newest.columns)
-        if not self._is_change_format:
-            self.problem(("source", "identity"), f"{source.format} has no DELETEs; leave it out")
-        if not source.key or not set(source.key) <= set(source.identity):
-            names = ", ".join(source.identity)
-            message = (
-                f"a DELETE tells only {names}, so it meets its row only where the topic is partitioned by that: let the"
-                f" connector key it so (message.key.columns) and write key: [{names}]"
-            )
-            self.problem(("source", "identity"), message)
-
-    def _event_time(self) -> EventTime:
-        name = self._pipeline.source.event_time
-        if name is None:
-            return EventTime(column=None, read=None)
-        column = self._columns.get(name)
-        if column is None or not is_event_time(column):
-            what = "no such column" if column is None else f"{column.type.value}, not a timestamp or an integer"
-            self.problem(("source", "event_time"), f"{name}: {what}")
-            return EventTime(column=name, read=None)
-        return EventTime(column=name, read=event_time_reader(name, self._columns))
-
     def _deduplication(self) -> tuple[Deduplication | None, str]:
         spec = self._pipeline.deduplicate
         by = ("identity" if self._is_change_format else "none") if spec is None else spec.by
@@ -190,8 +151,8 @@ class PlanBuilder:
         if by == "identity":
             if not self._is_change_format:
                 self.problem(("deduplicate", "by"), "identity is for change formats; name event_id or columns")
-            if not self._key and self._pipeline.source.format == "wal2json-v2":
-                return self._without_identity()
+            if is_untold(self, self._pipeline, self._key):
+                return None, "none"
             identify = identify_by_change(self._key)
             is_secret = any(column in self._pipeline.mask for column in self._key)
             return Deduplication(identify=hide(identify) if is_secret else identify, keep_ms=keep_ms), "identity"
@@ -201,13 +162,6 @@ class PlanBuilder:
         otherwise = hide(identify_by_change(self._key)) if self._is_change_format else None
         identify = identify_by_columns(columns, is_secret=is_secret, unless_sent=otherwise)
         return Deduplication(identify=identify, keep_ms=keep_ms), repr(columns)
-
-    def _without_identity(self) -> tuple[None, str]:
-        """Rows of one COPY have one log position: without a key wal2json tells nothing else of them."""
-        if self._pipeline.deduplicate is not None:
-            message = "without a key nothing tells wal2json's equal rows apart; name columns, or none"
-            self.problem(("deduplicate", "by"), message)
-        return None, "none"
 
     def _condition(self) -> Callable[..., bool] | None:
         text = self._pipeline.filter

@@ -142,15 +142,6 @@ def test_parts_of_a_route_that_do_not_run_yet_are_refused_by_name(part: str, say
     assert problem.startswith(f"p.yaml:8: route[0].{part.split(':')[0]}: {says} arrives later")
 
 
-@pytest.mark.parametrize("name", ["debezium-avro", "wal2json-v2", "cloudevents", "avro", "protobuf"])
-def test_formats_that_arrive_later_are_refused_by_name(name: str) -> None:
-    (problem,) = problems_of(ROUTED.replace("debezium-json", name))
-
-    assert problem == (
-        f"p.yaml:4: source.format: format {name} arrives later; this release reads debezium-json, iglu-json, json"
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -71,10 +71,7 @@ class ChangeBuilder:
         has_after = not is_gone and operation is not TRUNCATE
         key = read_key() if self._reads_key or (is_gone and self._trusts_key) else _NOTHING
         value, before = record.value or b"", envelope.before
-        if is_gone:
-            row, unsent = rows.remaining(before or _NOTHING, self._believed, key if self._trusts_key else _NOTHING)
-        else:
-            row, unsent = rows.read(envelope.after or {}, value)
+        row, unsent = self._remaining(before, rows, key) if is_gone else rows.read(envelope.after or {}, value)
         source, committed_ms = _place_of(envelope, record)
         return ChangeEvent(
             record=record,
@@ -90,6 +87,10 @@ class ChangeBuilder:
             unsent=unsent,
             schema_version=self._version,
         )
+
+    def _remaining(self, before: Row | None, rows: RowReader, key: Row) -> tuple[dict[str, object], frozenset[str]]:
+        """What is known of a row that went; under another replica identity the record's key is made up, too."""
+        return rows.remaining(before or _NOTHING, self._believed, key if self._trusts_key else _NOTHING)
 
     def _operation_of(self, envelope: Envelope) -> Operation | None:
         if envelope.op is None:

@@ -22,7 +22,6 @@ def build_codec(
     source: Source,
     contract: ContractFamily,
     event_time: EventTime,
-    *,
     reads: frozenset[str],
     registry: SchemaSource | None,
 ) -> Codec:

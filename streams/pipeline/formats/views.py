@@ -46,34 +46,40 @@ def _unless_null(convert: Convert) -> Convert:
 
 
 def _view(column: Column | None, wire: Wire) -> Convert | None:
-    unit = wire.unit if column is None else column.unit or wire.unit
+    is_text = takes_text(column)
     match wire.kind:
         case Kind.PLAIN:
-            return bare_view(column) if column is not None else None
+            return None if column is None else bare_view(column)
         case Kind.DECIMAL | Kind.FLOAT:
             return _number_view(column)
-        case Kind.TIMESTAMP:
-            return _timestamp_view(wire.unit, unit, is_text=takes_text(column))
-        case Kind.DATE:
-            return _text_of_date if takes_text(column) else _days_of_date
-        case Kind.TIME:
-            return _time_view(wire.unit, unit, is_text=takes_text(column))
-        case Kind.ZONED_TIME:
-            return lambda value: zoned_time_text(_text(value))
-        case Kind.INTERVAL:
-            return _text_of_interval if takes_text(column) else _microseconds
         case Kind.BYTES:
             return lambda value: text_of_bytes(_bytes(value))
         case Kind.BITS:
             return _bits_view(column)
         case Kind.JSON:
-            return None if takes_text(column) else lambda value: decode_json(_text(value))
+            return None if is_text else lambda value: decode_json(_text(value))
         case Kind.ARRAY:
             return _array_view(None if column is None else column.items, wire.items)
         case Kind.OBJECT:
             return object_view({} if column is None else column.fields, wire)
         case Kind.MAP:
             return _map_view(wire.items)
+        case _:
+            return _temporal_view(wire, wire.unit if column is None else column.unit or wire.unit, is_text=is_text)
+
+
+def _temporal_view(wire: Wire, unit: str, *, is_text: bool) -> Convert:
+    match wire.kind:
+        case Kind.TIMESTAMP:
+            return _timestamp_view(wire.unit, unit, is_text=is_text)
+        case Kind.DATE:
+            return _text_of_date if is_text else _days_of_date
+        case Kind.TIME:
+            return _time_view(wire.unit, unit, is_text=is_text)
+        case Kind.INTERVAL:
+            return _text_of_interval if is_text else _microseconds
+        case _:
+            return lambda value: zoned_time_text(_text(value))
 
 
 def _text(value: object) -> str:

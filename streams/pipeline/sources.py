@@ -1,0 +1,61 @@
+"""Sources: what a pipeline file says of its input, checked against what its format and contract can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams.contracts.model import Column, Contract
+
+from .formats.codecs import REGISTERED_FORMATS
+from .formats.times import event_time_reader, is_event_time
+from .grammar import CHANGE_FORMATS
+from .plan import Codec, EventTime
+from .routes import Reporter
+from .spec import Pipeline
+
+UNREAD = Codec(name="", decode=lambda record: None, has_images=False)
+"""Of a plan that will not run: what is wrong with it has been told."""
+
+
+def check_source(reporter: Reporter, pipeline: Pipeline, contract: Contract, *, has_registry: bool) -> None:
+    """Report what the source cannot be."""
+    source, columns = pipeline.source, contract.columns
+    if source.format in REGISTERED_FORMATS and not has_registry:
+        message = f"{source.format} names its schemas by id: set STREAMS_REGISTRY to a registry's URL"
+        reporter.problem(("source", "format"), message)
+    if source.key is not None:
+        reporter.require_columns(source.key, ("source", "key"), columns)
+    if source.identity is None:
+        return
+    reporter.require_columns(source.identity, ("source", "identity"), columns)
+    if source.format not in CHANGE_FORMATS:
+        reporter.problem(("source", "identity"), f"{source.format} has no DELETEs; leave it out")
+    if not source.key or not set(source.key) <= set(source.identity):
+        names = ", ".join(source.identity)
+        message = (
+            f"a DELETE tells only {names}, so it meets its row only where the topic is partitioned by that: let the"
+            f" connector key it so (message.key.columns) and write key: [{names}]"
+        )
+        reporter.problem(("source", "identity"), message)
+
+
+def is_untold(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...]) -> bool:
+    """Nothing tells two changes apart: rows of one COPY have one log position, and wal2json says no more of them."""
+    if key or pipeline.source.format != "wal2json-v2":
+        return False
+    if pipeline.deduplicate is not None:
+        message = "without a key nothing tells wal2json's equal rows apart; name columns, or none"
+        reporter.problem(("deduplicate", "by"), message)
+    return True
+
+
+def event_time_of(reporter: Reporter, name: str | None, columns: Mapping[str, Column]) -> EventTime:
+    """Where an event's time is read; ``name`` is the column, ``None``: the commit time."""
+    if name is None:
+        return EventTime(column=None, read=None)
+    column = columns.get(name)
+    if column is None or not is_event_time(column):
+        what = "no such column" if column is None else f"{column.type.value}, not a timestamp or an integer"
+        reporter.problem(("source", "event_time"), f"{name}: {what}")
+        return EventTime(column=name, read=None)
+    return EventTime(column=name, read=event_time_reader(name, columns))
