@@ -134,8 +134,11 @@ class _Reader:
         return text
 
     def raw(self, size: int) -> bytes:
-        held = self._data[self._at : self._at + size]
-        self._at += size
+        end = self._at + size
+        if end > len(self._data):
+            raise ValueError("a message that ends too early")
+        held = self._data[self._at : end]
+        self._at = end
         return held
 
     def letter(self) -> str:
@@ -147,12 +150,14 @@ class _Reader:
 
     def _value(self) -> Value:
         kind = self.letter()
+        if kind == "t":
+            (size,) = self.take(">I")
+            return self.raw(size).decode()
         if kind == "n":
             return None
         if kind == "u":
             return UNCHANGED
-        (size,) = self.take(">I")
-        return self.raw(size).decode()
+        raise ValueError("a value in a form that was not asked for")
 
 
 def decode_message(data: bytes, *, is_streamed: bool = False) -> Message | None:

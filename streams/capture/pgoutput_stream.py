@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
+from .options import PGOUTPUT, LogError
 from .pgoutput import POSTGRES_EPOCH_US, Begin, Commit, Message, decode_message
 from .spool import Spool
 
@@ -31,16 +32,18 @@ class PgOutputReader:
         """Where open transactions begin."""
 
     def read(self, data: bytes, lsn: int) -> Iterable[tuple[Message, int]]:
-        """Messages that are sure now."""
-        kind = data[0]
-        if kind in STREAM_KINDS:
-            return self._read_stream(data, lsn)
-        if self._is_streamed:
-            if kind in _IN_STREAM:
-                self._spool.add(_XID.unpack_from(data, 1)[0], lsn, data)
-            return ()
-        message = decode_message(data)
-        return () if message is None else ((message, lsn),)
+        """Messages that are sure now; raises ``LogError`` for what pgoutput does not send."""
+        try:
+            kind = data[0]
+            if kind in STREAM_KINDS:
+                return self._read_stream(data, lsn)
+            if self._is_streamed:
+                if kind in _IN_STREAM:
+                    self._spool.add(_XID.unpack_from(data, 1)[0], lsn, data)
+                return ()
+            return _decoded(data, lsn)
+        except (IndexError, struct.error) as error:
+            raise LogError(PGOUTPUT, lsn) from error
 
     def _read_stream(self, data: bytes, lsn: int) -> Iterable[tuple[Message, int]]:
         match data[:1]:
@@ -59,17 +62,23 @@ class PgOutputReader:
                     self._first_lsn.pop(xid, None)
                 self._spool.roll_back(xid, part)
             case _:
-                return self._replay(data, lsn)
+                return self._replay(_COMMIT.unpack_from(data, 1), lsn)
         return ()
 
-    def _replay(self, data: bytes, lsn: int) -> Iterator[tuple[Message, int]]:
+    def _replay(self, commit: tuple[int, ...], lsn: int) -> Iterator[tuple[Message, int]]:
         """A transaction that has come in pieces, as if it came now."""
-        xid, _, final_lsn, end_lsn, time_us = _COMMIT.unpack_from(data, 1)
+        xid, _, final_lsn, end_lsn, time_us = commit
         begin = Begin(final_lsn=final_lsn, commit_us=time_us + POSTGRES_EPOCH_US, xid=xid)
         yield begin, self._first_lsn.pop(xid, lsn)
         for at_lsn, streamed in self._spool.replay(xid):
-            message = decode_message(streamed, is_streamed=True)
-            if message is not None:
-                yield message, at_lsn
+            yield from _decoded(streamed, at_lsn, is_streamed=True)
         self._spool.forget(xid)
         yield Commit(final_lsn=final_lsn, end_lsn=end_lsn), lsn
+
+
+def _decoded(data: bytes, lsn: int, *, is_streamed: bool = False) -> tuple[tuple[Message, int], ...]:
+    try:
+        message = decode_message(data, is_streamed=is_streamed)
+    except (IndexError, struct.error, ValueError) as error:
+        raise LogError(PGOUTPUT, lsn) from error
+    return () if message is None else ((message, lsn),)

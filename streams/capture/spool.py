@@ -14,7 +14,7 @@ from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
 
-from .options import CaptureError
+from .options import PGOUTPUT, CaptureError, LogError
 
 _HEAD = struct.Struct(">IQI")
 """Transaction or subtransaction, place in the log, size."""
@@ -50,7 +50,7 @@ class Spool:
     def add(self, xid: int, lsn: int, data: bytes) -> None:
         """A message of the open transaction; ``xid`` is its subtransaction."""
         if self._file is None:
-            raise ValueError("a message of a stream that has not started")
+            raise LogError(PGOUTPUT, lsn)
         try:
             self._file.write(_HEAD.pack(xid, lsn, len(data)) + data)
         except OSError as error:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+import tempfile
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.capture.options import CaptureError
+from streams.capture.options import CaptureError, LogError
 from streams.capture.pgoutput import (
     POSTGRES_EPOCH_US,
     Begin,
@@ -184,6 +187,40 @@ def test_a_disk_that_does_not_take_it_is_told_with_what_helps(tmp_path: Path) ->
         read(spool, start(BIG, 1))
 
 
+# -- what pgoutput does not send
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"Zsecret", b"I", b"S", b"c", b"A\0", b"B\0\0", b"I\0\0\0\1N\0\1b\0\0\0\6secret",
+     b"I\0\0\0\1N\0\1t\0\0\0\7secret", b"I\0\0\0\1N\0\1t\0\0\0\1\xff", b"M\0\0\0\0\0\0\0\0\0secret"],
+)  # fmt: skip
+def test_what_pgoutput_does_not_send_is_refused_without_showing_it(spool: Spool, data: bytes) -> None:
+    with pytest.raises(LogError, match="pgoutput has sent at 0/7 ") as caught:
+        list(PgOutputReader({}, spool).read(data, 7))
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_damaged_change_is_refused_when_its_transaction_is_committed(spool: Spool) -> None:
+    with pytest.raises(LogError, match="pgoutput has sent at 0/1 "):
+        read(spool, start(BIG, 1), insert("a", BIG)[:-1], STOP, commit(BIG))
+
+
+@given(number=st.integers(0, 10_000), places=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=3))
+def test_damaged_messages_are_read_or_refused(number: int, places: list[tuple[int, int]]) -> None:
+    data = bytearray(SENT[number % len(SENT)])
+    for place, to in places:
+        data[place % len(data)] = to
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder), "orders") as spool:
+        reader = PgOutputReader({}, spool)
+        try:
+            for each in (bytes(data), bytes(data[: len(data) // 2])):
+                list(reader.read(each, 5))
+        except LogError as error:
+            assert "0/5" in str(error)
+
+
 # -- the same workload, captured in both protocols
 
 
@@ -191,6 +228,9 @@ def captured(name: str) -> Iterator[Sent]:
     for line in (FIXTURES / f"shop-{name}.jsonl").read_text("utf-8").splitlines():
         noted = json.loads(line)
         yield b64decode(noted["raw"]), lsn_number(noted["lsn"])
+
+
+SENT = [data for name in ("proto1", "proto4-streaming") for data, _ in captured(name)]
 
 
 def transactions(messages: Iterable[Message]) -> list[list[Message]]:
