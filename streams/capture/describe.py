@@ -16,7 +16,7 @@ LEFT JOIN pg_class r ON r.oid = pg_partition_root(c.oid)
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')
 """
 _COLUMNS = """
-SELECT a.attname, a.atttypid::bigint, a.attlen = -1, a.attgenerated <> '',
+SELECT a.attname, a.atttypid::bigint, a.atttypmod, a.attlen = -1, a.attgenerated <> '',
   c.relreplident = 'f' OR EXISTS (
     SELECT FROM pg_index i WHERE i.indrelid = c.oid AND a.attnum = ANY(i.indkey)
     AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END)
@@ -37,10 +37,10 @@ def describe_table(cursor: Any, schema: str, table: str) -> DescribedTable | Non
     return DescribedTable(
         root=root,
         identity=identity,
-        columns=tuple((name, type_oid) for name, type_oid, _, is_generated, _ in rows if not is_generated),
+        columns=tuple((name, (oid, typmod)) for name, oid, typmod, _, is_generated, _ in rows if not is_generated),
         keys=frozenset(name for name, *_, is_generated, is_key in rows if is_key and not is_generated),
         generated=frozenset(name for name, *_, is_generated, _ in rows if is_generated),
-        wide=frozenset(name for name, _, is_wide, *_ in rows if is_wide),
+        wide=frozenset(name for name, _, _, is_wide, *_ in rows if is_wide),
     )
 
 

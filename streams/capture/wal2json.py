@@ -9,8 +9,10 @@ stands, only where it ends: the last byte before that serves. Of TRUNCATE it say
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from .options import CaptureOptions, LogError
@@ -21,6 +23,8 @@ from .wal2json_tables import Change, Image, WalTables
 AS_TEXT = "numeric-data-types-as-string"
 """Since 2.6; before, NaN and Infinity are null."""
 BYTEA = "17"
+_HEADER = 4
+"""PostgreSQL counts the length of its header in."""
 
 _decode = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +42,7 @@ def wal2json_options(options: CaptureOptions, *, is_any_table: bool) -> dict[str
         "include-timestamp": "1",
         "include-lsn": "1",
         "include-pk": "1",
-        "include-types": "0",
+        "include-types": "1",
         "include-type-oids": "1",
         AS_TEXT: "1",
     }
@@ -145,11 +149,16 @@ def _change_1(change: Mapping[str, Any]) -> Change:
         kind={"insert": "I", "update": "U", "delete": "D"}[change["kind"]],
         schema=change["schema"],
         table=change["table"],
-        new=_image(change.get("columnnames", ()), change.get("columntypeoids", ()), change.get("columnvalues", ())),
-        old=_image(old.get("keynames", ()), old.get("keytypeoids", ()), old.get("keyvalues", ())),
+        new=_image_1(change, "column"),
+        old=_image_1(old, "key"),
         # Only tables whose identity is their primary key have it told.
         is_old_of_key="pk" in change,
     )
+
+
+def _image_1(held: Mapping[str, Any], part: str) -> Image:
+    lists = [held.get(f"{part}{name}", ()) for name in ("names", "typeoids", "types", "values")]
+    return _image(zip(*lists, strict=True))
 
 
 def _change_2(change: Mapping[str, Any]) -> Change:
@@ -165,17 +174,12 @@ def _change_2(change: Mapping[str, Any]) -> Change:
 
 
 def _image_2(columns: Any) -> Image:
-    return _image(
-        [column["name"] for column in columns],
-        [column["typeoid"] for column in columns],
-        [column["value"] for column in columns],
-    )
+    return _image((column["name"], column["typeoid"], column["type"], column["value"]) for column in columns)
 
 
-def _image(names: Any, oids: Any, values: Any) -> Image:
+def _image(columns: Iterable[tuple[Any, ...]]) -> Image:
     """(type, text as PostgreSQL writes it) by column."""
-    texts = zip(names, oids, values, strict=True)
-    return {name: (int(oid), _text(oid, value)) for name, oid, value in texts}
+    return {name: ((int(oid), typmod_of(kind)), _text(oid, value)) for name, oid, kind, value in columns}
 
 
 def _text(oid: str, value: Any) -> str | None:
@@ -186,3 +190,23 @@ def _text(oid: str, value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError("a value of a column is neither text nor a number")
     return value
+
+
+@lru_cache(10_000)
+def typmod_of(type_text: str) -> int | None:
+    """The size of a type as ``format_type`` writes it; ``None``: it cannot be told from that.
+
+    >>> typmod_of("numeric(12,2)"), typmod_of("character varying(20)[]"), typmod_of("text")
+    (786438, 24, -1)
+    """
+    if "(" not in type_text:
+        return -1
+    found = re.fullmatch(r"([a-z ]+)\((\d+)(?:,(-?\d+))?\)(?: with(?:out)? time zone)?(?:\[\])*", type_text)
+    if found is None:
+        return None
+    kind, size, scale = found[1], int(found[2]), int(found[3] or 0)
+    if kind == "numeric":
+        return (size << 16 | scale & 0x7FF) + _HEADER
+    if kind in ("character varying", "character"):
+        return size + _HEADER
+    return size if kind in ("time", "timestamp", "bit", "bit varying") else None

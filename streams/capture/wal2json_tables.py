@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from .options import SCHEMA
 from .pgoutput import UNCHANGED, ColumnShape, Delete, Insert, Message, Relation, Truncate, Update, Value, Values
 
-Image = Mapping[str, tuple[int, str | None]]
+Type = tuple[int, int | None]
+"""Its oid, and its size as ``ColumnShape.typmod``."""
+Image = Mapping[str, tuple[Type, str | None]]
 """(type, text as PostgreSQL writes it) by column."""
-Columns = tuple[tuple[str, int], ...]
+Columns = tuple[tuple[str, Type], ...]
 """Names and types, in order."""
 
 
@@ -77,7 +79,8 @@ class _Known:
             table=self.described.root,
             identity=self.described.identity,
             columns=tuple(
-                ColumnShape(name=name, type_oid=oid, is_key=name in self.keys) for name, oid in self.columns
+                ColumnShape(name=name, type_oid=oid, is_key=name in self.keys, typmod=typmod)
+                for name, (oid, typmod) in self.columns
             ),
         )
 
@@ -208,7 +211,7 @@ def _in_order(columns: Columns, order: Columns) -> Columns:
 
 
 def _columns(image: Image) -> Columns:
-    return tuple((name, oid) for name, (oid, _) in image.items())
+    return tuple((name, kind) for name, (kind, _) in image.items())
 
 
 def _values(known: _Known, image: Image, absent: Value) -> Values:
@@ -217,6 +220,6 @@ def _values(known: _Known, image: Image, absent: Value) -> Values:
 
 def _differs(told: Relation, known: _Known) -> bool:
     """The table has another shape than it was told to have."""
-    shape = [(column.name, column.type_oid, column.is_key) for column in told.columns]
-    now = [(name, oid, name in known.keys) for name, oid in known.columns]
+    shape = [(column.name, (column.type_oid, column.typmod), column.is_key) for column in told.columns]
+    now = [(name, kind, name in known.keys) for name, kind in known.columns]
     return shape != now or told.identity != known.described.identity

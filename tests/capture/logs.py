@@ -16,6 +16,7 @@ from streams.capture.changes import ChangeStream
 from streams.capture.database import Database
 from streams.capture.envelope import EnvelopeWriter, TableTarget
 from streams.capture.options import CaptureOptions
+from streams.capture.outgoing import Outgoing
 from streams.capture.pgoutput import Message, Relation
 from streams.capture.plugins import open_reader
 from streams.capture.position import Position, lsn_number
@@ -62,7 +63,7 @@ class LoggedSlot:
         writer = EnvelopeWriter("cdc", "shop")
         stream = ChangeStream(
             {target.table: target for target in targets},
-            writer,
+            Outgoing(writer),
             Announcer(self.options, writer),
             Position(is_snapshot_done=True),
         )

@@ -28,7 +28,8 @@ from streams.capture.pgoutput import (
     decode_message,
 )
 from streams.capture.position import lsn_number
-from streams.capture.wal2json import Wal2JsonReader, wal2json_options
+from streams.capture.types import FIRST_OWN_OID
+from streams.capture.wal2json import Wal2JsonReader, typmod_of, wal2json_options
 from streams.capture.wal2json_tables import DescribedTable, WalTables
 
 from .workload import FIXTURES, TABLES, cases
@@ -41,6 +42,9 @@ OIDS = {
     "bit": 1560,
 }  # fmt: skip
 """The fixtures name types in words; captures ask for numbers."""
+SIZES = {("orders", "amount"): 917_512}
+"""numeric(14,4)."""
+KINDS = {1700: "numeric(12,2)", 20: "bigint"}
 WIDE = {25, 1700, 3802, 114, 17, 1009, 1007}
 ORDERS = ("id", 20), ("status", 25), ("note", 25)
 
@@ -55,7 +59,7 @@ def described(table: str, *columns: tuple[str, int], identity: str = "d", keys: 
     return DescribedTable(
         root=table,
         identity=identity,
-        columns=columns,
+        columns=tuple((name, (oid, SIZES.get((table, name), -1))) for name, oid in columns),
         keys=frozenset(name for name, _ in columns) if identity == "f" else frozenset(keys),
         wide=frozenset(name for name, oid in columns if oid in WIDE),
     )
@@ -70,8 +74,8 @@ def read(version: int, *sent: Any, tables: Mapping[str, DescribedTable] | None =
 
 # -- whole workloads
 
-Told = tuple[str, Any, Any, Any]
-"""(kind, table, new by column, old by column)."""
+Told = tuple[str, Any, Any, Any, Any]
+"""(kind, table, new by column, old by column, types)."""
 
 
 def told(messages: Iterable[Message]) -> Iterator[list[Told]]:
@@ -89,9 +93,9 @@ def told(messages: Iterable[Message]) -> Iterator[list[Told]]:
                     yield changes
             case LogicalMessage():
                 if message.is_transactional:
-                    changes.append(("M", message.prefix, message.content, None))
+                    changes.append(("M", message.prefix, message.content, None, None))
             case Truncate():
-                changes += [("T", shapes[oid].table, None, None) for oid in message.oids]
+                changes += [("T", shapes[oid].table, None, None, None) for oid in message.oids]
             case Insert() | Update() | Delete():
                 changes.append(_told(shapes[message.oid], message))
 
@@ -100,7 +104,8 @@ def _told(shape: Relation, message: Insert | Update | Delete) -> Told:
     new = None if isinstance(message, Delete) else by_name(shape, message.new)
     old = None if isinstance(message, Insert) or message.old is None else by_name(shape, message.old)
     is_whole = not isinstance(message, Insert) and message.is_old_whole
-    return type(message).__name__[0], shape.table, new, old and (old, is_whole)
+    types = [(column.type_oid, column.typmod) for column in shape.columns if column.type_oid < FIRST_OWN_OID]
+    return type(message).__name__[0], shape.table, new, old and (old, is_whole), types
 
 
 def by_name(shape: Relation, values: Values) -> dict[str, Any]:
@@ -146,10 +151,10 @@ def numbered(payload: str) -> str:
     sent = json.loads(payload, parse_float=Number, parse_int=Number)
     for change in sent.get("change", ()):
         for holder, names in ((change, "column"), (change.get("oldkeys", {}), "key")):
-            if types := holder.pop(f"{names}types", None):
+            if types := holder.get(f"{names}types"):
                 holder[f"{names}typeoids"] = [_oid(name) for name in types]
     for column in (*sent.get("columns", ()), *sent.get("identity", ())):
-        column["typeoid"] = _oid(column.pop("type"))
+        column["typeoid"] = _oid(column["type"])
     return written(sent)
 
 
@@ -207,14 +212,27 @@ def test_every_case_is_there(version: int) -> None:
     *_, copied, copied_nokey, update, rekeyed, deleted, last = of_wal2json(version)
 
     assert [[kind for kind, *_ in changes] for changes in (copied, copied_nokey)] == [["I"] * 5, ["I"] * 3]
-    (_, _, new, old), = update
+    (_, _, new, old, _), = update
     assert (new["price"], old) == ("100", None)
-    (_, _, new, old), = rekeyed
+    (_, _, new, old, _), = rekeyed
     assert (new["sku"], old) == ("SKU-1b", (only("products", sku="SKU-1"), False))
-    (_, _, new, old), = deleted
+    (_, _, new, old, _), = deleted
     assert (new, old) == (None, (only("products", sku="SKU-2"), False))
     assert last[0][2]["what"] == "end-of-fixtures"
     assert {name for name, _ in cases()} >= {"copy_pk", "copy_nokey", "replica_identity_index", "last"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "typmod"),
+    [
+        ("numeric(12,2)", 786_438), ("numeric(3,-2)", 198_658), ("numeric", -1), ("numeric(12,2)[]", 786_438),
+        ("character varying(20)", 24), ("character(1)", 5), ("timestamp(3) without time zone", 3),
+        ("timestamp(0) with time zone[]", 0), ("time(6) with time zone", 6), ("bit(5)", 5), ("bit varying(7)", 7),
+        ("interval day to second(3)", None), ("geometry(Point,4326)", None), ('"Mood (old)"', None),
+    ],
+)  # fmt: skip
+def test_the_size_of_a_type_is_read_from_its_words(kind: str, typmod: int | None) -> None:
+    assert typmod_of(kind) == typmod
 
 
 def only(table: str, **known: str) -> dict[str, str | None]:
@@ -231,7 +249,7 @@ ENDED = Commit(final_lsn=0x1_0000_00A0, end_lsn=0x1_0000_00B0)
 
 
 def column(name: str, oid: int, value: Any) -> dict[str, Any]:
-    return {"name": name, "typeoid": oid, "value": value}
+    return {"name": name, "typeoid": oid, "type": KINDS.get(oid, "text"), "value": value}
 
 
 def a_line(action: str, *columns: dict[str, Any], table: str = "orders", **more: Any) -> dict[str, Any]:
@@ -253,7 +271,8 @@ def test_a_transaction_of_format_2() -> None:
 
 def test_a_transaction_of_format_1_comes_in_chunks() -> None:
     row = ('{"kind":"insert","schema":"public","table":"orders","columnnames":["id","status","note"],'
-           '"columntypeoids":[20,25,25],"columnvalues":[%d,"new",null]}')  # fmt: skip
+           '"columntypeoids":[20,25,25],"columntypes":["bigint","text","text"],'
+           '"columnvalues":[%d,"new",null]}')  # fmt: skip
     head = '{"xid":7,"nextlsn":"1/B0","timestamp":"2026-01-02 03:04:05.5+00","change":['
 
     begun, _, *inserted, ended = read(1, head, row % 1, "," + row % 2, "]}")
@@ -302,7 +321,7 @@ def test_a_message_that_is_no_text_keeps_its_bytes() -> None:
     ],
 )
 def test_a_value_is_the_text_that_postgresql_writes(oid: int, written_as: str, text: str | None) -> None:
-    line = '{"action":"I","schema":"public","table":"t","columns":[{"name":"v","typeoid":%d,"value":%s}]}'
+    line = '{"action":"I","schema":"public","table":"t","columns":[{"name":"v","typeoid":%d,"type":"x","value":%s}]}'
 
     *_, insert = read(2, line % (oid, written_as), tables={"t": described("t", ("v", oid), keys=())})
 
@@ -331,8 +350,8 @@ def test_a_key_that_changed_comes_with_the_old_one() -> None:
 
 def test_format_1_leaves_nulls_out_of_an_old_row() -> None:
     tables = {"orders": described("orders", *ORDERS, identity="f")}
-    change = {"kind": "delete", "schema": "public", "table": "orders",
-              "oldkeys": {"keynames": ["id", "note"], "keytypeoids": [20, 25], "keyvalues": [7, "n"]}}  # fmt: skip
+    old = {"keynames": ["id", "note"], "keytypeoids": [20, 25], "keytypes": ["bigint", "text"], "keyvalues": [7, "n"]}
+    change = {"kind": "delete", "schema": "public", "table": "orders", "oldkeys": old}
 
     _, message = read(1, change, tables=tables)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from streams.capture.pgoutput import UNCHANGED, Delete, Insert, Message, Relation, Truncate, Update, Value
-from streams.capture.wal2json_tables import Change, DescribedTable, Image, WalTables
+from streams.capture.wal2json_tables import Change, DescribedTable, Image, Type, WalTables
 
-INT, TEXT = 23, 25
+INT, TEXT = (23, -1), (25, -1)
 WIDE = {TEXT}
 ORDERS = ("id", INT), ("status", TEXT), ("note", TEXT)
 
@@ -25,7 +25,7 @@ class Catalog:
 
 
 def a_table(
-    *columns: tuple[str, int], root: str = "orders", identity: str = "d", keys: Iterable[str] = ("id",), **more: object
+    *columns: tuple[str, Type], root: str = "orders", identity: str = "d", keys: Iterable[str] = ("id",), **more: object
 ) -> DescribedTable:
     generated = more.get("generated", frozenset())
     assert isinstance(generated, frozenset)
@@ -166,7 +166,8 @@ def test_a_type_that_changed_is_told_before_the_first_row_of_it() -> None:
     relation, insert = tables.messages_of(text)
 
     assert isinstance(relation, Relation)
-    assert [(column.name, column.type_oid) for column in relation.columns] == [("id", INT), ("qty", TEXT)]
+    types = [(column.name, (column.type_oid, column.typmod)) for column in relation.columns]
+    assert types == [("id", INT), ("qty", TEXT)]
     assert insert == Insert(oid=1, new=("2", "two"))
 
 
