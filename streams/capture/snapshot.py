@@ -78,13 +78,13 @@ def _records(
 
 def _shape_of(cursor: Any, target: TableTarget) -> TableShape:
     cursor.execute(
-        "SELECT attname, atttypid, atttypmod FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
+        "SELECT attname, atttypid FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
         " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
         (f"{SCHEMA}.{quoted(target.table)}",),
     )
     columns = tuple(
-        ColumnShape(name=name, type_oid=int(type_oid), is_key=name in target.key, typmod=typmod)
-        for name, type_oid, typmod in cursor.fetchall()
+        ColumnShape(name=name, type_oid=int(type_oid), is_key=name in target.key)
+        for name, type_oid in cursor.fetchall()
     )
     relation = Relation(oid=0, schema=SCHEMA, table=target.table, identity=target.identity, columns=columns)
     return TableShape(with_base_types(relation, read_domains(cursor)))
