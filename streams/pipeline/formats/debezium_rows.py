@@ -6,7 +6,7 @@ Sources: Debezium 3.7 connector for PostgreSQL (``unavailable.value.placeholder`
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from streams.contracts.model import Column, ColumnType
@@ -34,6 +34,16 @@ _FORMS: tuple[object, ...] = (
 """Of text, bytes (Avro; JSON in base64 and hex), arrays of text and of numbers, maps."""
 
 
+def in_order(
+    held: dict[str, object], columns: Iterable[str], without: frozenset[str] = ALL_SENT
+) -> dict[str, object]:
+    """The columns in the contract's order, then those it does not know: sources differ in theirs, rows do not."""
+    row = {name: held[name] for name in columns if name in held and name not in without}
+    if len(row) + len(without) != len(held):
+        row.update({name: value for name, value in held.items() if name not in row and name not in without})
+    return row
+
+
 def is_unavailable(held: object) -> bool:
     """Whether a value only stands for one that was not sent."""
     if isinstance(held, dict) and held.keys() == {"scale", "value"}:  # a VariableScaleDecimal of it
@@ -48,6 +58,7 @@ class RowReader:
     """
 
     def __init__(self, columns: Mapping[str, Column], wires: Mapping[str, Wire] | None = None) -> None:
+        self._columns = columns
         self._names = frozenset(columns)
         said = wires or {}
         views = {name: _view(columns.get(name), said.get(name)) for name in {**columns, **said}}
@@ -64,12 +75,11 @@ class RowReader:
         return not self._hides and not self._unpacks
 
     def read(self, image: dict[str, object], value: bytes) -> tuple[dict[str, object], frozenset[str]]:
-        """(row, columns that were not sent) of an image in the record ``value``."""
+        """(row, columns that were not sent) of an image in the record ``value``; a row of its own."""
         unsent = ALL_SENT
         if self._hides or MARK in value:
             unsent = frozenset(name for name, held in image.items() if is_unavailable(held))
-        row = image if not unsent else {name: held for name, held in image.items() if name not in unsent}
-        return self._converted(row) if self._converters else row, unsent
+        return self._converted(in_order(image, self._columns, unsent)), unsent
 
     def respelled(self, row_of: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
         """``row_of`` with the values that have more than one spelling in the one of rows; itself where none has."""
@@ -90,10 +100,13 @@ class RowReader:
         """A ``before`` or a key in the contract's form."""
         if image is None or not self._converters:
             return image
-        return self._converted(image)
+        return self._converted(dict(image))
 
-    def _converted(self, image: dict[str, object]) -> dict[str, object]:
-        row = dict(image)
+    def row(self, held: dict[str, object]) -> dict[str, object]:
+        """A whole row in the contract's form and order."""
+        return self._converted(in_order(held, self._columns))
+
+    def _converted(self, row: dict[str, object]) -> dict[str, object]:
         for name in self._converters:
             if name in row:
                 row[name] = self._convert(name, row[name])

@@ -71,7 +71,7 @@ def avro_codec(contract: Contract, event_time: EventTime, registry: SchemaSource
     def compiled(schema: int | UUID) -> Callable[[bytes], dict[str, object]]:
         reader = compile_avro(find_of_kind(registry, schema, SchemaKind.AVRO))
         rows, read = RowReader(contract.columns, reader.wire.fields), reader.read
-        return lambda body: rows.image(_record_of(read(body))) or {}
+        return lambda body: rows.row(_record_of(read(body)))
 
     readers: Remembered[int | UUID, Callable[[bytes], dict[str, object]]] = Remembered(compiled)
 
@@ -95,7 +95,7 @@ def protobuf_codec(contract: Contract, event_time: EventTime, registry: SchemaSo
 
         def read_row(body: bytes) -> dict[str, object]:
             held = read(body)
-            return rows.image({name: held.get(name) for name in names if name in held or name in nullable}) or {}
+            return rows.row({name: held.get(name) for name in names if name in held or name in nullable})
 
         return read_row
 

@@ -23,6 +23,7 @@ from streams.records import ChangeEvent, Operation, Row, SourceRecord
 from ..plan import Codec
 from .cache import Remembered
 from .changes import Reading, without_values
+from .debezium_rows import in_order
 from .postgres_types import wire_of_type
 from .times import NO_TIME, milliseconds
 from .views import UNFIT, view_of
@@ -118,11 +119,11 @@ class _Decoder:
             return before, self._names.difference(before)
         if action.columns is None:
             raise DecodeError(FORMAT, "no field columns")
-        row = self._image(action.columns)
+        row = in_order(self._image(action.columns), self._columns)
         if operation is Operation.INSERT:
             return row, frozenset()
-        if not before.keys() <= row.keys():  # an unsent value that the identity tells, in its place
-            row = {name: row.get(name, held) for name, held in before.items()} | row
+        if not before.keys() <= row.keys():  # an unsent value that the identity tells
+            row = in_order({**before, **row}, self._columns)
         return row, self._names.difference(row)
 
     def _image(self, columns: Iterable[_Column]) -> dict[str, object]:
