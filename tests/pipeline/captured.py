@@ -164,8 +164,8 @@ _LETTERS = {"I": "c", "U": "u", "D": "d", "T": "t", "M": "m"}
 @cache
 def wal2json_lines() -> tuple[str, ...]:
     """The initial rows, then every line of wal2json's capture: the order in which they were sent."""
-    captured = (FIXTURES / "wal2json-v2" / "shop.jsonl").read_text("utf-8").splitlines()
-    initial = (FIXTURES / "wal2json-v2" / "initial.jsonl").read_text("utf-8").splitlines()
+    captured = (FIXTURES / "wal2json" / "shop-v2.jsonl").read_text("utf-8").splitlines()
+    initial = (FIXTURES / "wal2json" / "initial-v2.jsonl").read_text("utf-8").splitlines()
     return *initial, *(json.loads(line)["payload"] for line in captured)
 
 
