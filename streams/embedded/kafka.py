@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -13,7 +12,8 @@ from types import TracebackType
 
 from confluent_kafka.admin import AdminClient
 
-from .process import DOCKER_WAY, Server, ServerFailedError, free_port, require_tool
+from .maven import fetch_jars
+from .process import Server, ServerFailedError, free_port, require_tool
 
 KAFKA_VERSION = "4.3.1"
 HEAP = "-Xmx768m"
@@ -41,37 +41,6 @@ FACTS = {
 """One node that is broker and controller, starts at once, and makes no topic by itself."""
 
 
-def jars_folder(cache: Path | None = None) -> Path:
-    """Where the jars are kept for all projects of this user."""
-    root = cache or Path.home() / ".cache" / "contract-streams"
-    return root / f"kafka-{KAFKA_VERSION}"
-
-
-def fetch_jars(say: Callable[[str], None] = lambda text: None) -> Path:
-    """The folder with Kafka's jars, downloaded by Maven the first time; raises ``MissingToolError``."""
-    require_tool("java", "openjdk-17-jre-headless")
-    folder = jars_folder()
-    if (folder / "complete").exists():
-        return folder
-    maven = require_tool("mvn", "maven")
-    say(f"downloading Apache Kafka {KAFKA_VERSION} with Maven (about 130 MB, once)")
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    pom = partial / "pom.xml"
-    pom.write_text(files("streams.embedded").joinpath("pom.xml").read_text("utf-8"))
-    command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime",
-               f"-DoutputDirectory={partial}"]  # fmt: skip
-    finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if finished.returncode:
-        said = (finished.stdout + finished.stderr)[-2000:]
-        raise RuntimeError(f"Maven could not fetch Kafka's jars; mend what it says, {DOCKER_WAY}:\n{said}")
-    (partial / "complete").touch()
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    return folder
-
-
 class EmbeddedKafka:
     """One broker on a free loopback port; a context manager. Topics are never created by themselves."""
 
@@ -89,7 +58,8 @@ class EmbeddedKafka:
 
     def start(self) -> None:
         """Format the data folder the first time, start, wait until it answers."""
-        jars = fetch_jars(self._say)
+        pom = files("streams.embedded").joinpath("pom.xml").read_text("utf-8")
+        jars = fetch_jars(f"kafka-{KAFKA_VERSION}", pom, size_mb=130, say=self._say)
         self._data.mkdir(parents=True, exist_ok=True)
         properties = self._data / "server.properties"
         properties.write_text(self._properties())
