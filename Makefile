@@ -1,6 +1,6 @@
 # make help explains the targets. Nothing needs to be run first: every target sets itself up.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench faults lock clean
+.PHONY: help setup demo test check lint bench bench-capture faults lock clean
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 help:  ## this list
 	@echo "make TARGET; nothing has to be run before:"
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
 	@echo
 	@echo "  SECONDS=20 make demo    a shorter demo (0: until Ctrl-C)      QUICK=1 make bench   fewer events"
 	@echo "  ARGS='-k window' make test    what goes to pytest             PYTHON=python3.12    another interpreter"
@@ -39,6 +39,9 @@ lint: $(READY)  ## ruff, mypy --strict, and the contracts in schemas/
 
 bench: $(READY)  ## events a second, CPU and memory an event, beside the floor in the same run
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-capture: $(READY)  ## changes a second of the capture, beside a real Debezium and pg_recvlogical, and killed every 20 s
+	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)
 
 faults: $(READY)  ## random kills, sleeps and lost state by seed, compared with a recomputation; SEEDS=1-10
 	$(BIN)/python -m pytest -m faults $(ARGS)

@@ -87,10 +87,10 @@ def test_paths_of_the_http_interface_are_those_that_are_served() -> None:
 
 
 def test_make_targets_are_those_of_the_makefile() -> None:
-    targets = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.M))
 
     assert {cell.strip("`") for cell in first_cells(section("Development"))} == {f"make {name}" for name in targets}
-    assert set(re.findall(r"`make ([a-z]+)", PROSE)) <= targets
+    assert set(re.findall(r"`make ([a-z-]+)", PROSE)) <= targets
 
 
 def test_commands_are_those_of_the_command_line() -> None:
