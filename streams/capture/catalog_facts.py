@@ -17,7 +17,7 @@ from .pgoutput import ColumnShape, Relation
 from .types import FIRST_OWN_OID, with_base_types
 
 COLUMNS = """
-SELECT a.attname, a.atttypid, a.atttypmod, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+SELECT a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
 WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
@@ -35,6 +35,7 @@ FROM pg_type t WHERE t.oid >= %s OR t.oid = ANY(%s)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Column:
+    number: int
     type_oid: int
     typmod: int
     is_required: bool
@@ -56,8 +57,8 @@ def describe_columns(cursor: Any, relation: Relation) -> tuple[ColumnFacts, ...]
     """Facts of every column of ``relation``, which is as the log says it."""
     cursor.execute(COLUMNS, (relation.schema, relation.table))
     known = {
-        name: _Column(type_oid=int(oid), typmod=typmod, is_required=is_required, default=default)
-        for name, oid, typmod, is_required, default in cursor.fetchall()
+        name: _Column(number=number, type_oid=int(oid), typmod=typmod, is_required=is_required, default=default)
+        for name, number, oid, typmod, is_required, default in cursor.fetchall()
     }
     types = _types(cursor, [column.type_oid for column in known.values()])
     is_told = {column.name for column in relation.columns if column.typmod is not None}
@@ -86,8 +87,8 @@ def _fact(told: ColumnFacts, known: _Column, types: dict[int, _Type], *, is_told
         is_required = is_required or kind.is_required
         oid, typmod = kind.base, kind.typmod if typmod < 0 else typmod
     if oid != told.type_oid:  # another type by now
-        return told
-    fact = replace(told, typmod=typmod, is_required=is_required, default=known.default)
+        return replace(told, number=known.number)
+    fact = replace(told, number=known.number, typmod=typmod, is_required=is_required, default=known.default)
     if kind is None:
         return fact
     is_array = kind.category == "A"

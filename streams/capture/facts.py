@@ -14,6 +14,8 @@ BOOL, BYTEA, NAME, INT8, INT2, INT4, TEXT_OID, OID, JSON = 16, 17, 19, 20, 21, 2
 XML, FLOAT4, FLOAT8, BPCHAR, VARCHAR, DATE, TIME = 142, 700, 701, 1042, 1043, 1082, 1083
 TIMESTAMP, TIMESTAMPTZ, INTERVAL, TIMETZ, BIT, VARBIT, NUMERIC = 1114, 1184, 1186, 1266, 1560, 1562, 1700
 UUID, JSONB = 2950, 3802
+GONE_NUMBER = 100_000
+"""From here on columns are counted that the catalog does not have any more."""
 TEXTS = frozenset({TEXT_OID, VARCHAR, BPCHAR, NAME})
 
 _TYPES = {
@@ -43,6 +45,8 @@ class ColumnFacts:
     """Of an array: its elements' type."""
     is_text: bool = False
     """Any text fits it."""
+    number: int = 0
+    """The column's own in its table, never given to another one."""
 
     @property
     def column(self) -> Column:
@@ -64,7 +68,7 @@ Describe = Callable[[Relation], tuple[ColumnFacts, ...]]
 
 
 def facts_of(relation: Relation) -> tuple[ColumnFacts, ...]:
-    """What the log alone says: any column may be null."""
+    """What the log alone says: any column may be null, and none has a number that lasts."""
     return tuple(
         ColumnFacts(
             name=column.name,
@@ -72,6 +76,7 @@ def facts_of(relation: Relation) -> tuple[ColumnFacts, ...]:
             typmod=-1 if column.typmod is None else column.typmod,
             element_oid=element_of(column.type_oid),
             is_text=column.type_oid in TEXTS,
+            number=GONE_NUMBER + place,
         )
-        for column in relation.columns
+        for place, column in enumerate(relation.columns)
     )

@@ -10,11 +10,17 @@ from ..options import CaptureOptions
 from ..rules import Format
 from .avro import AvroCodec
 from .codec import Codecs
+from .json_schema import JsonCodec
+from .protobuf import ProtobufCodec
 from .registered import MakeCodec, RegisteredCodecs
 
 TRIES = 6
 """With growing pauses, about four seconds: a capture that ends loses nothing, so it need not wait for long."""
-_MAKE: Mapping[Format, MakeCodec] = {Format.AVRO: AvroCodec}
+_MAKE: Mapping[Format, MakeCodec] = {
+    Format.JSON: JsonCodec,
+    Format.AVRO: AvroCodec,
+    Format.PROTOBUF: ProtobufCodec,
+}
 
 
 def open_codecs(options: CaptureOptions) -> Codecs | None:

@@ -12,32 +12,17 @@ from typing import Any
 import fastavro
 import pytest
 
-from streams.capture.envelope import UNAVAILABLE, EnvelopeWriter, Image, Place, TableShape, TableTarget
+from streams.capture.envelope import UNAVAILABLE
 from streams.capture.facts import ColumnFacts
 from streams.capture.options import CaptureError
-from streams.capture.outgoing import Outgoing
-from streams.capture.pgoutput import ColumnShape, Relation
 from streams.capture.serialize.avro import AvroCodec, avro_name, envelope_schema, record_text
-from streams.capture.serialize.registered import RegisteredCodecs
-from streams.capture.types import element_of
-from streams.contracts.registry import MemoryRegistry, SchemaKind
-from streams.records import Delivery
+from streams.contracts.registry import SchemaKind
+
+from .builders import MOOD, NEXT, NOW, ROW_1, ROW_2, TYPES, a_fact, numeric
+from .builders import Written as AnyWritten
 
 CAPTURED = Path(__file__).parents[2] / "fixtures" / "debezium-avro"
 REGISTRY = json.loads((CAPTURED / "registry.json").read_text("utf-8"))
-NOW_US = 1_790_000_000_123_456
-MOOD = ("sad", "ok", "happy")
-NEXT, NOW = "nextval('t_id_seq'::regclass)", "now()"
-
-
-def a_fact(name: str, type_oid: int, typmod: int = -1, **others: Any) -> ColumnFacts:
-    return ColumnFacts(name=name, type_oid=type_oid, typmod=typmod, element_oid=element_of(type_oid), **others)
-
-
-def numeric(precision: int, scale: int) -> int:
-    return (precision << 16 | scale) + 4
-
-
 USERS = (
     a_fact("id", 20, is_required=True, default=NEXT),
     a_fact("email", 25, is_required=True),
@@ -62,14 +47,6 @@ PRODUCTS = (
 )
 ITEMS = tuple(a_fact(name, oid, is_required=True) for name, oid in
               (("order_id", 20), ("line_no", 23), ("product_id", 23), ("qty", 23)))  # fmt: skip
-TYPES = (
-    a_fact("id", 23, is_required=True), a_fact("n_fixed", 1700, numeric(12, 2)), a_fact("n_free", 1700),
-    a_fact("f4", 700), a_fact("f8", 701), a_fact("b", 16), a_fact("i2", 21), a_fact("d", 1082), a_fact("t", 1083),
-    a_fact("ttz", 1266), a_fact("ts", 1114), a_fact("ts3", 1114, 3), a_fact("tstz", 1184), a_fact("iv", 1186),
-    a_fact("u", 2950), a_fact("by", 17), a_fact("arr", 1009), a_fact("iarr", 1007), a_fact("j", 114),
-    a_fact("jb", 3802), a_fact("m", 99_999, labels=MOOD), a_fact("net", 869), a_fact("bits", 1560, 5),
-    a_fact("nul", 25),
-)  # fmt: skip
 AUDIT = (a_fact("at", 1184, is_required=True), a_fact("what", 25))
 
 
@@ -104,17 +81,6 @@ def test_schemas_are_those_that_debezium_registered(
 
 # -- what the very same rows become; texts as PostgreSQL sends them
 
-ROW_1 = (
-    "1", "1234567890.12", "3.14159265358979323846", "1.5", "2.5e+100", "t", "-32768", "2026-03-29", "23:59:59.123456",
-    "23:59:59.123456+05:30", "2026-03-29 02:30:00.123456", "2026-03-29 02:30:00.123", "2026-03-29 00:30:00.123456+00",
-    "P1Y2M3DT4H5M6.789S", "11111111-2222-3333-4444-555555555555", "\\x00ff10", '{a,NULL,"c d"}', "{1,2,3}",
-    '{"z":1, "a":2}', '{"a": 2, "z": 1}', "happy", "10.0.0.1/24", "10110", None,
-)  # fmt: skip
-ROW_2 = (
-    "2", "-0.01", "0", "NaN", "-Infinity", "f", "0", "0001-01-01", "00:00:00", "00:00:00+00", "0001-01-01 00:00:00",
-    "1969-12-31 23:59:59.999", "1969-12-31 23:59:59.999999+00", "P-1D", None, "\\x", "{}", None, None, None, "sad",
-    None, None, None,
-)  # fmt: skip
 ROW_3 = (
     "3", "0.00", "100000000000000000000", None, None, None, None, "infinity", "24:00:00", None, "infinity", None,
     "-infinity", *(None,) * 11,
@@ -134,37 +100,11 @@ def debezium_bodies(table: str) -> Iterator[tuple[bytes | None, bytes]]:
             yield key and key[5:], b64decode(record["value"])[5:]
 
 
-def a_shape(columns: tuple[ColumnFacts, ...], identity: str = "d", table: str = "types_demo") -> TableShape:
-    return TableShape(
-        Relation(
-            oid=1, schema="public", table=table, identity=identity,
-            columns=tuple(ColumnShape(name=fact.name, type_oid=fact.type_oid, is_key=fact.name == "id",
-                                      typmod=fact.typmod) for fact in columns),
-        )
-    )  # fmt: skip
-
-
-def target_of(table: str = "types_demo") -> TableTarget:
-    return TableTarget(table=table, topic=f"cdc.{table}.v1", key=("id",), primary_key=("id",))
-
-
-class Written:
+class Written(AnyWritten):
     """A table's way into Avro, and what a reader with nothing but the registry makes of it."""
 
     def __init__(self, columns: tuple[ColumnFacts, ...], identity: str = "d") -> None:
-        self.registry = MemoryRegistry()
-        self.shape = a_shape(columns, identity)
-        self.outgoing = Outgoing(
-            EnvelopeWriter("shopavro", "postgres"),
-            describe=lambda relation: columns,
-            codecs=RegisteredCodecs(AvroCodec, self.registry, "shopavro"),
-        )
-
-    def change(self, op: str, before: Image | None, after: Image | None) -> list[Delivery]:
-        place = Place(
-            xid=7, lsn=100, commit_us=NOW_US, last_end_lsn=90, total_order=1, table_order=1, snapshot="false"
-        )
-        return list(self.outgoing.records(target_of(), self.shape, (op, before, after), place, now_us=NOW_US))
+        super().__init__(AvroCodec, columns, identity)
 
     def read(self, data: bytes | None) -> Any:
         assert data is not None
