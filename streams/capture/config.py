@@ -48,7 +48,9 @@ def read_config(text: str, file: str) -> CaptureConfig:
         document = parse_literal(text, file) if file.endswith(".py") else parse_yaml(text, file)
     except DocumentError as error:
         raise ConfigurationError([error.problem]) from None
-    problems = list(_shape_problems(document)) or [*_own_problems(document), *rule_problems(document)]
+    problems = list(unknown_keys(document, document.value, config_schema(), ()))
+    misshapen = list(_shape_problems(document))
+    problems += misshapen or [*_own_problems(document), *rule_problems(document)]
     if problems:
         raise ConfigurationError(problems)
     config = _build(document.value)
@@ -71,7 +73,6 @@ def _validator() -> Validator:
 
 
 def _shape_problems(document: Document) -> Iterator[Problem]:
-    yield from unknown_keys(document, document.value, config_schema(), ())
     for violation in _validator().violations(document.value):
         if violation.code not in ("additionalProperties", "allOf", "if"):
             path = split_path(violation.path)

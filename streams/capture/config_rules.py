@@ -20,6 +20,8 @@ KEYS_OF = {
     "mask": {"type", "fields", "method", "missing", "tables"},
     "route": {"type", "rules"},
 }
+KNOWN = frozenset().union(*KEYS_OF.values())
+"""Any other key is reported as unknown already."""
 FIRST = ("transformations",)
 
 
@@ -31,7 +33,7 @@ def rule_problems(document: Document) -> Iterator[Problem]:
     for index, rule in enumerate(document.value.get("transformations", ())):
         path: Path = (*FIRST, index)
         for key in rule:
-            if key not in KEYS_OF[rule["type"]]:
+            if key in KNOWN and key not in KEYS_OF[rule["type"]]:
                 known = ", ".join(sorted(KEYS_OF[rule["type"]]))
                 yield document.problem((*path, key), f"a {rule['type']} has no {key}; known here: {known}")
         for place, table in enumerate(rule.get("tables", ())):
