@@ -177,6 +177,8 @@ def _run(options: CaptureOptions, output: str) -> None:
 
 def _speak(output: str) -> None:
     """Log lines for people on stderr, or JSON lines for programs on stdout."""
+    for name in ("httpx", "httpx2"):  # a line a request says nothing that a failure would not
+        logging.getLogger(name).setLevel(logging.WARNING)
     if output == "json":
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(JsonLines())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -40,10 +40,12 @@ class HttpRegistry:
     """``url`` may hold credentials and may be several, separated by commas: the next is asked where one fails."""
 
     def __init__(self, url: str, *, tries: int = TRIES, timeout_s: float = TIMEOUT_SECONDS) -> None:
-        self.name = _without_credentials(url)
+        self.name, user = _cut_credentials(url)
         self._client = SchemaRegistryClient(
             {
-                "url": url,
+                # Not in the URL: the client logs it with each request.
+                "url": self.name,
+                **({} if user is None else {"basic.auth.user.info": user}),
                 "timeout": timeout_s,
                 "max.retries": tries - 1,
                 "retries.wait.ms": PAUSE_MS,
@@ -159,7 +161,7 @@ class HttpRegistry:
 
     def _unavailable(self, why: str) -> RegistryUnavailableError:
         return RegistryUnavailableError(
-            f"the schema registry {self.name} could not be asked ({why}); start it, or mend STREAMS_REGISTRY"
+            f"the schema registry {self.name} could not be asked ({why}); start it, or mend its URL"
         )
 
     def close(self) -> None:
@@ -167,15 +169,13 @@ class HttpRegistry:
         self._client.close()
 
 
-def _without_credentials(urls: str) -> str:
-    """For messages.
+def _cut_credentials(urls: str) -> tuple[str, str | None]:
+    """(the URLs without them, ``user:password`` of the first URL that has them).
 
-    >>> _without_credentials("http://me:secret@one:8081")
-    'http://one:8081'
+    >>> _cut_credentials("http://me:se%40cret@one:8081,http://two")
+    ('http://one:8081,http://two', 'me:se@cret')
     """
-
-    def shown(url: str) -> str:
-        parts = urlsplit(url.strip())
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-    return ",".join(map(shown, urls.split(",")))
+    parts = [urlsplit(url.strip()) for url in urls.split(",")]
+    users = [unquote(part.netloc.rpartition("@")[0]) for part in parts]
+    shown = [part._replace(netloc=part.netloc.rpartition("@")[2]).geturl() for part in parts]
+    return ",".join(shown), next((user for user in users if ":" in user), None)

@@ -202,13 +202,28 @@ def test_it_is_asked_again_a_bounded_number_of_times(respond: Respond, monkeypat
     assert len(asked) == 6
 
 
-def test_no_credentials_are_told(respond: Respond) -> None:
+def test_credentials_of_the_url_are_used_and_never_told(
+    respond: Respond, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("DEBUG")
+    seen: list[str | None] = []
+    monkeypatch.setattr(BaseHTTPRequestHandler, "parse_request", _seeing(seen, BaseHTTPRequestHandler.parse_request))
     url = respond(lambda path: (503, "busy")).replace("http://", "http://me:secret@")
 
     with pytest.raises(RegistryUnavailableError) as caught:
         HttpRegistry(url, tries=1).by_id(1)
 
-    assert "secret" not in str(caught.value)
+    assert seen == ["Basic bWU6c2VjcmV0"]
+    assert "secret" not in str(caught.value) + caplog.text
+
+
+def _seeing(seen: list[str | None], parse: Callable[[BaseHTTPRequestHandler], bool]) -> Callable[..., bool]:
+    def parse_request(handler: BaseHTTPRequestHandler) -> bool:
+        is_right = parse(handler)
+        seen.append(handler.headers.get("Authorization"))
+        return is_right
+
+    return parse_request
 
 
 def test_a_recorded_registry_can_be_put_in() -> None:

@@ -27,4 +27,5 @@ def open_codecs(options: CaptureOptions) -> Codecs | None:
     """``None``: JSON as it is."""
     if not options.registry:
         return None
-    return RegisteredCodecs(_MAKE[options.format], HttpRegistry(options.registry, tries=TRIES), options.prefix)
+    registry = HttpRegistry(options.registry, tries=TRIES)
+    return RegisteredCodecs(_MAKE[options.format], registry, options.prefix)

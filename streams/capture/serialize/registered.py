@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from ..envelope import TableShape, TableTarget
 from ..facts import ColumnFacts
 from ..options import CaptureError
 from .codec import Codec
+
+logger = logging.getLogger("streams.capture")
 
 Register = Callable[[str, SchemaKind, str], RegisteredSchema]
 """(subject, kind, text) to what the registry has of it; raises ``CaptureError``."""
@@ -47,7 +50,9 @@ class RegisteredCodecs:
 
     def _register(self, subject: str, kind: SchemaKind, text: str) -> RegisteredSchema:
         try:
-            return self._registry.register(subject, kind, text)
+            registered = self._registry.register(subject, kind, text)
+            logger.info("subject %s has schema %s", subject, registered.id)
+            return registered
         except RegistryRefusedError as error:
             raise CaptureError(
                 f"{error}; set the subject's compatibility so that it takes the table's change, or give the table"
