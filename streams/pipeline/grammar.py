@@ -19,7 +19,7 @@ from streams.errors import ConfigurationError, Problem
 from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "wal2json-v2", "cloudevents"})
+CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf", "wal2json-v2", "cloudevents"})
 """Records may be changes of a row; of the others each is an event of its own."""
 
 _LATER: tuple[tuple[Path, str], ...] = (

@@ -22,8 +22,8 @@ from .wires import SPOKEN, Convert, decimal_of, decimal_text, exact, float_of, t
 
 decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)").fullmatch
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
 
 def takes_text(column: Column | None) -> bool:
@@ -44,6 +44,8 @@ def bare_view(column: Column) -> Convert | None:
             return _temporal_view(column.type, column.unit or "us")
         case ColumnType.BYTES if column.encoding in ("hex", "base64url"):
             return _bytes_view(column.encoding)
+        case ColumnType.BYTES if physical == "bit":
+            return _bits_view(split_physical_type(column.physical_type)[1] or 1)
         case ColumnType.ARRAY if column.items is not None:
             return _array_view(column.items)
         case _ if physical == "interval":
@@ -111,6 +113,17 @@ def _bytes_view(encoding: str) -> Convert:
     def convert(value: object) -> object:
         text = str(value)
         return text_of_bytes(bytes.fromhex(text) if encoding == "hex" else urlsafe_b64decode(text))
+
+    return convert
+
+
+def _bits_view(length: int) -> Convert:
+    """Text of ``length`` digits is the bits themselves; Debezium's base64 of them never looks so."""
+
+    def convert(value: object) -> object:
+        if isinstance(value, str) and len(value) == length and set(value) <= {"0", "1"}:
+            return text_of_bytes(int(value, 2).to_bytes((length + 7) // 8, "little"))
+        return value
 
     return convert
 

@@ -11,10 +11,11 @@ from .changes import Reading
 from .cloudevents import cloudevents_codec
 from .debezium import debezium_codec
 from .debezium_avro import debezium_avro_codec
+from .debezium_protobuf import debezium_protobuf_codec
 from .plain import avro_codec, iglu_codec, json_codec, protobuf_codec
 from .wal2json import wal2json_codec
 
-REGISTERED_FORMATS = frozenset({"avro", "protobuf", "debezium-avro"})
+REGISTERED_FORMATS = frozenset({"avro", "protobuf", "debezium-avro", "debezium-protobuf"})
 """Their records name a schema that only a registry has."""
 
 
@@ -46,6 +47,8 @@ def build_codec(
     match source.format:
         case "debezium-avro":
             return debezium_avro_codec(reading, registry)
+        case "debezium-protobuf":
+            return debezium_protobuf_codec(reading, registry)
         case "avro":
             return avro_codec(contract.newest, event_time, registry)
         case "protobuf":

@@ -20,9 +20,6 @@ from .wires import (
 )
 
 _TIME, _CONNECT, _DATA = "io.debezium.time.", "org.apache.kafka.connect.data.", "io.debezium.data."
-LARGEST_BITS = 83_886_080
-"""PostgreSQL's widest bit string."""
-
 
 WIRES: Mapping[str, Wire] = {
     _DATA + "VariableScaleDecimal": Wire(kind=Kind.DECIMAL, read=variable_decimal),
@@ -52,12 +49,18 @@ def named_wire(name: object, parameters: object) -> Wire | None:
     """The wire of a semantic type, in JSON or Avro; ``None`` for a name that says nothing of the form."""
     held = parameters if isinstance(parameters, Mapping) else {}
     if name == _CONNECT + "Decimal":
-        scale = int(held.get("scale", 0))
+        scale = _whole(held.get("scale", 0))
         return Wire(kind=Kind.DECIMAL, read=lambda value: decimal_of(bytes_of(value), scale))
     if name == _DATA + "Bits":
-        length = min(int(held.get("length", 1)), LARGEST_BITS)
+        length = _whole(held.get("length", 1))
         return Wire(kind=Kind.BITS, read=lambda value: bits_of(bytes_of(value), length))
     return WIRES.get(name) if isinstance(name, str) else None
+
+
+def _whole(parameter: object) -> int | None:
+    """``None`` for what is no count: values of such a schema are not read, and their contract tells."""
+    text = str(parameter)
+    return int(text) if text.removeprefix("-").isdecimal() and len(text) < len(str(1 << 31)) + 1 else None
 
 
 def connect_wire(schema: Any) -> Wire:

@@ -54,10 +54,13 @@ def is_unavailable(held: object) -> bool:
 class RowReader:
     """Images as they came become rows as the contract describes them.
 
-    ``wires``: what the record's schema says of each column; without, the contract says it all.
+    ``wires``: what the record's schema says of each column; without, the contract says it all. ``is_marked``: the
+    placeholder of unsent columns was put in by who reads the record.
     """
 
-    def __init__(self, columns: Mapping[str, Column], wires: Mapping[str, Wire] | None = None) -> None:
+    def __init__(
+        self, columns: Mapping[str, Column], wires: Mapping[str, Wire] | None = None, *, is_marked: bool = False
+    ) -> None:
         self._columns = columns
         self._names = frozenset(columns)
         said = wires or {}
@@ -65,9 +68,8 @@ class RowReader:
         self._converters = {name: convert for name, convert in views.items() if convert is not None}
         self._unpacks = any(column.encoding is not None for column in columns.values())
         # The placeholder of arrays and bytes does not show in the record's text.
-        self._hides = any(column.type in (ColumnType.ARRAY, ColumnType.BYTES) for column in columns.values()) or any(
-            wire.kind is Kind.ARRAY for wire in said.values()
-        )
+        hiding = [column for column in columns.values() if column.type in (ColumnType.ARRAY, ColumnType.BYTES)]
+        self._hides = is_marked or bool(hiding) or any(wire.kind is Kind.ARRAY for wire in said.values())
         self._respelled = [name for name, column in columns.items() if respells(column) and name in self._converters]
     @property
     def is_plain(self) -> bool:

@@ -11,10 +11,11 @@ import re
 _NUMBER = r"([+-]?\d{1,15})"
 _ISO = re.compile(
     rf"P(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}D)?"
-    rf"(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:([+-]?\d{{1,15}}(?:\.\d{{1,9}})?)S)?)?"
+    rf"(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:([+-]?\d{{1,15}}(?:\.\d{{1,9}})?)S)?)?",
+    re.ASCII,
 )
-_PART = re.compile(r"([+-]?\d{1,15}) (year|mon|day)s?")
-_CLOCK = re.compile(r"([+-]?)(\d{1,12}):(\d\d):(\d\d(?:\.\d{1,9})?)")
+_PART = re.compile(r"([+-]?\d{1,15}) (year|mon|day)s?", re.ASCII)
+_CLOCK = re.compile(r"([+-]?)(\d{1,12}):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
 _DAY_US, _MONTH_US = 86_400_000_000, 2_629_800_000_000
 
 Parts = tuple[int, int, int]

@@ -138,7 +138,19 @@ def _message_value(message: Any) -> object:
         case name if name.startswith("google.protobuf.") and name.endswith("Value"):
             return message.value
         case _:
-            return _fields_of(message)
+            return _items_of(message) if _is_array(message.DESCRIPTOR) else _fields_of(message)
+
+
+def _is_array(kind: Descriptor) -> bool:
+    """``{items: [{value}]}``: an array whose elements may be null, as capture writes it."""
+    items = kind.fields_by_name.get("items")
+    return len(kind.fields) == 1 and items is not None and items.message_type is not None and (
+        [field.name for field in items.message_type.fields] == ["value"]
+    )
+
+
+def _items_of(message: Any) -> list[object]:
+    return [_fields_of(item).get("value") for item in message.items]
 
 
 def _is_map(field: FieldDescriptor) -> bool:
@@ -179,6 +191,9 @@ def _single_wire(field: FieldDescriptor, around: tuple[str, ...]) -> Wire:
             return Wire(kind=Kind.DECIMAL, read=_decimal)
         if name in _MESSAGES:
             return _MESSAGES[name]
+        if _is_array(field.message_type):
+            inner = field.message_type.fields_by_name["items"].message_type.fields_by_name["value"]
+            return Wire(kind=Kind.ARRAY, items=_single_wire(inner, around))
         return PLAIN if name.startswith("google.protobuf.") else _wire_of(field.message_type, around)
     if field.type in _FLOATS:
         return Wire(kind=Kind.FLOAT, read=single_of if field.type == FieldDescriptor.TYPE_FLOAT else float_of)

@@ -18,9 +18,9 @@ DAY_US, HOUR_US, MINUTE_US, SECOND_US = 86_400_000_000, 3_600_000_000, 60_000_00
 _DATE = r"(?P<year>[+-]?\d{4,9})-(?P<month>\d\d)-(?P<day>\d\d)"
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d{1,9}))?"
 _ZONE = r"(?P<zone>Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)?"
-_TIMESTAMP = re.compile(rf"{_DATE}[T ]{_CLOCK}{_ZONE}(?P<bc> BC)?")
-_ONLY_DATE = re.compile(rf"{_DATE}Z?(?P<bc> BC)?")
-_TIME = re.compile(rf"{_CLOCK}{_ZONE}")
+_TIMESTAMP = re.compile(rf"{_DATE}[T ]{_CLOCK}{_ZONE}(?P<bc> BC)?", re.ASCII)
+_ONLY_DATE = re.compile(rf"{_DATE}Z?(?P<bc> BC)?", re.ASCII)
+_TIME = re.compile(rf"{_CLOCK}{_ZONE}", re.ASCII)
 _EPOCH = date(1970, 1, 1)
 
 

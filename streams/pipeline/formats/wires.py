@@ -119,9 +119,11 @@ def variable_decimal(value: object) -> object:
     return decimal_of(bytes_of(value["value"]), value["scale"])
 
 
-def bits_of(value: bytes, length: int) -> str:
-    """Debezium's ``Bits``, little-endian, as text."""
-    return f"{int.from_bytes(value, 'little'):0{length}b}"
+def bits_of(value: bytes, length: int | None) -> str:
+    """Debezium's ``Bits``, little-endian, as text; of a type without a length, all bits of its bytes."""
+    if length is None or length < 0:
+        raise ValueError("no length of a bit string")
+    return f"{int.from_bytes(value, 'little'):0{min(length, 8 * len(value))}b}"
 
 
 SPOKEN = {"nan": "NaN", "infinity": "Infinity", "-infinity": "-Infinity", "inf": "Infinity", "-inf": "-Infinity"}
