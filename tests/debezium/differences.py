@@ -80,6 +80,10 @@ def _trimmed(text: str) -> str:
     return text.replace(".000000Z", "Z").replace("000Z", "Z")
 
 
+def _is_java(counted: Any) -> bool:
+    return counted["data_collection"].startswith("io.debezium.connector.postgresql.LogicalDecodingMessage")
+
+
 def _made_up(case: str, column: str, value: object) -> Difference:
     return Difference(
         fields=f"before/{column}",
@@ -91,9 +95,7 @@ def _made_up(case: str, column: str, value: object) -> Difference:
 
 MINUTES = 5 * 60
 OF_THE_READER = (
-    Difference(
-        fields="source/version", why="another program", holds=exactly("3.7.0.Final", "contract-streams-0.1")
-    ),
+    Difference(fields="source/version", why="another program", holds=exactly("3.7.0.Final", "contract-streams-0.1")),
     Difference(
         fields="source/name", why="each has its own prefix", holds=lambda left, right: left == f"debezium_{right}"
     ),
@@ -123,9 +125,7 @@ OF_SNAPSHOTS = (
         why="no transaction wrote the rows then; Debezium says the transaction that reads them",
         holds=lambda left, right: isinstance(left, int) and right is None,
     ),
-    Difference(
-        fields="source/lsn", cases=(SNAPSHOT,), why="each slot begins somewhere else", holds=_near(1 << 20)
-    ),
+    Difference(fields="source/lsn", cases=(SNAPSHOT,), why="each slot begins somewhere else", holds=_near(1 << 20)),
     Difference(
         fields="source/sequence",
         cases=(SNAPSHOT,),
@@ -186,9 +186,7 @@ OF_VALUES = (
         why="both are ISO 8601; ours leaves out what is zero",
         holds=exactly("P0Y0M-1DT0H0M0S", "P-1D"),
     ),
-    Difference(
-        fields="after/bits", cases=(SNAPSHOT,), why="bits are no bytes", holds=exactly("Fg==", "10110")
-    ),
+    Difference(fields="after/bits", cases=(SNAPSHOT,), why="bits are no bytes", holds=exactly("Fg==", "10110")),
 )
 """The same value, written otherwise."""
 
@@ -226,19 +224,15 @@ OF_INDEX = (
 )
 """REPLICA IDENTITY USING INDEX on a table with another primary key."""
 
-OF_MESSAGES = (
+OF_TRANSACTIONS = (
     Difference(
-        fields="transaction/total_order",
+        fields="data_collections",
         cases=("message_tx",),
-        why="a message before the row is not told by us, so not counted",
-        holds=exactly(2, 1),
+        why="Debezium counts a message under the name of a Java object; a message is of no table",
+        holds=lambda left, right: [*right, *[one for one in left if _is_java(one)]] == left != right,
     ),
 )
 
-DIFFERENCES = (*OF_THE_READER, *OF_SNAPSHOTS, *OF_VALUES, *OF_BEFORE, *OF_INDEX, *OF_MESSAGES)
+DIFFERENCES = (*OF_THE_READER, *OF_SNAPSHOTS, *OF_VALUES, *OF_BEFORE, *OF_INDEX, *OF_TRANSACTIONS)
 
-MISSING = (
-    Missing(table="message", why="messages of the application are not told yet"),
-    Missing(table="transaction", why="there is no topic of transactions yet"),
-    Missing(table="products", op="r", case=INCREMENTAL, why="there are no incremental snapshots yet"),
-)
+MISSING = (Missing(table="products", op="r", case=INCREMENTAL, why="there are no incremental snapshots yet"),)

@@ -102,7 +102,7 @@ def run_both(database: CapturedDatabase, folder: Path, prefix: str) -> Sides:
     )
     with Debezium(folder, database.kafka.bootstrap, options) as debezium:
         watched, pid = _Watched(database, prefix), debezium.pid
-        capture = database.started(",".join(TABLES))
+        capture = database.started(",".join(TABLES), "--transaction-topic")
         watched.wait_for_snapshot()
         course = run_cases(database.dsn, watched.wait_after)
         watched.wait_for_end()
