@@ -1,9 +1,11 @@
 # make help explains the targets. Nothing needs to be run first: every target sets itself up.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench bench-capture faults lock clean
+.PHONY: help setup demo test check lint bench bench-capture faults fuzz lock clean
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
+N ?= 1000000
+SEED ?= 1
 BIN := .venv/bin
 READY := .venv/ready
 export PYTHONDONTWRITEBYTECODE ?= 1
@@ -45,6 +47,9 @@ bench-capture: $(READY)  ## changes a second of the capture, beside a real Debez
 
 faults: $(READY)  ## random kills, sleeps and lost state by seed, compared with a recomputation; SEEDS=1-10
 	$(BIN)/python -m pytest -m faults $(ARGS)
+
+fuzz: $(READY)  ## a million damaged records over all decoders; goes on where it stopped. N=200000 SEED=2
+	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED) $(ARGS)
 
 lock: $(READY)  ## bring .ci/requirements.txt into line with pyproject.toml
 	$(PYTHON) -m venv .venv/lock

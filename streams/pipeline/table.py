@@ -82,9 +82,18 @@ def order_of(event: ChangeEvent) -> Order:
     sequence = event.source.get("sequence")
     committed, position = 0, _integer(event.source.get("lsn"))
     if isinstance(sequence, str):
-        parts = json.loads(sequence)
-        committed, position = _integer(parts[0]), _integer(parts[1]) or position
+        told = _sequence_of(sequence)
+        committed, position = told[0], told[1] or position
     return committed, position, _integer((event.transaction or {}).get("total_order"))
+
+
+def _sequence_of(text: str) -> tuple[int, int]:
+    """Zeros for what is no pair: the order of one row is not worth a worker's stop."""
+    try:
+        parts = json.loads(text)
+    except (ValueError, RecursionError):
+        return 0, 0
+    return (_integer(parts[0]), _integer(parts[1])) if isinstance(parts, list) and len(parts) > 1 else (0, 0)
 
 
 def _integer(value: object) -> int:
