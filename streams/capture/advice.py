@@ -28,6 +28,11 @@ def slot_of_another(slot: str, app: str) -> str:
     )
 
 
+def slot_of_plugin(slot: str, plugin: str, wanted: str) -> str:
+    """A slot keeps the plugin that it was made with."""
+    return f"slot {slot} was made for {plugin}, not for {wanted}; start with --plugin {plugin}, or name another --slot"
+
+
 def slot_is_gone(slot: str, position: Position) -> str:
     """The position is there, but the slot is not."""
     return (
@@ -80,6 +85,16 @@ def too_large(topic: str) -> str:
 def about_postgres(error: psycopg2.Error) -> str:
     """What to do about an error of PostgreSQL."""
     match error:
+        case psycopg2.errors.InsufficientPrivilege() if "output plugin" in str(error):
+            return (
+                "PostgreSQL does not let wal2json be used; as a superuser run: ALTER SYSTEM SET output_plugin_libraries"
+                " = pgoutput, test_decoding, wal2json; SELECT pg_reload_conf(); (or start with --plugin pgoutput)"
+            )
+        case psycopg2.errors.UndefinedFile():
+            return (
+                "the server has no wal2json; install it there (Debian: apt-get install postgresql-<version>-wal2json),"
+                " or start with --plugin pgoutput"
+            )
         case psycopg2.errors.InsufficientPrivilege():
             return (
                 "the database user may not do this: a publication is made by the tables' owner, a slot needs the"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import LogicalReplicationConnection
 
-from .advice import first_line, slot_in_use, slot_is_gone, slot_is_lost, slot_of_another
+from .advice import first_line, slot_in_use, slot_is_gone, slot_is_lost, slot_of_another, slot_of_plugin
 from .catalog import read_domains
-from .options import CaptureError, CaptureOptions
+from .options import CaptureError, CaptureOptions, StoppedError
 from .position import Position, lsn_number
 from .wal2json import AS_TEXT
 
@@ -26,6 +27,7 @@ SESSION_SETTINGS = (
 )
 """So that text forms do not depend on the server's or the user's settings, and no policy hides a row unseen."""
 SLOT_PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,17 +124,37 @@ class Database:
             if position is not None and position.is_snapshot_done:
                 raise CaptureError(slot_is_gone(name, position))
             return
-        if slot.plugin != self._options.plugin or not slot.is_ours or position is None:
+        if not slot.is_ours or position is None:
             raise CaptureError(slot_of_another(name, self._options.app))
+        if slot.plugin != self._options.plugin:
+            raise CaptureError(slot_of_plugin(name, slot.plugin, self._options.plugin))
         if slot.is_lost:
             raise CaptureError(slot_is_lost(name))
 
     def create_slot(self, replication: Any) -> tuple[int, str]:
         """(consistent point, exported snapshot); the snapshot lives until the connection's next command."""
-        cursor = replication.cursor()
-        cursor.create_replication_slot(self._options.slot, output_plugin=self._options.plugin)
+        cursor, name, plugin = replication.cursor(), self._options.slot, self._options.plugin
+        self._wait(replication, lambda: cursor.create_replication_slot(name, output_plugin=plugin))
         _, point, snapshot, _ = cursor.fetchone()
         return lsn_number(point), str(snapshot)
+
+    def _wait(self, connection: Any, call: Callable[[], None]) -> None:
+        """A call that waits for others' transactions, and that no signal interrupts: a stop cancels it.
+
+        Raises ``StoppedError``; PostgreSQL leaves nothing of it behind.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(call)
+            while True:
+                try:
+                    return waiting.result(STOP_SECONDS)
+                except TimeoutError:
+                    if self._is_stopping():
+                        connection.cancel()
+                except psycopg2.errors.QueryCanceled:
+                    if self._is_stopping():
+                        raise StoppedError from None
+                    raise
 
     def start_replication(self, replication: Any, position: Position, options: Mapping[str, str]) -> Any:
         """Follow from the position on; a killed predecessor's sender may hold the slot for a while."""

@@ -20,6 +20,10 @@ class CaptureError(Exception):
     """The capture cannot go on; the message says what to do. Never holds a row's value."""
 
 
+class StoppedError(Exception):
+    """Somebody asked the capture to stop while it waited."""
+
+
 class LogError(CaptureError, ValueError):
     """PostgreSQL has sent what the plugin is not known to send; the bytes are not shown, they may hold values."""
 

@@ -28,7 +28,7 @@ from .database import Database
 from .envelope import TableTarget
 from .follow import Follower
 from .metrics import CaptureMetrics
-from .options import CaptureError, CaptureOptions
+from .options import CaptureError, CaptureOptions, StoppedError
 from .outgoing import Outgoing, open_outgoing
 from .position import Position, lsn_text
 from .sink import Sink
@@ -55,6 +55,8 @@ class Capture:
         self._metrics.serve(self._options.metrics_host, self._options.metrics_port)
         try:
             self._capture()
+        except StoppedError:
+            logger.info("stopped before there was a slot; the next start makes it")
         except KafkaException as error:
             brokers = self._options.kafka.get("bootstrap.servers")
             raise CaptureError(about_kafka(error, self._options.slot, brokers)) from None

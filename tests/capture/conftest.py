@@ -20,3 +20,13 @@ def database(
     name = unique("capture").replace("-", "_")
     with CapturedDatabase(postgres=postgres, kafka=kafka, name=name, folder=tmp_path) as held:
         yield held
+
+
+@pytest.fixture
+def wal2json_database(
+    debian: EmbeddedPostgres, kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]
+) -> Iterator[CapturedDatabase]:
+    """The same on Debian's PostgreSQL, which has wal2json."""
+    name = unique("capture").replace("-", "_")
+    with CapturedDatabase(postgres=debian, kafka=kafka, name=name, folder=tmp_path) as held:
+        yield held

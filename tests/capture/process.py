@@ -94,7 +94,11 @@ class CapturedDatabase:
         command = [sys.executable, "-m", "streams", "capture", "--database", self.dsn, "--tables", tables,
                    "--topic-prefix", self.name, "--slot", slot or self.name, "--publication", publication,
                    "--heartbeat", "0.2", *options]  # fmt: skip
-        environment = {"STREAMS_BROKERS": self.kafka.bootstrap, "STREAMS_APP": app or self.name}
+        environment = {
+            "STREAMS_BROKERS": self.kafka.bootstrap,
+            "STREAMS_APP": app or self.name,
+            "STREAMS_DATA": str(self.folder / "data"),
+        }
         with (self.folder / "capture.log").open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}

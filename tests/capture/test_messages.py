@@ -18,8 +18,9 @@ from streams.capture.advice import about_kafka, about_postgres
 from streams.capture.catalog import prepare_tables
 from streams.capture.database import Database, Slot
 from streams.capture.options import CaptureError, CaptureOptions
+from streams.capture.plugins import pgoutput_options
 from streams.capture.position import Position
-from streams.embedded import EmbeddedPostgres, postgres
+from streams.embedded import EmbeddedPostgres, debian_postgres, postgres
 
 from .process import CapturedDatabase, table_of
 
@@ -127,6 +128,9 @@ def test_an_error_of_kafka_says_what_to_do(code: int, said: str) -> None:
     [
         (psycopg2.errors.InsufficientPrivilege("x"), "REPLICATION right"),
         (psycopg2.errors.ConfigurationLimitExceeded("x"), "raise max_replication_slots"),
+        (psycopg2.errors.InsufficientPrivilege('library "wal2json" may not be used as an output plugin'),
+         "ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, wal2json; SELECT pg_reload_conf();"),
+        (psycopg2.errors.UndefinedFile("x"), "apt-get install postgresql-<version>-wal2json"),
         (psycopg2.errors.AdminShutdown("row (7, secret)"), "PostgreSQL: AdminShutdown; start the capture again"),
     ],
 )
@@ -250,7 +254,7 @@ EXISTS = "slot orders exists, but application shop has no position of it in Kafk
     [
         (None, FOLLOWING, "slot orders is gone, and with it the changes since 1/95; name a new one with --slot"),
         (a_slot(), None, EXISTS),
-        (a_slot(plugin="wal2json"), FOLLOWING, EXISTS),
+        (a_slot(plugin="wal2json"), FOLLOWING, "slot orders was made for wal2json, not for pgoutput; start with"),
         (a_slot(is_ours=False), BEGUN, EXISTS),
         (a_slot(is_lost=True), FOLLOWING, "slot orders is lost: PostgreSQL removed log that it needed"),
     ],
@@ -282,10 +286,51 @@ def test_a_slot_that_somebody_else_reads_is_told_with_the_query_that_finds_them(
     with closing(held.connect_replication()) as first, closing(held.connect_replication()) as second:
         lsn, _ = held.create_slot(first)
         position = Position(is_snapshot_done=True, end_lsn=lsn)
-        held.start_replication(first, position)
+        told = pgoutput_options(CaptureOptions(database="", tables=(), kafka={}), held.version())
+        held.start_replication(first, position, told)
 
         with pytest.raises(CaptureError, match=f"slot {database.name} is in use by another process; .*active_pid"):
-            held.start_replication(second, position)
+            held.start_replication(second, position, told)
+
+
+@pytest.mark.integration
+def test_a_capture_asked_to_stop_while_its_slot_is_made_stops_and_leaves_none(database: CapturedDatabase) -> None:
+    database.sql("CREATE TABLE users(id bigint PRIMARY KEY)")
+    with closing(psycopg2.connect(database.dsn)) as busy, busy.cursor() as cursor:
+        cursor.execute("INSERT INTO users VALUES (1)")
+        capture = database.start("users")
+        slots = "SELECT 1 FROM pg_replication_slots"
+        database.wait_until(lambda: database.sql(f"{slots} WHERE active"), "it waits", capture)
+
+        assert database.stop(capture) == 0
+        assert database.sql(slots) == []
+        busy.commit()
+    database.flush(database.started("users"))
+    assert [record.op for record in database.told("users")] == ["r"]
+
+
+def made_with_wal2json(dsn: str) -> str:
+    """What is said where a server does not make a slot for wal2json."""
+    options = CaptureOptions(database=dsn, tables=("users",), kafka={}, slot="refused", plugin="wal2json")
+    database = Database(options, lambda: False)
+    with closing(database.connect_replication()) as replication, pytest.raises(psycopg2.Error) as caught:
+        database.create_slot(replication)
+    return about_postgres(caught.value)
+
+
+@pytest.mark.integration
+def test_a_server_without_wal2json_is_told_what_to_install(postgres: EmbeddedPostgres) -> None:
+    assert "the server has no wal2json; install it there" in made_with_wal2json(postgres.dsn)
+
+
+@pytest.mark.integration
+def test_a_server_that_does_not_let_wal2json_be_used_is_told_how_to(debian: EmbeddedPostgres, tmp_path: Path) -> None:
+    with closing(psycopg2.connect(debian.dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'")
+        if cursor.fetchone() is None:
+            pytest.skip("this server lets every plugin be used; install PostgreSQL 15.20 or later")
+    with debian_postgres(tmp_path / "strict", settings={"output_plugin_libraries": "pgoutput"}) as strict:
+        assert "run: ALTER SYSTEM SET output_plugin_libraries" in made_with_wal2json(strict.dsn)
 
 
 @pytest.mark.integration
