@@ -1,23 +1,20 @@
-"""Catalog: the tables to capture as the database knows them, and the publication that lets their changes out.
+"""Catalog: the tables to capture as the database knows them.
 
 Whatever must be put right first is said before anything is created, with the statement that does it.
 """
 
 from __future__ import annotations
 
-import logging
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from .envelope import TableTarget
 from .options import PGOUTPUT, SCHEMA, CaptureError, CaptureOptions
+from .publication import publish
+from .publication import quoted as quoted
 from .transform import check_fields
 
-logger = logging.getLogger("streams.capture")
-
 PLAIN, PARTITIONED = "r", "p"
-OPERATIONS = ("insert", "update", "delete", "truncate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +27,15 @@ class FoundTable:
     is_partitioned: bool
     columns: frozenset[str]
     primary_key: tuple[str, ...]
+    index: tuple[str, ...] = ()
+    """Columns of REPLICA IDENTITY USING INDEX."""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Columns that say which row an UPDATE or DELETE is about, unless the whole row is told."""
+        if self.identity == "n":
+            return ()
+        return self.index if self.identity == "i" else self.primary_key
 
 
 def prepare_tables(cursor: Any, options: CaptureOptions) -> dict[str, TableTarget]:
@@ -46,7 +52,7 @@ def prepare_tables(cursor: Any, options: CaptureOptions) -> dict[str, TableTarge
     check_fields(options.rules, {table: found[table].columns for table in found})
     targets = {table: _target(table, found[table], options) for table in found}
     if options.plugin == PGOUTPUT:
-        _publish(cursor, options, {table for table in found if found[table].is_partitioned})
+        publish(cursor, options, {table for table in found if found[table].is_partitioned})
     return targets
 
 
@@ -71,7 +77,8 @@ def _find(cursor: Any, table: str) -> FoundTable:
         identity=identity,
         is_partitioned=kind == PARTITIONED,
         columns=_columns(cursor, oid),
-        primary_key=_primary_key(cursor, oid),
+        primary_key=_indexed(cursor, oid, "indisprimary"),
+        index=_indexed(cursor, oid, "indisreplident"),
     )
 
 
@@ -85,11 +92,12 @@ def _columns(cursor: Any, oid: int) -> frozenset[str]:
     return frozenset(row[0] for row in cursor.fetchall())
 
 
-def _primary_key(cursor: Any, oid: int) -> tuple[str, ...]:
+def _indexed(cursor: Any, oid: int, which: str) -> tuple[str, ...]:
+    """Columns of the index that is ``which``, in its order."""
     cursor.execute(
         "SELECT a.attname FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
         " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
-        " WHERE i.indrelid = %s AND i.indisprimary ORDER BY k.place",
+        f" WHERE i.indrelid = %s AND i.{which} ORDER BY k.place",
         (oid,),
     )
     return tuple(row[0] for row in cursor.fetchall())
@@ -99,75 +107,38 @@ def _target(table: str, found: FoundTable, options: CaptureOptions) -> TableTarg
     key = options.keys.get(table, found.primary_key)
     if missing := [column for column in key if column not in found.columns]:
         raise CaptureError(f"{table} has no column {', '.join(missing)} that is stored; correct --key")
-    if why := _why_full_is_needed(table, found, key):
-        raise CaptureError(f"{why}; run: ALTER TABLE {quoted(table)} REPLICA IDENTITY FULL;")
+    if why := _why_not(table, found, key):
+        raise CaptureError(why)
+    is_by_index = found.identity == "i"
     return TableTarget(
-        table=table, topic=options.topic_of(table), key=key, primary_key=found.primary_key, identity=found.identity
+        table=table,
+        topic=options.topic_of(table),
+        key=key,
+        # What tells rows apart in the log: with another index as identity, a DELETE says nothing of the primary key.
+        primary_key=found.index if is_by_index else found.primary_key,
+        identity=found.identity,
     )
 
 
-def _why_full_is_needed(table: str, found: FoundTable, key: tuple[str, ...]) -> str | None:
+def _why_not(table: str, found: FoundTable, key: tuple[str, ...]) -> str | None:
+    """Why changes of a table could not be told, and the statement that helps; ``None``: they can."""
+    full = f"run: ALTER TABLE {quoted(table)} REPLICA IDENTITY FULL;"
+    if len(found.identity) > 1:
+        why = f"{table}: its partitions do not have the same REPLICA IDENTITY; give it and each of them the same"
+        return f"{why}; {full}"
     if found.identity == "f":
         return None
-    if len(found.identity) > 1:
-        return f"{table}: its partitions do not have the same REPLICA IDENTITY; give it and each of them the same"
-    if found.identity == "i":
-        return f"{table}: REPLICA IDENTITY USING INDEX hides the primary key of deleted rows"
-    if found.identity == "n" or not found.primary_key:
-        return f"{table} has nothing that identifies a row: once published, its UPDATE and DELETE would fail"
-    if hidden := sorted(set(key) - set(found.primary_key)):
-        return f"{table}: a DELETE does not tell {', '.join(hidden)}"
-    return None
+    if not found.told:
+        return f"{table} has nothing that identifies a row: once published, its UPDATE and DELETE would fail; {full}"
+    hidden = sorted(set(key) - set(found.told))
+    if hidden and found.identity == "i":
+        columns = ",".join(found.index)
+        why = f"{table}: REPLICA IDENTITY USING INDEX tells deleted rows by {columns} alone"
+        return f"{why}; name --key {table}={columns}, or {full}"
+    return f"{table}: a DELETE does not tell {', '.join(hidden)}; {full}" if hidden else None
 
 
 def read_domains(cursor: Any) -> dict[int, int]:
     """The type below each domain, which may be a domain itself."""
     cursor.execute("SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'")
     return {int(domain): int(base) for domain, base in cursor.fetchall()}
-
-
-def _publish(cursor: Any, options: CaptureOptions, partitioned: set[str]) -> None:
-    name = options.publication
-    cursor.execute(
-        "SELECT pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot FROM pg_publication WHERE pubname = %s",
-        (name,),
-    )
-    found = cursor.fetchone()
-    if found is None:
-        tables = ", ".join(f"{SCHEMA}.{quoted(table)}" for table in options.tables)
-        # Rows of partitions belong to the table that was named, whichever partition holds them.
-        cursor.execute(f"CREATE PUBLICATION {quoted(name)} FOR TABLE {tables} WITH (publish_via_partition_root = true)")
-        logger.info("created publication %s", name)
-        return
-    *published, via_root = found
-    if silent := [operation for operation, is_on in zip(OPERATIONS, published, strict=True) if not is_on]:
-        raise CaptureError(
-            f"publication {name} leaves out {', '.join(silent)};"
-            f" run: ALTER PUBLICATION {quoted(name)} SET (publish = '{', '.join(OPERATIONS)}');"
-        )
-    if partitioned and not via_root:
-        raise CaptureError(
-            f"publication {name} tells of partitions, not of {', '.join(sorted(partitioned))};"
-            f" run: ALTER PUBLICATION {quoted(name)} SET (publish_via_partition_root = true);"
-        )
-    _check_published(cursor, options)
-
-
-def _check_published(cursor: Any, options: CaptureOptions) -> None:
-    name = options.publication
-    cursor.execute(
-        "SELECT tablename FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s", (name, SCHEMA)
-    )
-    if missing := sorted(set(options.tables) - {row[0] for row in cursor.fetchall()}):
-        tables = ", ".join(quoted(table) for table in missing)
-        raise CaptureError(
-            f"publication {name} lacks {', '.join(missing)}; run: ALTER PUBLICATION {quoted(name)} ADD TABLE {tables};"
-            " rows that are there already do not come: for a snapshot of them, name another --publication and --slot"
-        )
-
-
-def quoted(name: str) -> str:
-    """A name as SQL writes it; raises ``CaptureError`` for one that is not plain."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name):
-        raise CaptureError(f"{name!r} is no plain name; letters, digits and _ make one, without a schema")
-    return f'"{name}"'

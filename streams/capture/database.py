@@ -15,6 +15,7 @@ from psycopg2.extras import LogicalReplicationConnection
 
 from .advice import first_line, slot_in_use, slot_is_gone, slot_is_lost, slot_of_another, slot_of_plugin
 from .catalog import read_domains
+from .lag import SlotLag
 from .options import CaptureError, CaptureOptions, StoppedError
 from .position import Position, lsn_number
 from .wal2json import AS_TEXT
@@ -176,12 +177,13 @@ class Database:
                     raise CaptureError(slot_in_use(self._options.slot)) from None
                 time.sleep(0.5)
 
-    def slot_lag_bytes(self, cursor: Any) -> int:
+    def slot_lag(self, cursor: Any) -> SlotLag:
         """Log that PostgreSQL must keep for the slot."""
         cursor.execute(
-            "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint FROM pg_replication_slots"
-            " WHERE slot_name = %s",
+            "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint,"
+            " pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint"
+            " FROM pg_replication_slots WHERE slot_name = %s",
             (self._options.slot,),
         )
-        found = cursor.fetchone()
-        return 0 if found is None or found[0] is None else int(found[0])
+        kept, waiting = cursor.fetchone() or (None, None)
+        return SlotLag(kept_bytes=int(kept or 0), waiting_bytes=int(waiting or 0))

@@ -10,10 +10,12 @@ import logging
 import select
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 from .changes import ChangeStream
 from .database import Database
+from .lag import LagGuard, SlotLag, SlotLagError, Verdict, size_text
 from .metrics import CaptureMetrics
 from .options import OWN_PREFIX, CaptureOptions
 from .pgoutput import Message, Relation
@@ -52,8 +54,11 @@ class Follower:
 
     def follow(self, stream: ChangeStream) -> None:
         """Until we are asked to stop; raises ``CaptureError`` with what to do."""
-        replication = self._database.connect_replication()
-        with self._database.session() as session, open_reader(self._options, self._database) as reader:
+        with (
+            closing(self._database.connect_replication()) as replication,
+            self._database.session() as session,
+            open_reader(self._options, self._database) as reader,
+        ):
             cursor = self._database.start_replication(replication, stream.position, reader.options)
             logger.info("following the log from %s", lsn_text(stream.position.end_lsn))
             keeper = _Keeper(self._options, self._database, session, self._metrics)
@@ -63,7 +68,6 @@ class Follower:
                 self._end_chunk(stream, cursor, keeper)
             if stream.position != self._saved:
                 self._commit(stream, cursor)
-        replication.close()
         logger.info("stopped at %s", lsn_text(stream.position.end_lsn))
 
     def _take_some(self, stream: ChangeStream, reader: LogReader, cursor: Any) -> None:
@@ -130,12 +134,22 @@ class _Keeper:
         self._database = database
         self._cursor = cursor
         self._metrics = metrics
+        self._guard = LagGuard(options.max_slot_lag_bytes)
         self._next_s = 0.0
 
     def keep(self, now_s: float) -> None:
-        """Every few seconds, a message into the log and a look at the slot."""
+        """Every few seconds, a message into the log and a look at the slot; raises ``SlotLagError``."""
         if now_s < self._next_s:
             return
         self._next_s = now_s + self._options.heartbeat_s
         self._cursor.execute("SELECT pg_logical_emit_message(false, %s, '')", (HEARTBEAT_PREFIX,))
-        self._metrics.lag(self._database.slot_lag_bytes(self._cursor))
+        self._look(self._database.slot_lag(self._cursor))
+
+    def _look(self, lag: SlotLag) -> None:
+        self._metrics.lag(lag.kept_bytes)
+        verdict, limit = self._guard.judge(lag), self._options.max_slot_lag_bytes or 0
+        if verdict is Verdict.BEYOND:
+            raise SlotLagError(self._options.slot, lag, limit)
+        if verdict is Verdict.WARN:
+            text = "slot %s lags by %s, near or beyond --max-slot-lag %s"
+            logger.warning(text, self._options.slot, size_text(lag.kept_bytes), size_text(limit))

@@ -20,6 +20,7 @@ class CaptureMetrics:
         self.registry = CollectorRegistry()
         self._events = Counter("cdc_capture_events", "Records by topic.", ["topic"], registry=self.registry)
         self._lag = Gauge("cdc_capture_slot_lag_bytes", "Log kept for the slot.", registry=self.registry)
+        self._limit = Gauge("cdc_capture_slot_lag_limit_bytes", "--max-slot-lag; 0: none.", registry=self.registry)
         self._committed = Gauge(
             "cdc_capture_last_commit_seconds", "When the last chunk was committed.", registry=self.registry
         )
@@ -59,6 +60,10 @@ class CaptureMetrics:
     def snapshot(self, table: str, done: int, expected: int) -> None:
         """Rows of the snapshot."""
         self._snapshot.labels(table).set(1.0 if not expected else done / expected)
+
+    def limit(self, size_bytes: int | None) -> None:
+        """Log that may be kept for the slot."""
+        self._limit.set(size_bytes or 0)
 
     def lag(self, size_bytes: int) -> None:
         """Log kept for the slot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from .rules import Format, Rules
 
@@ -18,6 +19,8 @@ OWN_PREFIX = "streams-"
 
 class CaptureError(Exception):
     """The capture cannot go on; the message says what to do. Never holds a row's value."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class StoppedError(Exception):
@@ -65,6 +68,8 @@ class CaptureOptions:
     """Where each transaction begins and ends, to ``transaction_topic``."""
     max_slot_lag_bytes: int | None = None
     """Log that PostgreSQL may have to keep for the slot before the capture stops; default: no limit."""
+    is_dropping_slot: bool = False
+    """Beyond that limit the slot goes, and with it the changes that wait; default: a person decides."""
     schemas: Path | None = None
     """Folder of contracts that changed tables are compared with; default: none."""
     format: Format = Format.JSON
@@ -87,6 +92,11 @@ class CaptureOptions:
         """Every topic that changes of ``tables`` go to."""
         routed = [route.topic for route in self.rules.routes]
         return list(dict.fromkeys([*map(self.topic_of, tables), *routed]))
+
+    @property
+    def transactional_id(self) -> str:
+        """Of the capture's producer: one process at a time has it."""
+        return f"{self.app}-capture-{self.slot}"
 
     @property
     def positions_topic(self) -> str:

@@ -27,11 +27,13 @@ from .changes import ChangeStream
 from .database import Database
 from .envelope import TableTarget
 from .follow import Follower
+from .lag import SlotLagError
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions, StoppedError
 from .outgoing import Outgoing, open_outgoing
 from .position import Position, lsn_text
 from .sink import Sink
+from .slots import drop_slot
 from .snapshot import Progress, read_snapshot
 
 logger = logging.getLogger("streams.capture")
@@ -52,9 +54,14 @@ class Capture:
         """Capture until SIGTERM or Ctrl-C; raises ``CaptureError`` with what to do."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self._metrics.limit(self._options.max_slot_lag_bytes)
         self._metrics.serve(self._options.metrics_host, self._options.metrics_port)
         try:
             self._capture()
+        except SlotLagError:
+            if self._options.is_dropping_slot:
+                self._give_up_slot()
+            raise
         except StoppedError:
             logger.info("stopped before there was a slot; the next start makes it")
         except KafkaException as error:
@@ -64,6 +71,12 @@ class Capture:
             raise CaptureError(about_postgres(error)) from None
         finally:
             self._sink.close()
+
+    def _give_up_slot(self) -> None:
+        """As was asked for: the server's disk comes before the changes that wait."""
+        with self._database.session() as cursor:
+            drop_slot(cursor, self._options.slot)
+        logger.error("dropped slot %s: changes that waited are lost; drop its position too", self._options.slot)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._is_stopping = True

@@ -38,7 +38,7 @@ class Sink:
         self._producer = _producer(
             {
                 **options.kafka,
-                "transactional.id": f"{options.app}-capture-{options.slot}",
+                "transactional.id": options.transactional_id,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
@@ -95,7 +95,7 @@ class Sink:
                         continue
                     at = message.offset() + 1
                     if message.key() == self._options.slot.encode():
-                        position = decode_position(message.value())
+                        position = None if message.value() is None else decode_position(message.value())
                 if time.monotonic() > deadline:
                     raise CaptureError(position_is_hidden(self._options.slot, self._options.positions_topic))
         finally:

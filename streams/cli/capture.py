@@ -12,11 +12,13 @@ from typing import Any
 import click
 
 from streams.capture.config import CaptureConfig
+from streams.capture.lag import size_bytes_of
 from streams.capture.options import PGOUTPUT, PLUGINS, CaptureError, CaptureOptions
 from streams.capture.rules import Format
 from streams.settings import Settings
 
 from .capture_rules import FILE_SAYS, open_config, rules_of, words
+from .capture_slots import drop, slots
 from .output import JsonLines, output_option
 
 logger = logging.getLogger("streams.capture")
@@ -39,7 +41,15 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
             raise click.UsageError(f"{option} names {', '.join(unknown)}, but --tables does not")
 
 
-@click.command()
+def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """``10GB`` in bytes."""
+    try:
+        return None if value is None else size_bytes_of(value)
+    except ValueError:
+        raise click.BadParameter("write a size such as 10GB or 512MB") from None
+
+
+@click.group(invoke_without_command=True)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False),
               help="All of this in a file: Python (read, not run), YAML or JSON.")
 @click.option("--database", help="postgresql://user@host:port/name; needs the REPLICATION right.")
@@ -63,6 +73,10 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
               help="Tell where transactions begin and end, to <prefix>.transaction.")
 @click.option("--heartbeat", "heartbeat_s", default=5.0, show_default=True, type=click.FloatRange(0.1),
               help="Seconds between heartbeats.")
+@click.option("--max-slot-lag", "max_slot_lag_bytes", callback=_size, metavar="SIZE",
+              help="10GB: warn near it, stop with exit code 3 beyond it, unless the lag shrinks [default: no limit].")
+@click.option("--drop-slot-beyond", "is_dropping_slot", is_flag=True,
+              help="Then drop the slot as well: the server's disk comes before the changes that wait.")
 @click.option("--filter", "filters", multiple=True, metavar="SQL",
               help="Only changes for which it is true: \"op != 'DELETE'\".")
 @click.option("--mask", "masks", multiple=True, metavar="COLUMN[,…][=METHOD]",
@@ -84,6 +98,8 @@ def command(context: click.Context, /, config: Path | None, output: str, **flags
       streams capture --database … --tables users --mask ssn --filter "op != 'DELETE'" --route users=warehouse
       streams capture --database … --tables users --format avro --registry http://schema-registry:8081
       streams capture --config cdc_config.py
+      streams capture slots --database …                 how much log the server keeps, and for whom
+      streams capture drop --database … --slot streams   a slot and its position, for good
 
     It goes on where it stopped, also after kill -9. Kafka is taken from STREAMS_BROKERS. PostgreSQL needs
     wal_level = logical; the slot and the publication are made when they are missing. With --output json, progress
@@ -100,6 +116,8 @@ def command(context: click.Context, /, config: Path | None, output: str, **flags
     Without user or database in the URL, those of psql hold. STREAMS_HOSTS=source_db=10.0.0.5:5432 gives a host of
     the database or the registry an address.
     """
+    if context.invoked_subcommand is not None:
+        return
     _speak(output)
     settings = Settings.from_env()
     if config is None:
@@ -172,7 +190,7 @@ def _run(options: CaptureOptions, output: str) -> None:
             logger.error("capture stopped: %s", error)
         else:
             click.echo(f"capture stopped: {error}", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_code)
 
 
 def _speak(output: str) -> None:
@@ -204,3 +222,7 @@ class _Progress:
             self._said[table] = tenth
             facts = {"table": table, "rows": done, "expected": expected}
             logger.info("snapshot of %s: %d of about %d rows", table, done, expected, extra={"facts": facts})
+
+
+command.add_command(slots)
+command.add_command(drop)
