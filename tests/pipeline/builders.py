@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from streams.contracts import read_contracts
 from streams.contracts.model import Column, ColumnType
+from streams.contracts.registry import SchemaSource
 from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.expressions import Scope
@@ -163,11 +164,14 @@ def a_topology(
     mask_key: bytes | None = MASK_KEY,
     style: DeadLetterStyle = DeadLetterStyle.CONNECT,
     limits: Limits | None = None,
+    registry: SchemaSource | None = None,
 ) -> Topology:
     """``pipelines`` compiled; none: the plain one."""
     with TemporaryDirectory() as folder:
         contracts = read_contracts(written(Path(folder), *(pipelines or (a_pipeline(),)), more=more))
-    return compile_topology(contracts, app="app", mask_key=mask_key, dead_letter_style=style, limits=limits)
+    return compile_topology(
+        contracts, app="app", mask_key=mask_key, dead_letter_style=style, limits=limits, registry=registry
+    )
 
 
 def problems_of(*pipelines: Pipeline, **options: Any) -> list[str]:
