@@ -124,3 +124,12 @@ def test_a_table_is_the_last_word_on_each_row(changes: list[SourceRecord], crash
             driver.restart(lose_uncommitted=place % 2 == 0)
 
     assert amounts(driver) == model
+
+
+@pytest.mark.parametrize("sequence", ["", "[", "{}", "[]", '["1"]', "[[[", '[{},"x"]', "null"])
+def test_a_sequence_that_is_none_stops_nobody(sequence: str) -> None:
+    driver = a_driver(a_pipeline(table={"name": "latest"}))
+
+    send(driver, a_change(1, source={"sequence": sequence}))
+
+    assert (driver.ledger(), list(driver.table("latest"))) == ({"processed": 1}, [1])
