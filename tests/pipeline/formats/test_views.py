@@ -1,4 +1,4 @@
-"""Values whose meaning a schema tells: the form is the contract's, whatever the bytes were; nothing fills the memory."""
+"""Values whose meaning a schema tells have the contract's form, whatever the bytes were; nothing fills the memory."""
 
 from __future__ import annotations
 
