@@ -141,3 +141,16 @@ def test_a_delete_is_known_by_its_before_or_else_by_its_key() -> None:
     fed(of_key, key=b'{"id":2}', driver=driver)
 
     assert rows_of(driver.records(OUT)) == [{"id": 1, "op": "DELETE"}, {"id": 2, "op": "DELETE"}]
+
+
+@pytest.mark.parametrize("parts", [{}, {"filter": "key.id is not null"}])
+def test_under_another_replica_identity_not_even_the_records_key_is_believed(parts: dict[str, str]) -> None:
+    source = {"identity": ["code"], "key": ["code"]}
+    driver = a_driver(a_pipeline(source=source, table={"name": "orders"}, **parts))
+    made_up = b'{"op":"d","before":{"id":0,"code":"A-1"},"source":{"name":"shop","lsn":2,"ts_ms":1}}'
+
+    send(driver, a_change(7))
+    fed(made_up, key=b'{"id":0}', driver=driver)
+
+    assert keys_of(driver.records(OUT)) == [{"id": 7}, {"id": 7}]
+    assert driver.table("orders") == {}
