@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+from streams.records import Delivery
+
 from .changes import ChangeStream
 from .database import Database
 from .lag import LagGuard, SlotLag, SlotLagError, Verdict, size_text
 from .metrics import CaptureMetrics
-from .options import OWN_PREFIX, CaptureOptions
+from .options import OWN_PREFIX, SCHEMA, CaptureOptions
 from .pgoutput import Message, Relation
 from .plugins import LogReader, open_reader
 from .position import Position, lsn_text
+from .schema_watch import SchemaWatch
 from .sink import Sink
 from .types import has_own_types, with_base_types
 
@@ -41,8 +44,10 @@ class Follower:
         database: Database,
         sink: Sink,
         metrics: CaptureMetrics,
+        watch: SchemaWatch,
         is_stopping: Callable[[], bool],
     ) -> None:
+        self._watch = watch
         self._options = options
         self._database = database
         self._sink = sink
@@ -93,12 +98,24 @@ class Follower:
             message = cursor.read_message() if time.monotonic() < until else None
 
     def _take(self, stream: ChangeStream, message: Message, lsn: int) -> None:
-        if isinstance(message, Relation) and has_own_types(message):
-            message = with_base_types(message, self._database.domains())
-        records = list(stream.feed(message, lsn, now_us=time.time_ns() // 1_000))
+        now_us = time.time_ns() // 1_000
+        records: list[Delivery] = []
+        if isinstance(message, Relation):
+            if has_own_types(message):
+                message = with_base_types(message, self._database.domains())
+            records += self._seen(message, lsn, now_us)
+        records += stream.feed(message, lsn, now_us=now_us)
         if records:
             self._sink.send(records)
             self._metrics.count(records)
+
+    def _seen(self, relation: Relation, lsn: int, now_us: int) -> Iterator[Delivery]:
+        """What is told of a table whose columns have changed."""
+        report = self._watch.see(relation) if relation.schema == SCHEMA else None
+        if report is not None:
+            logger.warning("%s", report.text)
+            self._metrics.schema_changed(report)
+            yield self._watch.delivery(report, self._options.schema_topic, lsn, now_us=now_us)
 
     def _is_full(self) -> bool:
         return self._sink.pending_bytes > self._options.chunk_bytes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 
 from .options import CaptureError
@@ -89,8 +91,10 @@ def size_bytes_of(text: str) -> int:
     >>> size_bytes_of("1.5GB")
     1610612736
     """
-    word = text.strip().lower()
-    for power, unit in reversed(list(enumerate(UNITS))):
-        if word.endswith(unit.lower()):
-            return round(float(word.removesuffix(unit.lower())) * (1 << 10 * power))
-    return int(word)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?b)|(\d+)", text.strip(), re.I)
+    if found is None:
+        raise ValueError("no size")
+    if found[3]:
+        return int(found[3])
+    power = [unit.lower() for unit in UNITS].index(found[2].lower())
+    return int(Decimal(found[1]) * (1 << 10 * power))

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from streams.records import Delivery
 
 from .options import CaptureError
+from .schema_watch import SchemaReport
 
 
 class CaptureMetrics:
@@ -21,6 +22,9 @@ class CaptureMetrics:
         self._events = Counter("cdc_capture_events", "Records by topic.", ["topic"], registry=self.registry)
         self._lag = Gauge("cdc_capture_slot_lag_bytes", "Log kept for the slot.", registry=self.registry)
         self._limit = Gauge("cdc_capture_slot_lag_limit_bytes", "--max-slot-lag; 0: none.", registry=self.registry)
+        self._changes = Counter(
+            "cdc_capture_schema_changes", "Changed columns of tables.", ["table", "change"], registry=self.registry
+        )
         self._committed = Gauge(
             "cdc_capture_last_commit_seconds", "When the last chunk was committed.", registry=self.registry
         )
@@ -60,6 +64,11 @@ class CaptureMetrics:
     def snapshot(self, table: str, done: int, expected: int) -> None:
         """Rows of the snapshot."""
         self._snapshot.labels(table).set(1.0 if not expected else done / expected)
+
+    def schema_changed(self, report: SchemaReport) -> None:
+        """Columns of a table have changed, or its contract lacks them."""
+        for change in report.changes:
+            self._changes.labels(report.table, change.kind.value).inc()
 
     def limit(self, size_bytes: int | None) -> None:
         """Log that may be kept for the slot."""

@@ -109,6 +109,11 @@ class CaptureOptions:
         return f"__debezium-heartbeat.{self.prefix}"
 
     @property
+    def schema_topic(self) -> str:
+        """Compacted; one record by table: what has become of its columns."""
+        return f"{self.prefix}.schema-changes"
+
+    @property
     def message_topic(self) -> str:
         """Debezium's name for where logical messages go."""
         return f"{self.prefix}.message"

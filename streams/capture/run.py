@@ -32,6 +32,7 @@ from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions, StoppedError
 from .outgoing import Outgoing, open_outgoing
 from .position import Position, lsn_text
+from .schema_watch import SchemaReport, open_watch
 from .sink import Sink
 from .slots import drop_slot
 from .snapshot import Progress, read_snapshot
@@ -85,19 +86,30 @@ class Capture:
         with self._database.session() as cursor:
             targets = prepare_tables(cursor, self._options)
         outgoing = open_outgoing(self._options, self._database)
+        watch = open_watch(self._options, self._database, targets)
         with self._database.session() as cursor:
             for target in targets.values():
-                outgoing.check(target, relation_now(cursor, target))
+                relation = relation_now(cursor, target)
+                outgoing.check(target, relation)
+                self._say_gaps(watch.start(relation))
         self._metrics.watch(outgoing.counts)
         announcer = Announcer(self._options, outgoing.writer)
-        position = self._sink.start(self._options.topics_of(targets), announcer.topics)
+        single = (*announcer.topics, self._options.schema_topic)
+        position = self._sink.start(self._options.topics_of(targets), single)
         if position is None or not position.is_snapshot_done:
             position = self._snapshot(targets, outgoing, position)
         else:
             self._database.check_slot(self._database.find_slot(), position)
         if position.is_snapshot_done:
             stream = ChangeStream(targets, outgoing, announcer, position)
-            Follower(self._options, self._database, self._sink, self._metrics, lambda: self._is_stopping).follow(stream)
+            Follower(
+                self._options, self._database, self._sink, self._metrics, watch, lambda: self._is_stopping
+            ).follow(stream)
+
+    def _say_gaps(self, report: SchemaReport | None) -> None:
+        if report is not None:
+            logger.warning("beside its contract, %s", report.text)
+            self._metrics.schema_changed(report)
 
     # -- snapshot
 

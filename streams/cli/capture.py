@@ -86,6 +86,8 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 @click.option("--format", "value_format", default=Format.JSON.value, show_default=True,
               type=click.Choice([held.value for held in Format]), help="avro and protobuf need a registry.")
 @click.option("--registry", help="URL of a schema registry [default with avro and protobuf: STREAMS_REGISTRY].")
+@click.option("--contracts", "schemas", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder of contracts that changed tables are compared with [default: STREAMS_SCHEMAS].")
 @click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")
 @output_option
 @click.pass_context
@@ -120,6 +122,7 @@ def command(context: click.Context, /, config: Path | None, output: str, **flags
         return
     _speak(output)
     settings = Settings.from_env()
+    flags["schemas"] = flags["schemas"] or settings.schemas
     if config is None:
         options = _options_of_flags(settings, **flags)
     else:

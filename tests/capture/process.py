@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,13 @@ class CapturedDatabase:
                 cursor.execute(statement)
                 return list(cursor.fetchall()) if cursor.description else []
 
+    @contextmanager
+    def open_transaction(self, statement: str) -> Iterator[Any]:
+        """A session that has run ``statement`` and not ended its transaction; gives its cursor."""
+        with closing(psycopg2.connect(self.dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            yield cursor
+
     def start(
         self, tables: str, *options: str, app: str = "", slot: str = "", publication: str = "streams"
     ) -> subprocess.Popen[bytes]:
@@ -138,11 +145,15 @@ class CapturedDatabase:
     def topic(self, table: str) -> str:
         return f"{self.name}.{table}.v1"
 
+    def committed(self, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
+        """(partition, key, value) of all committed records of a topic."""
+        return list(read_committed(self.kafka.bootstrap, topic))
+
     def told(self, table: str) -> list[Told]:
         """All committed records of a table, partition by partition."""
         return [
             Told(partition=partition, key=_loads(key), value=_loads(value))
-            for partition, key, value in read_committed(self.kafka.bootstrap, self.topic(table))
+            for partition, key, value in self.committed(self.topic(table))
         ]
 
     def size(self, table: str) -> int:

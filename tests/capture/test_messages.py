@@ -76,8 +76,8 @@ def test_help_says_what_it_needs_and_how_it_is_used() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--tables", "users"], "Missing option '--database'"),
-        (["--database", "postgresql://x"], "Missing option '--tables'"),
+        (["--tables", "users"], "name --database and --tables, or a --config"),
+        (["--database", "postgresql://x"], "name --database and --tables, or a --config"),
         (["--database", "postgresql://x", "--tables", " , "], "--tables names no table"),
         (["--database", "postgresql://x", "--tables", "a", "--key", "b=id"], "--key names b, but --tables does not"),
         (["--database", "postgresql://x", "--tables", "a", "--topic", "b=t"], "--topic names b, but --tables does not"),
@@ -170,7 +170,7 @@ FULL = "run: ALTER TABLE {} REPLICA IDENTITY FULL;"
         (("users",), {"users": ("name",)}, "users: a DELETE does not tell name; " + FULL.format('"users"')),
         (("loose",), {}, "its UPDATE and DELETE would fail; " + FULL.format('"loose"')),
         (("mute",), {}, "its UPDATE and DELETE would fail; " + FULL.format('"mute"')),
-        (("indexed",), {}, "hides the primary key of deleted rows; " + FULL.format('"indexed"')),
+        (("indexed",), {}, "deleted rows by sku alone; name --key indexed=sku, or " + FULL.format('"indexed"')),
         (("parted",), {}, "parted: its partitions do not have the same REPLICA IDENTITY"),
     ],
 )
@@ -190,7 +190,16 @@ def test_a_table_that_cannot_be_captured_is_told_with_the_statement_that_helps(
 @pytest.mark.parametrize(
     ("publication", "said"),
     [
-        ("FOR TABLE users", 'publication streams lacks extra; run: ALTER PUBLICATION "streams" ADD TABLE "extra";'),
+        (
+            "FOR TABLE users",
+            'publication streams lacks extra; run: ALTER PUBLICATION "streams" ADD TABLE public."extra";',
+        ),
+        (
+            "FOR TABLE users (id), extra",
+            "publication streams leaves out columns of users: use --mask for that, and run: ALTER PUBLICATION"
+            ' "streams" DROP TABLE public."users"; ALTER PUBLICATION "streams" ADD TABLE public."users";',
+        ),
+        ("FOR TABLE users, extra WHERE (id > 7)", "publication streams leaves out rows of extra: use --filter for"),
         (
             "FOR TABLE users, extra WITH (publish = 'insert, update')",
             'publication streams leaves out delete, truncate; run: ALTER PUBLICATION "streams"'
@@ -215,6 +224,17 @@ def test_a_publication_that_tells_of_partitions_is_refused_for_their_table(datab
 
     with pytest.raises(CaptureError, match=r"SET \(publish_via_partition_root = true\);"):
         prepare(database, "parted")
+
+
+@pytest.mark.integration
+def test_a_publication_that_a_capture_made_gets_the_tables_that_are_named_later(database: CapturedDatabase) -> None:
+    database.sql(TABLES)
+    prepare(database, "users")
+
+    prepare(database, "users", "extra")
+
+    published = database.sql("SELECT tablename FROM pg_publication_tables ORDER BY 1")
+    assert published == [("extra",), ("users",)]
 
 
 @pytest.mark.integration
