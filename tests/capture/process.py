@@ -170,9 +170,17 @@ class CapturedDatabase:
 
     def flush(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until everything that was committed before is in Kafka: the slot has come by."""
+        self.wait_until(self._has_come_by(), "everything is captured", process)
+
+    def flush_or_end(self, process: subprocess.Popen[bytes]) -> None:
+        """The same, or until the process has ended."""
+        has_come_by = self._has_come_by()
+        self.wait_until(lambda: process.poll() is not None or has_come_by(), "everything is captured")
+
+    def _has_come_by(self) -> Callable[[], object]:
         ((now,),) = self.sql("SELECT pg_current_wal_lsn()")
         slot = f"FROM pg_replication_slots WHERE slot_name = '{self.name}' AND confirmed_flush_lsn >= '{now}'"
-        self.wait_until(lambda: self.sql(f"SELECT 1 {slot}"), "everything is captured", process)
+        return lambda: self.sql(f"SELECT 1 {slot}")
 
 
 def _loads(text: bytes | None) -> Any:
