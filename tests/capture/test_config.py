@@ -197,3 +197,13 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_the_grammar_is_a_json_schema_and_explains_itself() -> None:
     assert check_schema(config_schema()) == ()
+
+
+def test_the_example_of_the_page_is_read() -> None:
+    page = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    example = "cdc_config = {" + page.partition("```python\ncdc_config = {")[2].partition("```")[0]
+
+    config = read_config(example, "README.py")
+
+    assert config.topics == {"users": "cdc.users.v1", "orders": "cdc.orders.v1"}
+    assert [route.topic for route in config.rules.routes] == ["cdc.users.v1.warehouse", "cache.v1"]

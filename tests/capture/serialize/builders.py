@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.capture.envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget
 from streams.capture.facts import ColumnFacts
 from streams.capture.outgoing import Outgoing
@@ -85,5 +87,6 @@ class Written:
             codecs=RegisteredCodecs(make, self.registry, "shopavro"),
         )
 
-    def change(self, op: str, before: Image | None, after: Image | None) -> list[Delivery]:
-        return list(self.outgoing.records(TARGET, self.shape, (op, before, after), PLACE, now_us=NOW_US))
+    def change(self, op: str, before: Image | None, after: Image | None, *, order: int = 1) -> list[Delivery]:
+        place = replace(PLACE, total_order=order)
+        return list(self.outgoing.records(TARGET, self.shape, (op, before, after), place, now_us=NOW_US))
