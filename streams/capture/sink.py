@@ -22,6 +22,9 @@ ABORT_SECONDS = 10
 LEADER_SECONDS = 30.0
 POSITION_SECONDS = 90.0
 """Longer than the broker keeps the transaction of a dead process open."""
+LARGEST_RECORD_BYTES = 64 << 20
+QUEUE_BYTES = 2 * LARGEST_RECORD_BYTES
+"""What may wait for Kafka: ``send`` takes no more until some of it is there, so memory does not grow with its delay."""
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
 
 
@@ -42,8 +45,8 @@ class Sink:
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
-                "message.max.bytes": 64 << 20,
-                "queue.buffering.max.kbytes": 128 * 1024,
+                "message.max.bytes": LARGEST_RECORD_BYTES,
+                "queue.buffering.max.kbytes": QUEUE_BYTES // 1024,
                 "queue.buffering.max.messages": 500_000,
             }
         )
@@ -131,13 +134,17 @@ class Sink:
         )
 
     def send(self, records: Iterable[Delivery]) -> None:
-        """Queue records into the chunk; waits while Kafka is slower than the log."""
+        """Queue records into the chunk; waits while ``QUEUE_BYTES`` are on their way and Kafka is slower than the log.
+
+        A Kafka that stays away longer than the transaction may last fails the chunk, which nobody was told of.
+        """
         if not self._is_open:
             self._producer.begin_transaction()
             self._is_open = True
         for record in records:
             self._produce(record.topic, record.key, record.value, record.timestamp_ms, record.headers)
             self.pending_bytes += len(record.value or b"") + len(record.key or b"")
+            self.pending_bytes += sum(len(value or b"") for _, value in record.headers)
         self._producer.poll(0)
 
     def _produce(

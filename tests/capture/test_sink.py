@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from threading import Thread
 
 import pytest
 from confluent_kafka import Producer
 
 from streams.capture.options import CaptureError, CaptureOptions
 from streams.capture.position import Position
-from streams.capture.sink import Sink
+from streams.capture.sink import QUEUE_BYTES, Sink
 from streams.embedded import EmbeddedKafka
+from streams.records import Delivery
 
 
 @pytest.mark.integration
@@ -31,6 +35,37 @@ def test_a_transaction_that_another_capture_left_open_does_not_hide_the_newest_p
 
     with closing(Sink(options)) as sink:
         assert sink.start([]) == Position(end_lsn=2)
+
+
+@pytest.mark.integration
+def test_what_waits_for_a_kafka_that_stands_still_is_bounded_in_bytes(
+    kafka: EmbeddedKafka, unique: Callable[[str], str]
+) -> None:
+    options = CaptureOptions(database="", tables=(), kafka={"bootstrap.servers": kafka.bootstrap}, app=unique("app"))
+    topic, taken = unique("large"), 0
+    value = bytes(900_000)
+    count = 2 * QUEUE_BYTES // len(value)
+
+    def records() -> Iterator[Delivery]:
+        nonlocal taken
+        for taken in range(1, count + 1):
+            yield Delivery(topic=topic, key=b"k", value=value, timestamp_ms=1)
+
+    with closing(Sink(options)) as sink:
+        sink.start([topic])
+        sender = Thread(target=lambda: sink.send(records()), daemon=True)
+        os.kill(kafka._server.server_pid(), signal.SIGSTOP)
+        try:
+            sender.start()
+            sender.join(5)
+            waiting = taken
+        finally:
+            os.kill(kafka._server.server_pid(), signal.SIGCONT)
+        sender.join(60)
+        sink.commit(Position(end_lsn=1))
+
+    assert 0 < waiting * len(value) <= QUEUE_BYTES + len(value)
+    assert (taken, sender.is_alive()) == (count, False)
 
 
 def test_an_option_that_kafka_s_client_does_not_know_is_told_with_its_name() -> None:
