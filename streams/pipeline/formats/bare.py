@@ -16,12 +16,13 @@ import msgspec
 from streams.contracts.model import Column, ColumnType, split_physical_type
 
 from .intervals import interval_of_us, interval_text, interval_us
-from .texts import date_text, time_text, timestamp_text
+from .texts import date_text, time_text, timestamp_text, zoned_time_text
 from .times import date_of_days, is_integer, time_of_units, timestamp_of_units
 from .wires import SPOKEN, Convert, decimal_of, decimal_text, exact, float_of, text_of_bytes, variable_decimal
 
 decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 
+_ZONED_TIMES = ("timetz", "time with time zone")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
@@ -48,6 +49,8 @@ def bare_view(column: Column) -> Convert | None:
             return _bits_view(split_physical_type(column.physical_type)[1] or 1)
         case ColumnType.ARRAY if column.items is not None:
             return _array_view(column.items)
+        case _ if physical in _ZONED_TIMES and is_text:
+            return lambda value: zoned_time_text(value) if isinstance(value, str) else value
         case _ if physical == "interval":
             return _text_of_interval if is_text else _microseconds
         case _ if physical in ("json", "jsonb") and not takes_text(column):
@@ -66,7 +69,7 @@ def respells(column: Column) -> bool:
         case ColumnType.DOUBLE | ColumnType.TIME:
             return True
         case _:
-            return split_physical_type(column.physical_type)[0] == "interval"
+            return split_physical_type(column.physical_type)[0] in ("interval", *_ZONED_TIMES)
 
 
 def _decimal_view(scale: int | None, encoding: str | None, *, is_text: bool) -> Convert:
