@@ -9,12 +9,12 @@ import msgspec
 
 from streams.errors import REASONS, PipelineError
 from streams.pipeline.moves import has_moved, moved_to
+from streams.pipeline.plan import Plan
 from streams.pipeline.route import encode_json
 from streams.pipeline.table import order_of
 from streams.pipeline.validate import find_error
-from streams.records import ChangeEvent
+from streams.records import ChangeEvent, SourceRecord
 
-from .targets import Target
 from .trees import MARK
 
 SECRETS = (MARK, "@example.test", "000-12-000", "4111111111111111", "378282246310005", "5500000000000004", "+49 30")
@@ -28,39 +28,43 @@ class Finding(Exception):
     """An input that led to what it must not."""
 
 
-def outcome_of(target: Target, record: object) -> str:
+def outcome_of(plan: Plan, record: SourceRecord) -> str:
     """``(event)``, ``(skipped)`` or the reason; raises whatever is wrong, or ``Finding``."""
     try:
-        event = target.plan.codec.decode(record)  # type: ignore[arg-type]
+        event = plan.codec.decode(record)
     except PipelineError as error:
         return _reason_of(error)
     if event is None:
         return SKIPPED
-    parts = (event,) if target.plan.codec.split is None else target.plan.codec.split(event)
-    return _steps(target, parts)
+    parts = (event,) if plan.codec.split is None else plan.codec.split(event)
+    return _steps(plan, parts)
 
 
-def _steps(target: Target, parts: Iterable[ChangeEvent]) -> str:
+def _steps(plan: Plan, parts: Iterable[ChangeEvent]) -> str:
     """The steps that a decoded event meets first can take it."""
     outcome = EVENT
     for event in parts:
-        error = find_error(event, target.plan, now_ms=1 << 50)
+        error = find_error(event, plan, now_ms=1 << 50)
         if error is not None:
             outcome = _reason_of(error)
             continue
         _decode(encode_json(event.row))
-        if target.plan.deduplicate is not None:
-            target.plan.deduplicate.identify(event)
+        if plan.deduplicate is not None:
+            plan.deduplicate.identify(event)
         order_of(event)
-        moved_to(event, target.plan.key)
+        moved_to(event, plan.key)
         has_moved(event)
     return outcome
 
 
 def _reason_of(error: PipelineError) -> str:
-    text = str(error)
     if error.reason not in REASONS:
         raise Finding(f"{error.reason} is no reason")
+    return checked(error.reason, str(error))
+
+
+def checked(outcome: str, text: str) -> str:
+    """``outcome``, if ``text`` tells no value."""
     if any(secret in text for secret in SECRETS):
-        raise Finding(f"{error.reason} tells a value")
-    return error.reason
+        raise Finding(f"{outcome} tells a value")
+    return outcome

@@ -20,7 +20,6 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from .check import outcome_of
 from .targets import Target, all_targets
 
 WATCHDOG_SECONDS = 60
@@ -96,7 +95,7 @@ def _one(seed: int, number: int, targets: list[Target], outcomes: Counter[str]) 
     target, chance = targets[number % len(targets)], Random(seed * NUMBERS_OF_SEED + number)
     record = target.record(chance)
     try:
-        outcomes[f"{target.name}: {outcome_of(target, record)}"] += 1
+        outcomes[f"{target.name}: {target.run(record)}"] += 1
     except Exception:
         last = traceback.format_exc(limit=-4)
         yield f"input {number} of seed {seed} ({target.name}): {last}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -15,16 +16,19 @@ from uuid import UUID
 import fastavro
 from google.protobuf import descriptor_pb2, descriptor_pool
 
+from streams.capture.serialize.protobuf import ProtobufCodec
 from streams.contracts import read_contracts
 from streams.contracts.framing import KEY_HEADER, VALUE_HEADER, frame_prefix
-from streams.contracts.registry import MemoryRegistry, RegisteredSchema, SchemaKind
+from streams.contracts.registry import MemoryRegistry, RegisteredSchema, SchemaKind, find_schema
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import Plan
 from streams.records import Headers, SourceRecord
 
+from ..capture.serialize.builders import ROW_1, ROW_2, TYPES, Written
 from ..contracts.builders import a_contract, a_folder, a_schema
 from ..pipeline.captured import (
     DEBEZIUM_FORMATS,
+    SCHEMAS,
     CapturedRecord,
     a_registry,
     captured_table,
@@ -35,6 +39,8 @@ from ..pipeline.captured import (
     wal2json_lines,
 )
 from .binary import avro_of, damage_bytes, protobuf_of
+from .check import checked, outcome_of
+from .logs import Run, log_inputs, outcome_of_log
 from .samples import AVRO_SCHEMAS, CLOUD_HEADERS, COLUMNS, CONTRACT, FORMATS, IMPORTS, JSON_SAMPLES, protobuf_file
 from .trees import damage, parse, write
 
@@ -46,21 +52,26 @@ PROTOBUF_ID, JSON_ID, BROKEN_ID = 300, 301, 302
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One decoder as a pipeline has it."""
+    """One decoder."""
 
     name: str
-    plan: Plan
     make: Make
+    run: Callable[[SourceRecord], str]
+    """What an input led to; raises what must not be."""
 
     def record(self, chance: Random) -> SourceRecord:
         """The next input."""
         key, value, headers = self.make(chance)
-        return SourceRecord(self.plan.topic, 0, 0, 1_795_444_170_656, key, value, headers)
+        return SourceRecord("in", 0, 0, 1_795_444_170_656, key, value, headers)
 
 
 def all_targets() -> list[Target]:
-    """Every decoder."""
-    return [*_captured_targets(), *_sample_targets()]
+    """Every decoder: of pipelines, and of the capture."""
+    return [*_captured_targets(), *_sample_targets(), _own_target(), *_log_targets()]
+
+
+def _target(name: str, plan: Plan, make: Make) -> Target:
+    return Target(name=name, make=make, run=partial(outcome_of, plan))
 
 
 # -- real records
@@ -73,7 +84,7 @@ def _captured_targets() -> Iterator[Target]:
             if plan.name != "dbz_signal":
                 records = _records_of(plan.name, format)
                 make = _damaged_avro(records) if format == "debezium-avro" else _damaged_json(records)
-                yield Target(name=f"{format} {plan.name}", plan=plan, make=make)
+                yield _target(f"{format} {plan.name}", plan, make)
 
 
 def _records_of(table: str, format: str) -> list[CapturedRecord]:
@@ -148,6 +159,54 @@ class _AvroWriter:
         return avro_of(schema, named, chance)
 
 
+# -- what our capture reads and writes
+
+
+def _log_targets() -> Iterator[Target]:
+    for name, make, run in log_inputs():
+        yield Target(name=name, make=partial(_value_of, make), run=partial(_read_log, run))
+
+
+def _value_of(make: Callable[[Random], bytes], chance: Random) -> tuple[bytes | None, bytes | None, Headers]:
+    return None, make(chance), ()
+
+
+def _read_log(run: Run, record: SourceRecord) -> str:
+    outcome, text = outcome_of_log(run, record.value or b"")
+    return checked(outcome, text)
+
+
+def _own_target() -> Target:
+    """Debezium's envelope in Protobuf is written by our capture alone."""
+    registry = MemoryRegistry()
+    written = Written(ProtobufCodec, TYPES, registry=registry)
+    rows = [written.shape.image(row, {}) for row in (ROW_1, ROW_2)]
+    changes = [("c", None, rows[0]), ("u", rows[0], rows[1]), ("d", rows[1], None), ("r", None, rows[1])]
+    records = [held for change in changes for held in written.change(*change) if held.value is not None]
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "com.acme.fixtures").symlink_to(SCHEMAS / "com.acme.fixtures")
+        text = (SCHEMAS / "pipelines" / "types_demo.yaml").read_text("utf-8")
+        a_folder(root, {"pipelines/own.yaml": text.replace("debezium-json", "debezium-protobuf")})
+        (plan,) = compile_topology(read_contracts(root), app="fuzz", registry=registry).plans
+    pool = descriptor_pool.DescriptorPool()
+    schema = find_schema(registry, int.from_bytes((records[0].value or b"")[1:5], "big"))
+    file = descriptor_pb2.FileDescriptorProto.FromString(b64decode(schema.text))
+    pool.Add(file)
+    envelope = pool.FindMessageTypeByName(f"{file.package}.Envelope")
+
+    def make(chance: Random) -> tuple[bytes | None, bytes | None, Headers]:
+        record = chance.choice(records)
+        value, key = record.value or b"", record.key or b""
+        if chance.random() < 0.4:
+            value = value[:6] + protobuf_of(envelope, chance)
+        else:
+            value = damage_bytes(value, records[0].value or b"", chance)
+        return (key if chance.random() < 0.7 else damage_bytes(key, value, chance)), value, ()
+
+    return _target("own debezium-protobuf", plan, make)
+
+
 # -- records written here
 
 
@@ -157,7 +216,7 @@ def _sample_targets() -> Iterator[Target]:
         contracts = read_contracts(_written(Path(folder)))
     topology = compile_topology(contracts, app="fuzz", registry=registry)
     for plan in topology.plans:
-        yield Target(name=f"sample {plan.name}", plan=plan, make=_maker_of(plan))
+        yield _target(f"sample {plan.name}", plan, _maker_of(plan))
 
 
 def a_sample_registry() -> MemoryRegistry:
