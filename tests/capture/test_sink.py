@@ -48,7 +48,8 @@ def test_what_waits_for_a_kafka_that_stands_still_is_bounded_in_bytes(
 
     def records() -> Iterator[Delivery]:
         nonlocal taken
-        for _ in range(1, count + 1):
+        for number in range(1, count + 1):
+            taken = number
             yield Delivery(topic=topic, key=b"k", value=value, timestamp_ms=1)
 
     with closing(Sink(options)) as sink:
