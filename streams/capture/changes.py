@@ -28,9 +28,16 @@ class ChangeStream:
     """Follows the log from ``position`` on. ``feed`` gives the records that Kafka does not have yet."""
 
     def __init__(
-        self, targets: Mapping[str, TableTarget], outgoing: Outgoing, announcer: Announcer, position: Position
+        self,
+        targets: Mapping[str, TableTarget],
+        outgoing: Outgoing,
+        announcer: Announcer,
+        position: Position,
+        *,
+        reader: str = "",
     ) -> None:
         self._targets = targets
+        self._reader = reader
         self._outgoing = outgoing
         self._announcer = announcer
         self._shapes: dict[int, TableShape] = {}
@@ -145,7 +152,11 @@ class ChangeStream:
         if self._is_sent(begin):
             return None
         self._position = replace(
-            self._position, is_snapshot_done=True, open_lsn=begin.final_lsn, open_events=self._order
+            self._position,
+            is_snapshot_done=True,
+            open_lsn=begin.final_lsn,
+            open_events=self._order,
+            open_reader=self._reader,
         )
         return Place(
             xid=begin.xid,

@@ -94,6 +94,13 @@ class CaptureOptions:
         return list(dict.fromkeys([*map(self.topic_of, tables), *routed]))
 
     @property
+    def reader(self) -> str:
+        """What the events of a transaction are counted by: who counts otherwise cannot go on inside of one."""
+        if self.plugin == PGOUTPUT:
+            return f"{PGOUTPUT} with publication {self.publication}"
+        return f"{WAL2JSON} in format {self.wal2json_format} with tables {','.join(sorted(self.tables))}"
+
+    @property
     def transactional_id(self) -> str:
         """Of the capture's producer: one process at a time has it."""
         return f"{self.app}-capture-{self.slot}"

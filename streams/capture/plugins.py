@@ -12,6 +12,7 @@ from .describe import describe_table, is_any_partitioned
 from .options import PGOUTPUT, CaptureError, CaptureOptions
 from .pgoutput import Message
 from .pgoutput_stream import PgOutputReader
+from .position import Position
 from .spool import Spool
 from .wal2json import Wal2JsonReader, wal2json_options
 from .wal2json_tables import WalTables
@@ -49,6 +50,15 @@ def open_reader(options: CaptureOptions, database: Database) -> Iterator[LogRead
             if options.wal2json_format == 1:
                 logger.warning("wal2json format 1 does not tell of TRUNCATE; --wal2json-format 2 does")
             yield Wal2JsonReader(told, tables)
+
+
+def check_reader(position: Position, options: CaptureOptions) -> None:
+    """Raises ``CaptureError`` for another reader than the one that has told a part of a transaction."""
+    if position.open_lsn and position.open_reader not in ("", options.reader):
+        raise CaptureError(
+            f"the former capture was ended inside of a transaction that it read by {position.open_reader}; start it so"
+            f" once more until that is told, and then by {options.reader}"
+        )
 
 
 def pgoutput_options(options: CaptureOptions, version: int) -> dict[str, str]:

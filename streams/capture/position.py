@@ -17,6 +17,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Commit position of a transaction that is in Kafka in part; 0: there is none."""
     open_events: int = 0
     """How many of its events are there."""
+    open_reader: str = ""
+    """How its events were counted: another plugin, or other tables, would count others."""
 
 
 def encode_position(position: Position) -> bytes:

@@ -31,6 +31,7 @@ from .lag import SlotLagError
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions, StoppedError
 from .outgoing import Outgoing, open_outgoing
+from .plugins import check_reader
 from .position import Position, lsn_text
 from .schema_watch import SchemaReport, open_watch
 from .sink import Sink
@@ -101,7 +102,8 @@ class Capture:
         else:
             self._database.check_slot(self._database.find_slot(), position)
         if position.is_snapshot_done:
-            stream = ChangeStream(targets, outgoing, announcer, position)
+            check_reader(position, self._options)
+            stream = ChangeStream(targets, outgoing, announcer, position, reader=self._options.reader)
             Follower(
                 self._options, self._database, self._sink, self._metrics, watch, lambda: self._is_stopping
             ).follow(stream)

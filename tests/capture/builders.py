@@ -49,6 +49,7 @@ def a_stream(
     position: Position | None = None,
     shapes: Iterable[Relation] = (),
     is_telling_transactions: bool = False,
+    reader: str = "",
 ) -> ChangeStream:
     """A stream that has seen ``shapes`` (default: the orders)."""
     options = CaptureOptions(
@@ -60,6 +61,7 @@ def a_stream(
         Outgoing(writer),
         Announcer(options, writer),
         position or Position(is_snapshot_done=True),
+        reader=reader,
     )
     for relation in shapes or (a_relation(),):
         assert list(stream.feed(relation, 0, now_us=NOW_US)) == []
