@@ -31,6 +31,7 @@ logger = logging.getLogger("streams.capture")
 
 HEARTBEAT_PREFIX = f"{OWN_PREFIX}heartbeat"
 POLL_SECONDS = 0.05
+ANSWER_SECONDS = 2.0
 EARLY_BYTES = 1 << 20
 """A chunk with this much in it does not wait for its time."""
 
@@ -55,6 +56,7 @@ class Follower:
         self._is_stopping = is_stopping
         self._saved = Position()
         self._chunk_at_s = 0.0
+        self._answered_s = 0.0
         self._next_heartbeat_s = 0.0
 
     def follow(self, stream: ChangeStream) -> None:
@@ -80,11 +82,20 @@ class Follower:
         for data, lsn in self._messages(cursor):
             for message, at_lsn in reader.read(data, lsn):
                 self._take(stream, message, at_lsn)
+                # What one message of the log brings may be a whole transaction: it is cut as well.
                 if self._is_full():
-                    # What one message of the log brings may be a whole transaction: it is cut as well.
                     self._commit(stream, cursor)
-                    if self._is_stopping():
-                        return
+                elif time.monotonic() - self._answered_s > ANSWER_SECONDS:
+                    self._answer(cursor)
+                else:
+                    continue
+                if self._is_stopping():
+                    return
+
+    def _answer(self, cursor: Any) -> None:
+        """While one message of the log lasts nothing is read, and PostgreSQL ends connections that are silent."""
+        cursor.send_feedback(force=True)
+        self._answered_s = time.monotonic()
 
     def _messages(self, cursor: Any) -> Iterator[tuple[bytes, int]]:
         """What has come, after waiting for it a moment, and where it stands."""
@@ -130,7 +141,8 @@ class Follower:
 
     def _commit(self, stream: ChangeStream, cursor: Any) -> None:
         position = stream.position
-        self._sink.commit(position, self._heartbeat(time.monotonic()))
+        self._answered_s = time.monotonic()
+        self._sink.commit(position, self._heartbeat(self._answered_s))
         cursor.send_feedback(flush_lsn=position.end_lsn, write_lsn=position.end_lsn, force=True)
         self._metrics.committed()
         self._saved = position
