@@ -116,6 +116,11 @@ class CaptureOptions:
         return f"__debezium-heartbeat.{self.prefix}"
 
     @property
+    def own_topics(self) -> Mapping[str, str]:
+        """``cleanup.policy`` by topic of what is told beside changes; one partition each."""
+        return {self.positions_topic: "compact", self.heartbeat_topic: "delete", self.schema_topic: "compact"}
+
+    @property
     def schema_topic(self) -> str:
         """Compacted; one record by table: what has become of its columns."""
         return f"{self.prefix}.schema-changes"

@@ -95,8 +95,7 @@ class Capture:
                 self._say_gaps(watch.start(relation))
         self._metrics.watch(outgoing.counts)
         announcer = Announcer(self._options, outgoing.writer)
-        single = (*announcer.topics, self._options.schema_topic)
-        position = self._sink.start(self._options.topics_of(targets), single)
+        position = self._sink.start(self._options.topics_of(targets), announcer.topics)
         if position is None or not position.is_snapshot_done:
             position = self._snapshot(targets, outgoing, position)
         else:

@@ -66,7 +66,7 @@ class Sink:
         longest = {"message.timestamp.after.max.ms": LARGEST_TIMESTAMP_MS}
         wanted = {name: NewTopic(name, self._options.partitions, config=dict(longest)) for name in topics}
         wanted |= {name: NewTopic(name, 1, config=dict(longest)) for name in single}
-        for name, policy in ((self._options.positions_topic, "compact"), (self._options.heartbeat_topic, "delete")):
+        for name, policy in self._options.own_topics.items():
             wanted[name] = NewTopic(name, 1, config={"cleanup.policy": policy})
         missing = [topic for name, topic in wanted.items() if name not in known]
         for name, future in admin.create_topics(missing).items() if missing else ():
