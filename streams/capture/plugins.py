@@ -41,7 +41,8 @@ class LogReader(Protocol):
 def open_reader(options: CaptureOptions, database: Database) -> Iterator[LogReader]:
     """The reader of the plugin; what it keeps on disk is gone at the end."""
     if options.plugin == PGOUTPUT:
-        with Spool(options.spool, options.slot) as spool:
+        owner = f"{options.kafka.get('bootstrap.servers')} {options.transactional_id}"
+        with Spool(options.spool, owner) as spool:
             yield PgOutputReader(pgoutput_options(options, database.version()), spool)
     else:
         with database.session() as cursor:

@@ -10,6 +10,7 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
+from hashlib import blake2b
 from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +24,16 @@ Spooled = tuple[int, bytes]
 
 
 class Spool:
-    """The open transactions of one slot; a context manager. Raises ``CaptureError`` where the disk is full."""
+    """The open transactions of ``owner``, which only one process is at a time; a context manager.
 
-    def __init__(self, folder: Path | None, slot: str) -> None:
-        self._folder = (folder or Path(tempfile.gettempdir())) / f"streams-capture-{slot}"
+    Raises ``CaptureError`` where the disk is full.
+    """
+
+    def __init__(self, folder: Path | None, owner: str) -> None:
+        name = blake2b(owner.encode(), digest_size=8).hexdigest()
+        self._folder = (folder or Path(tempfile.gettempdir())) / f"capture-{name}"
+        self._sizes: dict[int, int] = {}
+        """Bytes by open transaction."""
         self._rolled_back: dict[int, set[int]] = {}
         self._file: BufferedWriter | None = None
         self._xid = 0
@@ -44,6 +51,7 @@ class Spool:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file, self._xid = self._path(xid).open("ab"), xid
+            self._sizes.setdefault(xid, 0)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -52,7 +60,7 @@ class Spool:
         if self._file is None:
             raise LogError(PGOUTPUT, lsn)
         try:
-            self._file.write(_HEAD.pack(xid, lsn, len(data)) + data)
+            self._sizes[self._xid] += self._file.write(_HEAD.pack(xid, lsn, len(data)) + data)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -75,17 +83,21 @@ class Spool:
     def forget(self, xid: int) -> None:
         """Transaction ``xid`` is over."""
         self._rolled_back.pop(xid, None)
+        self._sizes.pop(xid, None)
         self._path(xid).unlink(missing_ok=True)
 
     def replay(self, xid: int) -> Iterator[Spooled]:
-        """What of ``xid`` did happen, in order."""
+        """What of ``xid`` did happen, in order; raises ``CaptureError`` where somebody else has touched its file."""
         gone = self._rolled_back.get(xid, ())
-        if not self._path(xid).exists():
+        size = self._sizes.get(xid, 0)
+        if not size:
             return
+        if not self._path(xid).exists() or self._path(xid).stat().st_size != size:
+            raise CaptureError(f"somebody has removed or changed files in {self._folder}; start again, it comes again")
         with self._path(xid).open("rb") as file:
             while head := file.read(_HEAD.size):
-                part, lsn, size = _HEAD.unpack(head)
-                data = file.read(size)
+                part, lsn, length = _HEAD.unpack(head)
+                data = file.read(length)
                 if part not in gone:
                     yield lsn, data
 

@@ -180,6 +180,17 @@ def test_two_slots_do_not_share_a_folder(tmp_path: Path) -> None:
         assert read(users, commit(BIG)) == whole(BIG)
 
 
+def test_a_transaction_whose_file_is_gone_is_not_told_as_an_empty_one(spool: Spool, tmp_path: Path) -> None:
+    reader = PgOutputReader({}, spool)
+    for data in (start(BIG, 1), insert("a", BIG), STOP):
+        list(reader.read(data, 0))
+    for path in tmp_path.rglob(str(BIG)):
+        path.unlink()
+
+    with pytest.raises(CaptureError, match=r"somebody has removed or changed files in .*; start again"):
+        list(reader.read(commit(BIG), 0))
+
+
 def test_a_disk_that_does_not_take_it_is_told_with_what_helps(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = pytest.raises(CaptureError, match=r"make room there, .* --no-streaming")
