@@ -30,11 +30,25 @@ _NO_RECORD = SourceRecord(topic="", partition=0, offset=0, timestamp_ms=0, key=N
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A condition of a filter or a route."""
+
+    condition: Condition
+    opposite: Condition
+
+    def admits(self, event: ChangeEvent) -> bool:
+        """It is true of the event. A TRUNCATE has no row: it takes every row away, unless that is said to be false."""
+        if event.operation is Operation.TRUNCATE:
+            return not self.opposite.holds(event)
+        return self.condition.holds(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where a change also goes."""
 
     topic: str
-    condition: Condition | None
+    check: Check | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +56,7 @@ class TablePlan:
     """The rules of one version of a table."""
 
     table: str
-    conditions: tuple[Condition, ...]
+    filters: tuple[Check, ...]
     covers: Mapping[str, Cover | None]
     """By column; ``None``: the column is left out."""
     routes: tuple[Route, ...]
@@ -51,10 +65,10 @@ class TablePlan:
 
     def admits(self, change: Change, place: Place) -> bool:
         """Every filter is TRUE for the change."""
-        if not self.conditions:
+        if not self.filters:
             return True
         event = event_of(self.table, change, place)
-        return all(condition.holds(event) for condition in self.conditions)
+        return all(check.admits(event) for check in self.filters)
 
     def cover(self, image: Image | None) -> Image | None:
         """The image with masked columns covered; what was not sent stays unsent."""
@@ -72,7 +86,7 @@ class TablePlan:
         """The table's own topic, then those of its routes that take the change, which is covered already."""
         yield target.topic
         for route in self.routes:
-            if route.condition is None or route.condition.holds(event_of(self.table, change, place)):
+            if route.check is None or route.check.admits(event_of(self.table, change, place)):
                 yield route.topic
 
 
@@ -101,42 +115,43 @@ def compile_plan(
     covers, columns = _covers(masks, target, facts, mask_key)
     scope = Scope(columns={fact.name: fact.column for fact in facts})
     filters = [rule for rule in rules.filters if rule.tables is None or table in rule.tables]
-    conditions = tuple(_condition(rule.condition, "filter", table, scope) for rule in filters)
-    known = frozenset(column.name for column in relation.columns if column.is_key)
-    for condition in conditions:
-        _refuse_unknown(condition, relation, known, "filter")
     covered = Scope(columns={fact.name: fact.column for fact in columns})
-    routes = tuple(_route(rule, covered, relation, known) for rule in rules.routes if rule.table == table)
-    return TablePlan(table=table, conditions=conditions, covers=covers, routes=routes, columns=columns)
+    return TablePlan(
+        table=table,
+        filters=tuple(_check(rule.condition, "filter", relation, scope) for rule in filters),
+        covers=covers,
+        routes=tuple(_route(rule, covered, relation) for rule in rules.routes if rule.table == table),
+        columns=columns,
+    )
 
 
-def _route(rule: RouteRule, scope: Scope, relation: Relation, known: frozenset[str]) -> Route:
-    if rule.condition is None:
-        return Route(topic=rule.topic, condition=None)
-    condition = _condition(rule.condition, "route", relation.table, scope)
-    _refuse_unknown(condition, relation, known, "route")
-    return Route(topic=rule.topic, condition=condition)
+def _route(rule: RouteRule, scope: Scope, relation: Relation) -> Route:
+    check = None if rule.condition is None else _check(rule.condition, "route", relation, scope)
+    return Route(topic=rule.topic, check=check)
 
 
-def _condition(text: str, what: str, table: str, scope: Scope) -> Condition:
+def _check(text: str, what: str, relation: Relation, scope: Scope) -> Check:
     try:
-        condition = compile_condition(text, scope)
+        condition, opposite = compile_condition(text, scope), compile_condition(f"NOT ({text})", scope)
     except ExpressionError as error:
         raise CaptureError(
-            f"the {what} {text!r} does not fit table {table}: {error.message}; a filter may name the tables it is for"
+            f"the {what} {text!r} does not fit table {relation.table}: {error.message}; a filter may name the tables it"
+            " is for"
         ) from None
     if "key" in condition.envelope:
         raise CaptureError(f"the {what} {text!r} reads key: name the key's columns as columns of the row")
-    return condition
+    _refuse_unknown(condition, relation, what)
+    return Check(condition=condition, opposite=opposite)
 
 
-def _refuse_unknown(condition: Condition, relation: Relation, known: frozenset[str], what: str) -> None:
+def _refuse_unknown(condition: Condition, relation: Relation, what: str) -> None:
     """A DELETE tells the replica identity alone, and an UPDATE does not tell what is stored apart and unchanged.
 
     Were such a column null for once, its row would come or go for no reason.
     """
     if relation.identity == "f":
         return
+    known = {column.name for column in relation.columns if column.is_key}
     if unknown := sorted((condition.columns | condition.images) - known):
         raise CaptureError(
             f"the {what} {condition.text!r} reads {relation.table}.{', '.join(unknown)}, which not every change tells;"
@@ -173,6 +188,8 @@ def _cover(fact: ColumnFacts, method: MaskMethod, table: str, mask_key: bytes | 
     match method:
         case MaskMethod.DROP:
             return None
+        case MaskMethod.PARTIAL | MaskMethod.HASH if fact.element_oid is not None:
+            raise CaptureError(f"{table}.{fact.name} is an array: mask it with method redact or drop")
         case MaskMethod.PARTIAL:
             return partial(fact.column)
         case MaskMethod.HASH if mask_key is not None:

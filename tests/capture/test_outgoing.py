@@ -24,6 +24,7 @@ from streams.capture.serialize.json_schema import JsonCodec
 from streams.capture.serialize.protobuf import ProtobufCodec
 from streams.capture.serialize.registered import MakeCodec, RegisteredCodecs
 from streams.capture.transform import check_fields
+from streams.capture.types import element_of
 from streams.contracts.registry import MemoryRegistry
 from streams.records import Delivery
 
@@ -38,7 +39,7 @@ def facts(relation: Relation) -> tuple[ColumnFacts, ...]:
     """``id`` is NOT NULL; text takes any text."""
     return tuple(
         ColumnFacts(name=column.name, type_oid=column.type_oid, is_required=column.name == "id",
-                    is_text=column.type_oid == 25, number=place)
+                    is_text=column.type_oid == 25, element_oid=element_of(column.type_oid), number=place)
         for place, column in enumerate(relation.columns, 1)
     )  # fmt: skip
 
@@ -99,6 +100,15 @@ def test_every_filter_must_hold_and_null_is_not_true() -> None:
     records = fed(a_way(rules, relation=FULL), a_transaction(1, *(Insert(oid=1, new=row) for row in rows)))
 
     assert [value_of(record)["after"]["id"] for record in records] == [1, 6]
+
+
+def test_a_truncate_takes_every_row_away_unless_that_is_said_to_be_false() -> None:
+    route = RouteRule(table="orders", topic="t", condition="id > 1")
+    for condition, goes_on in {"status <> 'draft'": True, "op != 'TRUNCATE'": False, "op = 'INSERT' AND id > 1": False,
+                               "op <> 'DELETE' AND note IS NULL": True}.items():  # fmt: skip
+        rules = Rules(filters=(FilterRule(condition=condition),), routes=(route,))
+        records = fed(a_way(rules, relation=FULL), a_transaction(1, Truncate(oids=(1,))))
+        assert [record.topic for record in records] == (["cdc.orders.v1", "t"] if goes_on else [])
 
 
 def test_a_filter_sees_what_a_mask_covers() -> None:
@@ -189,6 +199,18 @@ def test_a_number_that_may_not_be_null_cannot_be_redacted_and_one_that_may_is_nu
     assert value_of(record)["after"] == {"status": "a", "id": 1, "age": None}
     with pytest.raises(CaptureError, match=r"orders\.id is neither text nor may it be null"):
         fed(a_way(masked("id"), relation=relation, target=target), a_transaction(1, row))
+
+
+def test_an_array_is_redacted_or_dropped() -> None:
+    columns = (*a_relation().columns[:2], ColumnShape(name="tags", type_oid=1009, is_key=False))
+    relation = Relation(oid=1, schema="public", table="orders", identity="d", columns=columns)
+    row = Insert(oid=1, new=("7", "new", "{a,b}"))
+
+    for method in (MaskMethod.HASH, MaskMethod.PARTIAL):
+        with pytest.raises(CaptureError, match=r"orders\.tags is an array"):
+            fed(a_way(masked("tags", method=method), relation=relation), a_transaction(1, row))
+    (record,) = fed(a_way(masked("tags"), relation=relation), a_transaction(1, row))
+    assert value_of(record)["after"]["tags"] is None
 
 
 def test_a_masked_column_that_is_gone_ends_the_capture_unless_it_may_be_missing() -> None:
