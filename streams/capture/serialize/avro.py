@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from io import BytesIO
 from typing import Any
-
-import fastavro
 
 from streams.contracts.framing import frame_prefix
 from streams.contracts.registry import RegisteredSchema, SchemaKind
@@ -23,7 +20,8 @@ from streams.contracts.registry import RegisteredSchema, SchemaKind
 from ..envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget
 from ..facts import ColumnFacts
 from ..options import CaptureError
-from .avro_blocks import SOURCE, TRANSACTION, TRANSACTION_NAME
+from .avro_blocks import SOURCE, TRANSACTION
+from .avro_bytes import compile_writer
 from .avro_types import AvroColumn, AvroType, NoNumberError, TooPreciseError, UnsayableError, avro_column
 from .defaults import constant_of
 from .registered import Register
@@ -93,20 +91,12 @@ class AvroCodec:
                 self._widen(error.fact)
 
     def _envelope(self, envelope: Envelope) -> dict[str, Any]:
-        transaction = envelope["transaction"]
+        before, after = envelope["before"], envelope["after"]
         return {
             **envelope,
-            "before": self._image(envelope["before"], is_made_up=not self._is_whole),
-            "after": self._image(envelope["after"], is_made_up=False),
-            "source": envelope["source"],
-            # A pair names the branch of the union, which fastavro would otherwise find by trying.
-            "transaction": None if transaction is None else (TRANSACTION_NAME, transaction),
+            "before": None if before is None else self._record(before, is_made_up=not self._is_whole),
+            "after": None if after is None else self._record(after, is_made_up=False),
         }
-
-    def _image(self, image: Image | None, *, is_made_up: bool) -> object:
-        if image is None:
-            return None
-        return f"{self._namespace}.Value", self._record(image, is_made_up=is_made_up)
 
     def _record(self, image: Mapping[str, object], *, is_made_up: bool) -> dict[str, object]:
         writers = self._writers
@@ -166,14 +156,11 @@ class _Schema:
     """A registered schema, ready to write with."""
 
     def __init__(self, registered: RegisteredSchema) -> None:
-        self._schema = fastavro.parse_schema(json.loads(registered.text))
+        self._write = compile_writer(json.loads(registered.text))
         self._prefix = frame_prefix(registered.id or 0)
 
     def frame(self, record: Mapping[str, object]) -> bytes:
-        out = BytesIO()
-        out.write(self._prefix)
-        fastavro.schemaless_writer(out, self._schema, record)
-        return out.getvalue()
+        return self._prefix + self._write(record)
 
 
 def avro_name(text: str) -> str:
@@ -189,7 +176,7 @@ def avro_name(text: str) -> str:
 def envelope_schema(namespace: str, columns: tuple[ColumnFacts, ...]) -> str:
     """Debezium's envelope of a table's rows."""
     value = {
-        "type": "record", "name": "Value", "fields": list(map(_field, columns)), "connect.name": f"{namespace}.Value"
+        "type": "record", "name": "Value", "fields": _fields(columns), "connect.name": f"{namespace}.Value"
     }  # fmt: skip
     times = [{"name": name, "type": ["null", "long"], "default": None} for name in ("ts_ms", "ts_us", "ts_ns")]
     fields: list[AvroType] = [
@@ -212,10 +199,32 @@ def record_text(name: str, namespace: str, columns: list[ColumnFacts]) -> str:
     """A record of ``columns``."""
     return json.dumps(
         {
-            "type": "record", "name": name, "namespace": namespace, "fields": list(map(_field, columns)),
+            "type": "record", "name": name, "namespace": namespace, "fields": _fields(columns),
             "connect.name": f"{namespace}.{name}",
         }
     )  # fmt: skip
+
+
+def _fields(columns: Iterable[ColumnFacts]) -> list[AvroType]:
+    """Fields of a record; a named type is spelt out where it comes first, and named from then on."""
+    spelt: set[str] = set()
+
+    def once(kind: AvroType) -> AvroType:
+        if isinstance(kind, list):
+            return [once(branch) for branch in kind]
+        if not isinstance(kind, dict):
+            return kind
+        if kind["type"] == "array":
+            return {**kind, "items": once(kind["items"])}
+        if kind["type"] != "record":
+            return kind
+        name = f"{kind['namespace']}.{kind['name']}"
+        if name in spelt:
+            return name
+        spelt.add(name)
+        return kind
+
+    return [{**field, "type": once(field["type"])} for field in map(_field, columns)]
 
 
 def _field(fact: ColumnFacts) -> AvroType:

@@ -6,9 +6,11 @@ Infinities are Debezium's: the largest and smallest long of a timestamp, and of 
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 US_PER_DAY = 86_400_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+USUAL_LENGTH = len("2026-03-29T02:30:00.123456Z")
 LONGEST, SHORTEST = (1 << 63) - 1, -(1 << 63)
 DATE_INFINITY = 2_146_033_979
 """Days, as Debezium 3.7 streams them; behind the last date that PostgreSQL has."""
@@ -47,6 +49,9 @@ def micros_of_day(text: str) -> int:
 
 def micros_of(text: str) -> int:
     """Microseconds since 1970 of a timestamp as rows have it; infinities are the ends of a long."""
+    if len(text) == USUAL_LENGTH and text[-1] == "Z":
+        since = datetime.fromisoformat(text) - EPOCH
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     if text.endswith("infinity"):
         return LONGEST if text == "infinity" else SHORTEST
     text, is_bc = text.removesuffix(" BC"), text.endswith(" BC")

@@ -250,3 +250,10 @@ def test_a_decimal_with_more_digits_than_the_type_of_now_gets_a_schema_that_take
     written = Written((a_fact("id", 23), a_fact("x", 1700, numeric(5, 2))))
 
     assert written.after(id=1, x="1.2345")["x"] == {"scale": 4, "value": b"\x30\x39"}
+
+
+def test_a_type_that_has_a_name_is_spelt_out_once() -> None:
+    written = Written((a_fact("id", 23), a_fact("x", 1700), a_fact("y", 1700), a_fact("z", 1231)))
+    half = {"scale": 1, "value": b"\x05"}
+
+    assert written.after(id=1, x="0.5", y="0.5", z=["0.5", None]) == {"id": 1, "x": half, "y": half, "z": [half, None]}
