@@ -20,6 +20,8 @@ def decode_records(records: Iterable[SourceRecord], plan: Plan, ledger: Ledger) 
     """The events that ``records`` hold, in their order."""
     decode, limit = plan.codec.decode, plan.limits.record_bytes
     events, skipped = [], 0
+    if plan.codec.start_batch is not None:
+        plan.codec.start_batch()
     for record in records:
         try:
             if (size := len(record.value or b"") + len(record.key or b"")) > limit:

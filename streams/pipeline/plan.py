@@ -50,6 +50,8 @@ class Codec:
     """A change format: operations, before images, columns that may be unsent."""
     split: Callable[[ChangeEvent], tuple[ChangeEvent, ...]] | None = None
     """The events of a record that may hold more than one; ``None``: none does."""
+    start_batch: Callable[[], None] | None = None
+    """Called before the records of a batch; ``None``: nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from streams.contracts.framing import VALUE_HEADER, frame_prefix
 from streams.contracts.registry import MemoryRegistry, RegisteredSchema, RegistryUnavailableError, SchemaKind
+from streams.pipeline.formats.registered import MANY_UNKNOWN
 from streams.pipeline.task import Task
 from streams.records import Headers, SourceRecord
 from streams.state.stores.memory import MemoryStore
@@ -129,6 +130,30 @@ def test_a_schema_is_asked_for_once() -> None:
     fed(driver, *[frame_prefix(AVRO_ID) + avro(NEWER, **ROW)] * 3)
 
     assert (driver.ledger(), registry.asked) == ({"processed": 3}, 1)
+
+
+def test_an_unknown_schema_is_asked_for_once_a_batch() -> None:
+    registry = CountingRegistry()
+    (sub,) = a_topology(a_pipeline(source={"format": "avro"}), registry=registry).subtopologies
+    task = Task(sub, 0, MemoryStore())
+    unknown = [SourceRecord(TOPIC, 0, 0, 1_000, b"k", frame_prefix(number) + b"x") for number in (98, 99, 98, 98)]
+
+    for offset in (0, 4):
+        result = task.process(a_batch(*unknown, offset=offset), now_ms=1_000)
+
+        assert result.ledgers["orders"].reasons() == {"registry_unknown_schema": 4}
+    assert registry.asked == 4
+
+
+def test_a_batch_of_garbage_asks_for_no_more_schemas_than_the_watchdog_bears() -> None:
+    registry = CountingRegistry()
+    (sub,) = a_topology(a_pipeline(source={"format": "avro"}), registry=registry).subtopologies
+    garbage = [SourceRecord(TOPIC, 0, 0, 1_000, b"k", frame_prefix(number)) for number in range(1_000)]
+
+    result = Task(sub, 0, MemoryStore()).process(a_batch(*garbage), now_ms=1_000)
+
+    assert result.ledgers["orders"].reasons() == {"registry_unknown_schema": 1_000}
+    assert registry.asked == MANY_UNKNOWN
 
 
 def test_a_schema_that_the_registry_does_not_have_is_the_records_fault() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from streams.contracts.model import ContractFamily
 from streams.contracts.registry import SchemaSource
 
@@ -13,6 +15,7 @@ from .debezium import debezium_codec
 from .debezium_avro import debezium_avro_codec
 from .debezium_protobuf import debezium_protobuf_codec
 from .plain import avro_codec, iglu_codec, json_codec, protobuf_codec
+from .registered import BatchedSource
 from .wal2json import wal2json_codec
 
 REGISTERED_FORMATS = frozenset({"avro", "protobuf", "debezium-avro", "debezium-protobuf"})
@@ -44,14 +47,19 @@ def build_codec(
             return iglu_codec(contract, event_time)
     if registry is None:
         raise ValueError(f"no registry for {source.format}")
-    match source.format:
+    schemas = BatchedSource(registry)
+    return replace(_registered(source.format, reading, schemas), start_batch=schemas.start_batch)
+
+
+def _registered(name: str, reading: Reading, schemas: SchemaSource) -> Codec:
+    match name:
         case "debezium-avro":
-            return debezium_avro_codec(reading, registry)
+            return debezium_avro_codec(reading, schemas)
         case "debezium-protobuf":
-            return debezium_protobuf_codec(reading, registry)
+            return debezium_protobuf_codec(reading, schemas)
         case "avro":
-            return avro_codec(contract.newest, event_time, registry)
+            return avro_codec(reading.contract, reading.event_time, schemas)
         case "protobuf":
-            return protobuf_codec(contract.newest, event_time, registry)
+            return protobuf_codec(reading.contract, reading.event_time, schemas)
         case _:
-            raise ValueError(f"no codec for {source.format}")
+            raise ValueError(f"no codec for {name}")

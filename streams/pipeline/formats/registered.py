@@ -1,11 +1,46 @@
-"""Registered schemas: what a frame names must be written in what the pipeline reads."""
+"""Registered schemas: what a frame names, asked for as seldom as can be."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from streams.contracts.registry import RegisteredSchema, SchemaKind, SchemaSource, find_schema
-from streams.errors import DecodeError
+from streams.errors import DecodeError, UnregisteredSchemaError
+
+MANY_UNKNOWN = 64
+"""Of one batch: behind so many unknown names the rest is garbage, and asking for each would outlast the watchdog."""
+
+
+class BatchedSource:
+    """A registry that is not asked twice in a batch for a schema that it does not have.
+
+    In the next batch it is: the schema may have been registered since.
+    """
+
+    def __init__(self, registry: SchemaSource) -> None:
+        self._registry = registry
+        self._unknown: set[int | UUID] = set()
+
+    def start_batch(self) -> None:
+        """Ask again for what was unknown."""
+        self._unknown.clear()
+
+    def by_id(self, schema_id: int) -> RegisteredSchema:
+        """See ``SchemaSource``."""
+        return self._find(schema_id)
+
+    def by_guid(self, guid: UUID) -> RegisteredSchema:
+        """See ``SchemaSource``."""
+        return self._find(guid)
+
+    def _find(self, schema: int | UUID) -> RegisteredSchema:
+        if schema in self._unknown or len(self._unknown) >= MANY_UNKNOWN:
+            raise UnregisteredSchemaError(schema)
+        try:
+            return find_schema(self._registry, schema)
+        except UnregisteredSchemaError:
+            self._unknown.add(schema)
+            raise
 
 
 def find_of_kind(registry: SchemaSource, schema: int | UUID, kind: SchemaKind) -> RegisteredSchema:
