@@ -97,4 +97,4 @@ def _sequence_of(text: str) -> tuple[int, int]:
 
 
 def _integer(value: object) -> int:
-    return int(value) if isinstance(value, (int, str)) and str(value).isdigit() else 0
+    return int(value) if isinstance(value, (int, str)) and str(value).isdecimal() else 0

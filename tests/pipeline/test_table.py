@@ -126,7 +126,7 @@ def test_a_table_is_the_last_word_on_each_row(changes: list[SourceRecord], crash
     assert amounts(driver) == model
 
 
-@pytest.mark.parametrize("sequence", ["", "[", "{}", "[]", '["1"]', "[[[", '[{},"x"]', "null"])
+@pytest.mark.parametrize("sequence", ["", "[", "{}", "[]", '["1"]', "[[[", '[{},"x"]', '["²","³"]', "null"])
 def test_a_sequence_that_is_none_stops_nobody(sequence: str) -> None:
     driver = a_driver(a_pipeline(table={"name": "latest"}))
 

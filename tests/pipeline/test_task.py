@@ -22,10 +22,8 @@ from .builders import DEAD, OUT, TOPIC, a_batch, a_change, a_pipeline, a_source_
 COLUMNS = {"n": "count(*)", "sum": "sum(amount)", "other": "sum(customer_id)"}
 TOTALS = {"table": "totals", "by": ["id"], "columns": COLUMNS, "to": "totals.v1"}
 PIPELINE = a_pipeline(table={"name": "latest"}, aggregate=[TOTALS])
-POISON = a_change(2, source={"sequence": "no list of positions, s3cret"})
-"""Honours its contract and makes a step raise: nobody has foreseen such a position."""
-OTHER_POISON = a_change(2, customer_id=Decimal("1e9999999"))
-"""The same in a step behind: no context can add it up."""
+POISON = a_change(2, customer_id=Decimal("1e9999999"))
+"""Honours its contract and makes a step raise: no context can add it up."""
 
 
 def a_task(store: MemoryStore | None = None, *pipelines: Mapping[str, Any]) -> Task:
@@ -62,12 +60,11 @@ def test_a_record_that_makes_a_step_raise_is_dead_alone() -> None:
     assert task.position(TOPIC) == 4
 
 
-@pytest.mark.parametrize("poison", [POISON, OTHER_POISON], ids=["in the table", "in an aggregate"])
-def test_what_a_poisoned_batch_leaves_is_what_the_others_alone_leave(poison: SourceRecord) -> None:
+def test_what_a_poisoned_batch_leaves_is_what_the_others_alone_leave() -> None:
     poisoned, clean = a_task(), a_task()
     first, second, third = a_change(1), a_change(1, op="u", amount=7), a_change(3)
 
-    for task, batches in ((poisoned, [[first], [second, poison, third]]), (clean, [[first], [second, third]])):
+    for task, batches in ((poisoned, [[first], [second, POISON, third]]), (clean, [[first], [second, third]])):
         offset = 0
         for batch in batches:
             task.process(a_batch(*batch, offset=offset), now_ms=5)
@@ -85,8 +82,8 @@ def test_an_internal_error_says_what_was_raised_and_no_value() -> None:
     (_, dead) = a_task().process(a_batch(a_change(1), POISON), now_ms=5).deliveries
 
     text = b" ".join(value or b"" for _, value in dead.headers)
-    assert b"a step raised JSONDecodeError" in text
-    assert b"s3cret" not in text
+    assert b"a step raised Overflow" in text
+    assert b"9999999" not in text
 
 
 def test_a_poison_of_one_pipeline_is_fine_for_another() -> None:
@@ -205,7 +202,7 @@ CHANGES = st.lists(
         lsn=st.integers(1, 9),
         amount=st.integers(0, 5),
     )
-    | st.sampled_from([POISON, OTHER_POISON])
+    | st.just(POISON)
     | st.just(a_source_record(b"{")),
     max_size=15,
 )

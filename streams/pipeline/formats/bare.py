@@ -22,6 +22,7 @@ from .wires import SPOKEN, Convert, decimal_of, decimal_text, exact, float_of, t
 
 decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
 
+USUAL_LENGTH = len("2026-01-01T00:00:00.000000Z")
 _ZONED_TIMES = ("timetz", "time with time zone")
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
@@ -50,7 +51,7 @@ def bare_view(column: Column) -> Convert | None:
         case ColumnType.ARRAY if column.items is not None:
             return _array_view(column.items)
         case _ if physical in _ZONED_TIMES and is_text:
-            return lambda value: zoned_time_text(value) if isinstance(value, str) else value
+            return lambda value: zoned_time_text(value) if isinstance(value, str) and value[-1:] != "Z" else value
         case _ if physical == "interval":
             return _text_of_interval if is_text else _microseconds
         case _ if physical in ("json", "jsonb") and not takes_text(column):
@@ -94,6 +95,7 @@ def _decimal_view(scale: int | None, encoding: str | None, *, is_text: bool) -> 
 
 def _temporal_view(kind: ColumnType, unit: str) -> Convert:
     """Text of a moment, a day or a time; what is RFC 3339 already stays as it was written."""
+    is_moment = kind is ColumnType.TIMESTAMP
     of_integer: Callable[[int], str]
     is_right: Callable[[str], object]
     match kind:
@@ -105,9 +107,11 @@ def _temporal_view(kind: ColumnType, unit: str) -> Convert:
             of_integer, of_text, is_right = lambda held: time_of_units(held, unit), time_text, lambda text: None
 
     def convert(value: object) -> object:
-        if is_integer(value):
-            return of_integer(value)
-        return of_text(value) if isinstance(value, str) and is_right(value) is None else value
+        if isinstance(value, str):
+            # Most are as Debezium writes them, and a look at two letters is cheaper than a match.
+            is_usual = is_moment and len(value) == USUAL_LENGTH and value[10] == "T" and value[-1] == "Z"
+            return value if is_usual or is_right(value) else of_text(value)
+        return of_integer(value) if is_integer(value) else value
 
     return convert
 

@@ -61,7 +61,7 @@ class ChangeBuilder:
         record: SourceRecord,
         envelope: Envelope,
         rows: RowReader,
-        read_key: Callable[[], dict[str, object]],
+        read_key: Callable[[SourceRecord], dict[str, object]],
     ) -> ChangeEvent | None:
         """The change; ``None`` for heartbeats, messages and transaction metadata."""
         operation = self._operation_of(envelope)
@@ -69,7 +69,7 @@ class ChangeBuilder:
             return None
         is_gone = operation is DELETE
         has_after = not is_gone and operation is not TRUNCATE
-        key = read_key() if self._reads_key or (is_gone and self._trusts_key) else _NOTHING
+        key = read_key(record) if self._reads_key or (is_gone and self._trusts_key) else _NOTHING
         value, before = record.value or b"", envelope.before
         row, unsent = self._remaining(before, rows, key) if is_gone else rows.read(envelope.after or {}, value)
         source, committed_ms = _place_of(envelope, record)

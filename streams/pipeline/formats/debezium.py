@@ -82,12 +82,14 @@ class WholeDecoder:
     def change(self, record: SourceRecord, value: bytes, said: Said | None) -> ChangeEvent | None:
         """The change in ``value``; ``said`` stands for what its envelope leaves out."""
         try:
-            envelope, rows = self._read(unframed(value))
+            envelope, rows = self._read(value)
         except UNREADABLE as error:
+            if (body := unframed(value)) != value:
+                return self.change(record, body, said)
             raise DecodeError(FORMAT, without_values(error)) from None
         if said is not None and envelope is not None and envelope.op is None:
             envelope.op, envelope.source, envelope.transaction = said.op, said.source, said.transaction
-        return None if envelope is None else self._build(record, envelope, rows, lambda: self._key(record.key))
+        return None if envelope is None else self._build(record, envelope, rows, self._key)
 
     def _read(self, value: bytes) -> tuple[Envelope | None, RowReader]:
         envelope = _decode_envelope(value)
@@ -110,11 +112,11 @@ class WholeDecoder:
     def _keys_of(self, schema: bytes) -> RowReader:
         return RowReader(self._columns, field_wires(_decode_schema(schema)))
 
-    def _key(self, key: bytes | None) -> dict[str, object]:
-        if key is None:
+    def _key(self, record: SourceRecord) -> dict[str, object]:
+        if record.key is None:
             return {}
         try:
-            return self._read_key(unframed(key))
+            return self._read_key(unframed(record.key))
         except UNREADABLE as error:
             raise DecodeError(FORMAT, f"key: {without_values(error)}") from None
 

@@ -51,7 +51,7 @@ class _Decoder:
             envelope = msgspec.convert(reader.read(frame.body), Envelope)
         except UNREADABLE as error:
             raise DecodeError(FORMAT, without_values(error)) from None
-        return self._build(record, envelope, rows, lambda: self._key(record))
+        return self._build(record, envelope, rows, self._key)
 
     def _compile(self, schema: int | UUID) -> tuple[AvroReader, RowReader]:
         reader = compile_avro(find_of_kind(self._registry, schema, SchemaKind.AVRO))

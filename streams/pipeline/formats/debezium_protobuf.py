@@ -57,7 +57,7 @@ class _Decoder:
             envelope = msgspec.convert(held, Envelope)
         except UNREADABLE as error:
             raise DecodeError(FORMAT, without_values(error)) from None
-        return self._build(record, envelope, rows, lambda: self._key(record))
+        return self._build(record, envelope, rows, self._key)
 
     def _compile(self, place: Place) -> tuple[ProtobufReader, RowReader]:
         reader = self._files[place[0]].reader(place[1])

@@ -21,23 +21,21 @@ UNAVAILABLE = "__debezium_unavailable_value"
 ALL_SENT: frozenset[str] = frozenset()
 
 MARK = UNAVAILABLE.encode()
-_BASE64 = b64encode(MARK).decode()
-_FORMS: tuple[object, ...] = (
-    UNAVAILABLE,
-    MARK,
-    _BASE64,
-    MARK.hex(),
-    [UNAVAILABLE],
-    list(MARK),
-    {UNAVAILABLE: UNAVAILABLE},
-)
-"""Of text, bytes (Avro; JSON in base64 and hex), arrays of text and of numbers, maps."""
+_TEXTS = frozenset({UNAVAILABLE, b64encode(MARK).decode(), MARK.hex()})
+"""Of text, and of bytes in base64 and hex."""
+_ARRAYS: tuple[list[object], ...] = ([UNAVAILABLE], list(MARK))
+_MAP = {UNAVAILABLE: UNAVAILABLE}
 
 
 def in_order(
     held: dict[str, object], columns: Iterable[str], without: frozenset[str] = ALL_SENT
 ) -> dict[str, object]:
-    """The columns in the contract's order, then those it does not know: sources differ in theirs, rows do not."""
+    """The columns in the contract's order, then those it does not know: sources differ in theirs, rows do not.
+
+    Itself, where nothing is to be done.
+    """
+    if not without and [*held] == columns:
+        return held
     row = {name: held[name] for name in columns if name in held and name not in without}
     if len(row) + len(without) != len(held):
         row.update({name: value for name, value in held.items() if name not in row and name not in without})
@@ -46,9 +44,11 @@ def in_order(
 
 def is_unavailable(held: object) -> bool:
     """Whether a value only stands for one that was not sent."""
-    if isinstance(held, dict) and held.keys() == {"scale", "value"}:  # a VariableScaleDecimal of it
-        held = held["value"]
-    return held in _FORMS
+    if isinstance(held, str):
+        return held in _TEXTS
+    if isinstance(held, dict):  # a map, or a VariableScaleDecimal
+        return held == _MAP or ("scale" in held and is_unavailable(held.get("value")))
+    return held in _ARRAYS if isinstance(held, list) else held == MARK
 
 
 class RowReader:
@@ -61,7 +61,7 @@ class RowReader:
     def __init__(
         self, columns: Mapping[str, Column], wires: Mapping[str, Wire] | None = None, *, is_marked: bool = False
     ) -> None:
-        self._columns = columns
+        self._order = [*columns]
         self._names = frozenset(columns)
         said = wires or {}
         views = {name: _view(columns.get(name), said.get(name)) for name in {**columns, **said}}
@@ -81,7 +81,7 @@ class RowReader:
         unsent = ALL_SENT
         if self._hides or MARK in value:
             unsent = frozenset(name for name, held in image.items() if is_unavailable(held))
-        return self._converted(in_order(image, self._columns, unsent)), unsent
+        return self._converted(in_order(image, self._order, unsent)), unsent
 
     def respelled(self, row_of: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
         """``row_of`` with the values that have more than one spelling in the one of rows; itself where none has."""
@@ -106,12 +106,16 @@ class RowReader:
 
     def row(self, held: dict[str, object]) -> dict[str, object]:
         """A whole row in the contract's form and order."""
-        return self._converted(in_order(held, self._columns))
+        return self._converted(in_order(held, self._order))
 
     def _converted(self, row: dict[str, object]) -> dict[str, object]:
-        for name in self._converters:
-            if name in row:
-                row[name] = self._convert(name, row[name])
+        for name, convert in self._converters.items():
+            value = row.get(name)
+            if value is not None:
+                try:
+                    row[name] = convert(value)
+                except UNFIT:
+                    row[name] = plain_json(value)  # validation will tell, with the column's name
         return row
 
     def remaining(self, before: Row, believed: tuple[str, ...], key: Row) -> tuple[dict[str, object], frozenset[str]]:

@@ -66,6 +66,7 @@ class _Decoder:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._columns = reading.contract.columns
+        self._order = [*self._columns]
         self._names = frozenset(self._columns)
         self._read_time = reading.event_time.read
         self._views: Remembered[tuple[str, str], Convert | None] = Remembered(
@@ -119,11 +120,11 @@ class _Decoder:
             return before, self._names.difference(before)
         if action.columns is None:
             raise DecodeError(FORMAT, "no field columns")
-        row = in_order(self._image(action.columns), self._columns)
+        row = in_order(self._image(action.columns), self._order)
         if operation is Operation.INSERT:
             return row, frozenset()
         if not before.keys() <= row.keys():  # an unsent value that the identity tells
-            row = in_order({**before, **row}, self._columns)
+            row = in_order({**before, **row}, self._order)
         return row, self._names.difference(row)
 
     def _image(self, columns: Iterable[_Column]) -> dict[str, object]:

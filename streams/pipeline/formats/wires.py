@@ -82,15 +82,14 @@ def decimal_of(unscaled: bytes, scale: object) -> Decimal:
     number = int.from_bytes(unscaled, "big", signed=True)
     if scale < 0:
         number, scale = number * 10**-scale, 0
-    return exact(f"{number}E{-scale}")
+    # From text, which is exact: arithmetic would round to the context's 28 digits.
+    return Decimal(f"{number}E{-scale}")
 
 
 def exact(value: object) -> Decimal:
     """A decimal of text or a number as it stands; ``ValueError`` where its plain digits would fill the memory."""
-    # From text, which is exact: arithmetic would round to the context's 28 digits.
-    number = Decimal(str(value))
-    exponent = number.as_tuple().exponent
-    if isinstance(exponent, int) and not -LARGEST_SCALE <= exponent <= LARGEST_LENGTH:
+    number = value if type(value) is Decimal else Decimal(str(value))
+    if not -LARGEST_SCALE <= number.adjusted() <= LARGEST_LENGTH:
         raise ValueError("outside of any decimal column")
     return number
 
