@@ -102,6 +102,19 @@ class ContractViolationError(PipelineError):
         self.violations = violations
 
 
+class QualityRuleError(PipelineError):
+    """The row is well-formed and not believable."""
+
+    reason = "quality_rule"
+
+    def __init__(self, uri: str, findings: tuple[HasPath, ...]) -> None:
+        told = ", ".join(f"{finding.code} ({finding.message})" for finding in findings)
+        super().__init__(f"{uri}: quality rules are broken: {told}")
+        self.uri = uri
+        self.violations = findings
+        """Every finding of the row, also those that alone would only be counted."""
+
+
 class KeyMissingError(PipelineError):
     """The contract has a key and the record does not tell it."""
 

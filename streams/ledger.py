@@ -10,6 +10,9 @@ from enum import Enum
 from streams.errors import PipelineError
 from streams.records import SourceRecord
 
+RuleId = tuple[str, str, str]
+"""(dataset, dimension, name) of a quality rule: labels of its metrics."""
+
 
 class Outcome(Enum):
     """What became of an event."""
@@ -36,16 +39,18 @@ class Ledger:
 
     A step calls ``end`` for events that do not go on and ``bury`` for those that are dead; whatever is left
     at the end of the walk is ``processed``. ``late_by_table`` counts events too late for one table, whatever
-    their outcome.
+    their outcome. ``checked`` and ``failed`` count what quality rules were asked and where they were broken.
     """
 
-    __slots__ = ("_counts", "dead_letters", "late_by_table", "size")
+    __slots__ = ("_counts", "checked", "dead_letters", "failed", "late_by_table", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         """Events of the batch: its records, and one more for each that holds two."""
         self.dead_letters: list[DeadLetter] = []
         self.late_by_table: Counter[str] = Counter()
+        self.checked: dict[RuleId, int] = {}
+        self.failed: dict[RuleId, int] = {}
         self._counts: dict[Outcome, int] = {}
 
     def end(self, outcome: Outcome, events: int = 1) -> None:
@@ -57,6 +62,13 @@ class Ledger:
         """Set ``record`` aside as dead."""
         self.dead_letters.append(DeadLetter(record=record, error=error))
         self.end(Outcome.DEAD)
+
+    def note_checks(self, rule: RuleId, *, checked: int, failed: int) -> None:
+        """Count that ``rule`` was asked ``checked`` times and was broken ``failed`` of them."""
+        if checked:
+            self.checked[rule] = self.checked.get(rule, 0) + checked
+        if failed:
+            self.failed[rule] = self.failed.get(rule, 0) + failed
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
@@ -74,6 +86,8 @@ class Ledger:
         self.late_by_table.update(other.late_by_table)
         for outcome, events in other.counts.items():
             self.end(outcome, events)
+        for rule, checked in other.checked.items():
+            self.note_checks(rule, checked=checked, failed=other.failed.get(rule, 0))
 
     def is_balanced(self) -> bool:
         """Every event of the batch has exactly one outcome."""

@@ -60,6 +60,10 @@ class RecordBatch:
     """Where the next batch starts: past the last record, and past holes that hold no records."""
 
 
+EVERY_PARTITION = -2
+"""In place of a partition: one copy for each that the topic has."""
+
+
 class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     """One record to publish in the open transaction."""
 
@@ -69,7 +73,7 @@ class Delivery(Struct, frozen=True, kw_only=True, gc=False):
     timestamp_ms: int
     headers: Headers = ()
     partition: int | None = None
-    """``None``: murmur2 of the key, as Java's producer does."""
+    """``None``: murmur2 of the key, as Java's producer does; ``EVERY_PARTITION``: a copy for each."""
 
 
 class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
@@ -92,9 +96,23 @@ class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Debezium's ``transaction`` block: place of the change in its transaction."""
     unsent: frozenset[str] = frozenset()
     """Columns the source did not send: unchanged TOAST, or unknown on DELETE."""
+    filled: frozenset[str] = frozenset()
+    """Columns that the source did not send and that are known from before."""
     schema_version: str = ""
     """Version of the contract that holds for the row."""
     moved: Row | None = None
     """Where a row that changed its key goes on (DELETE) or comes from (INSERT), if the format ties the two itself."""
     is_accepted: bool = False
     """The row fits that contract for sure: its columns were checked while they were read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """The events of a batch at three places of their way."""
+
+    came: list[ChangeEvent]
+    """Everything but duplicates."""
+    wanted: list[ChangeEvent]
+    """What the filter kept, with the values as they came."""
+    passed: list[ChangeEvent]
+    """What goes on."""

@@ -14,12 +14,12 @@ from importlib.resources import files
 from typing import Any
 
 from streams.contracts.documents import Document, DocumentError, Path, parse_yaml, split_path
+from streams.contracts.literals import parse_literal
+from streams.contracts.shape import unknown_keys
 from streams.contracts.validation import Validator, compile_validator
 from streams.errors import ConfigurationError, Problem
-from streams.pipeline.grammar import unknown_keys
 
 from .config_rules import build_rules, rule_problems
-from .literals import parse_literal
 from .rules import Format, Rules
 
 
@@ -45,7 +45,7 @@ class CaptureConfig:
 def read_config(text: str, file: str) -> CaptureConfig:
     """The capture in ``text``; raises ``ConfigurationError`` with every problem, each with its line."""
     try:
-        document = parse_literal(text, file) if file.endswith(".py") else parse_yaml(text, file)
+        document = parse_literal(text, file, name="cdc_config") if file.endswith(".py") else parse_yaml(text, file)
     except DocumentError as error:
         raise ConfigurationError([error.problem]) from None
     problems = list(unknown_keys(document, document.value, config_schema(), ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,8 @@ import click
 from streams.contracts import Column, Contract, ContractFamily, Contracts, UnknownContractError, read_contracts
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
+from streams.quality.book import read_quality
+from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
 from .output import output_option, show_rows
@@ -36,7 +38,7 @@ def command() -> None:
 
     \b
       streams contracts list                                   what there is
-      streams contracts show com.acme.shop/orders              one contract, column by column
+      streams contracts show com.acme.shop/orders              one contract, column by column, and its rules
       streams contracts check                                  every mistake in every file
     """
 
@@ -71,14 +73,18 @@ def list_contracts(schemas: Path | None, output: str) -> None:
 @output_option
 def show(dataset: str, schemas: Path | None, output: str) -> None:
     """Show one DATASET, column by column: vendor/name, or vendor/name/1-0-0 for a version of it."""
-    contract = _resolve(_usable(schemas), dataset)
+    contracts = _usable(schemas)
+    contract = _resolve(contracts, dataset)
+    rules = read_quality(contracts)[0].get(contract.subject, RuleSet())
     if output == "json":
-        click.echo(json.dumps(_contract_document(contract)))
+        click.echo(json.dumps({**_contract_document(contract), "quality": list(_rule_rows(rules))}))
         return
     key = ", ".join(contract.key) or "none: rows are events"
     fields = "refused" if contract.is_closed else "carried along"
     click.echo(f"{contract.uri}\nkey: {key}\nunknown fields: {fields}")
     show_rows((_column_row(column) for column in contract.columns.values()), output)
+    if rules.rules:
+        show_rows(_rule_rows(rules), output, title="quality rules")
 
 
 def _read(schemas: Path | None) -> Contracts:
@@ -158,6 +164,18 @@ def _column_row(column: Column) -> dict[str, object]:
         "source": column.physical_type,
         "class": column.classification,
     }
+
+
+def _rule_rows(rules: RuleSet) -> Iterator[Mapping[str, object]]:
+    for rule in rules.rules.values():
+        place = rule.problem("")
+        yield {
+            "rule": rule.name,
+            "columns": ", ".join(rule.columns),
+            "says": rule.text,
+            "on fail": rules.on_fail_of(rule).value if rule.dimension in OF_ROWS else "finding",
+            "from": place.file if place.line is None else f"{place.file}:{place.line}",
+        }
 
 
 def _contract_document(contract: Contract) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import Any
 from streams.errors import ConfigurationError, Problem
 
 from .build import Dataset, SchemaFile, build_contracts
-from .documents import DocumentError, parse_yaml
+from .documents import Document, DocumentError, parse_yaml
 from .iglu import is_name, is_vendor, is_version, version_numbers
 from .model import ContractFamily, Contracts, family_of
 from .odcs import DatasetTerms, read_terms
@@ -22,6 +22,8 @@ from .validation import check_schema
 PIPELINES = "pipelines"
 CONTRACT_FILE = "contract.yaml"
 OTHER_FILES = frozenset({"matrix.yaml"})
+QUALITY_NAMES = frozenset({"quality", "quality_rules"})
+QUALITY_SUFFIXES = frozenset({".py", ".yaml", ".yml", ".json"})
 _PARTS = frozenset({"jsonschema", "avro", "protobuf"})
 
 
@@ -45,15 +47,24 @@ def read_contracts(folder: str | Path) -> Contracts:
     problems.extend(_repeated_ids(datasets))
     families = _build_families(datasets, problems)
     broken = frozenset(dataset.subject for dataset in datasets if _is_named(dataset, problems))
-    texts = _read_pipelines(root, problems)
+    families = {subject: family for subject, family in families.items() if subject not in broken}
+    texts, rules = _read_pipelines(root, problems), _read_quality(root, problems)
     return Contracts(
         folder=str(root),
-        families={subject: family for subject, family in families.items() if subject not in broken},
+        families=families,
         pipeline_texts=texts,
+        quality_texts=rules,
+        contract_documents=_documents(datasets, families),
         warnings=tuple(gap for dataset in datasets for gap in _gaps(dataset)),
         problems=tuple(problems),
         broken=broken,
     )
+
+
+def _documents(datasets: Iterable[Dataset], families: Mapping[str, ContractFamily]) -> Mapping[str, Document]:
+    """By subject, the contract files of what can be used."""
+    documents = {dataset.subject: dataset.terms.document for dataset in datasets if dataset.subject in families}
+    return {subject: document for subject, document in documents.items() if document is not None}
 
 
 def _build_families(datasets: Iterable[Dataset], problems: list[Problem]) -> Mapping[str, ContractFamily]:
@@ -79,10 +90,10 @@ def _is_named(dataset: Dataset, problems: Iterable[Problem]) -> bool:
 def _places(root: Path, problems: list[Problem]) -> Iterator[Path]:
     """Folders ``<vendor>/<name>``."""
     for vendor in _entries(root):
-        if vendor.name == PIPELINES or vendor.name in OTHER_FILES:
+        if vendor.name == PIPELINES or vendor.name in OTHER_FILES or _is_quality(vendor):
             continue
         if not vendor.is_dir() or not is_vendor(vendor.name):
-            message = "not known here; contracts are in <vendor>/<name>/, pipelines in pipelines/"
+            message = "not known here; contracts are in <vendor>/<name>/, pipelines in pipelines/, rules in quality.py"
             problems.append(Problem(file=vendor.name, message=message))
             continue
         for place in _entries(vendor):
@@ -201,3 +212,13 @@ def _read_pipelines(root: Path, problems: list[Problem]) -> Mapping[str, str]:
         elif (text := _read_text(file, name, problems)) is not None:
             texts[name] = text
     return texts
+
+
+def _is_quality(place: Path) -> bool:
+    return place.stem in QUALITY_NAMES and place.suffix in QUALITY_SUFFIXES and place.is_file()
+
+
+def _read_quality(root: Path, problems: list[Problem]) -> Mapping[str, str]:
+    places = [place for place in _entries(root) if _is_quality(place)]
+    read = {place.name: _read_text(place, place.name, problems) for place in places}
+    return {name: text for name, text in read.items() if text is not None}

@@ -9,6 +9,7 @@ from enum import Enum
 
 from streams.errors import Problem
 
+from .documents import Document
 from .iglu import Criterion, parse_criterion, version_numbers
 from .validation import Validator
 
@@ -128,6 +129,10 @@ class Contracts:
     """By subject."""
     pipeline_texts: Mapping[str, str]
     """By file, relative to ``folder``: pipelines as written."""
+    quality_texts: Mapping[str, str] = field(default_factory=dict)
+    """By file: quality rules by dataset, as written."""
+    contract_documents: Mapping[str, Document] = field(default_factory=dict)
+    """By subject: the ``contract.yaml`` of datasets that have one."""
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     """What is wrong with the files; what they would say is missing above."""

@@ -2,7 +2,7 @@
 
 In:   events with their final rows.
 Out:  events that every route can publish; the rest is dead before it has touched a table.
-Next: streams.pipeline.table
+Next: streams.pipeline.claims
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ class PlanBuilder:
         self,
         pipeline: Pipeline,
         contracts: Contracts,
+        reads: frozenset[str],
         *,
         app: str,
         mask_key: bytes | None,
@@ -55,7 +56,7 @@ class PlanBuilder:
         self._app = app
         self._mask_key = mask_key
         self._is_change_format = pipeline.source.format in CHANGE_FORMATS
-        self._reads: set[str] = set()
+        self._reads = set(reads)
         """Parts of the envelope that steps read: ``key``, ``source``."""
         self._columns: dict[str, Column] = {}
         self._key: tuple[str, ...] = ()
@@ -136,7 +137,7 @@ class PlanBuilder:
             masks=masks,
             derivations=derivations,
             table=table,
-            aggregations=tuple(mark_attached(aggregation, attached) for aggregation in aggregations),
+            aggregations=tuple(replace(held, is_attached=held.table in attached) for held in aggregations),
             routes=routes,
             dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
             app=self._app,
@@ -290,8 +291,3 @@ class PlanBuilder:
                 f" {', '.join(key) or 'no key'} (source.key); repartitioning arrives later"
             )
             self.problem((*path, "by"), message)
-
-
-def mark_attached(aggregation: Aggregation, attached: set[str]) -> Aggregation:
-    """Tell an aggregation that a route wants its running results."""
-    return replace(aggregation, is_attached=aggregation.table in attached)

@@ -13,6 +13,7 @@ from streams.errors import ConfigurationError, Problem
 from .build import PlanBuilder
 from .grammar import read_pipelines
 from .plan import DeadLetterStyle, Limits, Plan
+from .quality_build import QualityBuilder
 from .spec import Pipeline
 from .topology import Topology, build_topology, table_names
 
@@ -37,17 +38,23 @@ def compile_topology(
     problems = [*contracts.problems, *unreadable]
     if only is not None:
         pipelines = _chosen(pipelines, only, problems)
+    quality = QualityBuilder(contracts, pipelines, app=app, secret=mask_key)
     plans: dict[str, Plan] = {}
     for pipeline in pipelines:
-        builder = PlanBuilder(pipeline, contracts, app=app, mask_key=mask_key, registry=registry)
+        built = quality.build(pipeline)
+        builder = PlanBuilder(pipeline, contracts, built.reads, app=app, mask_key=mask_key, registry=registry)
         plan = builder.build()
         problems += builder.problems
         if plan is not None:
-            plans[pipeline.name] = replace(plan, dead_letter_style=dead_letter_style, limits=limits or Limits())
+            plan = replace(plan, dead_letter_style=dead_letter_style, limits=limits or Limits())
+            plans[pipeline.name] = replace(plan, quality=built.rules, stage=built.stage)
     problems += _shared_names(pipelines, plans)
+    claims = quality.finish()
+    # One rule of a dataset may be wrong in all of its pipelines, and once is enough.
+    problems += dict.fromkeys(quality.problems)
     if problems:
         raise ConfigurationError(problems)
-    return build_topology(app, plans.values())
+    return build_topology(app, [replace(plan, claims=claims.get(name)) for name, plan in plans.items()])
 
 
 def _chosen(pipelines: tuple[Pipeline, ...], only: Iterable[str], problems: list[Problem]) -> tuple[Pipeline, ...]:

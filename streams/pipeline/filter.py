@@ -2,7 +2,7 @@
 
 In:   events seen for the first time.
 Out:  the events that match, each with the full row where the table knows it.
-Next: streams.pipeline.mask
+Next: streams.pipeline.quality
 
 A column that the source did not send (unchanged TOAST, everything but the key on DELETE) is filled from the
 row as it was after the last event that passed. Those values are masked already and stay in ``unsent``.
@@ -29,10 +29,15 @@ def keep_matching(
     table: RowTable | None,
     tables: PipelineTables,
     ledger: Ledger,
+    *,
+    is_sound: Callable[[ChangeEvent], bool] | None = None,
 ) -> list[ChangeEvent]:
-    """The events for which ``condition`` is TRUE; FALSE and NULL are filtered."""
+    """The events for which ``condition`` is TRUE; FALSE and NULL are filtered.
+
+    ``is_sound``: whether an event will pass what comes next. A row is as the last event left it that did.
+    """
     if table is not None and tables.rows is not None:
-        kept = _complete_and_keep(events, condition, KnownRows(table, tables, tables.rows, events))
+        kept = _complete_and_keep(events, condition, is_sound, KnownRows(table, tables, tables.rows, events))
     elif condition is not None:
         kept = [event for event in events if condition(event)]
     else:
@@ -42,13 +47,17 @@ def keep_matching(
 
 
 def _complete_and_keep(
-    events: Iterable[ChangeEvent], condition: Callable[[ChangeEvent], bool] | None, known: KnownRows
+    events: Iterable[ChangeEvent],
+    condition: Callable[[ChangeEvent], bool] | None,
+    is_sound: Callable[[ChangeEvent], bool] | None,
+    known: KnownRows,
 ) -> list[ChangeEvent]:
     kept = []
     for event in events:
         whole = known.complete(event) if event.unsent else event
         if condition is None or condition(whole):
-            known.learn(whole)
+            if is_sound is None or not known.is_wanted or is_sound(whole):
+                known.learn(whole)
             kept.append(whole)
     return kept
 
@@ -65,6 +74,11 @@ class KnownRows:
         self._wanted = {self._key_of(event) for event in events if event.unsent}
         self._stored = rows.get_many(self._wanted)
         self._learned: dict[bytes, ChangeEvent | None] = {}
+
+    @property
+    def is_wanted(self) -> bool:
+        """Some event of the batch asks."""
+        return bool(self._wanted)
 
     def _key_of(self, event: ChangeEvent) -> bytes:
         row = event.row
@@ -104,4 +118,5 @@ def _fill(event: ChangeEvent, known: dict[str, object], masked: frozenset[str]) 
     is_gone = event.operation is Operation.DELETE
     filling = {column: value for column, value in known.items() if (column in unsent or is_gone)}
     row = {**filling, **event.row}
-    return replace(event, row=row, unsent=(unsent | frozenset(filling)) & (masked | (unsent - frozenset(filling))))
+    filled = frozenset(filling)
+    return replace(event, row=row, unsent=(unsent | filled) & (masked | (unsent - filled)), filled=filled)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from streams.contracts.documents import Document, DocumentError, Path, parse_yaml, split_path
+from streams.contracts.documents import Document, DocumentError, Path, parse_yaml
+from streams.contracts.shape import shape_problems
 from streams.contracts.validation import Validator, compile_validator
 from streams.errors import ConfigurationError, Problem
+from streams.quality.grammar import RulesReader, read_on_fail
+from streams.quality.rules import RuleSet
 
 from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
 
@@ -24,7 +26,6 @@ CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf
 
 _LATER: tuple[tuple[Path, str], ...] = (
     (("where",), "where: membership of rows arrives later; use filter, which drops events"),
-    (("quality",), "quality: quality rules arrive later"),
     (("lookup",), "lookup: look-ups arrive later"),
     (("join",), "join: joins arrive later"),
     (("errors", "retry"), "errors.retry: retries arrive later; without it such records are dead letters"),
@@ -63,7 +64,7 @@ def parse_pipeline(text: str, file: str) -> Pipeline:
         document = parse_yaml(text, file)
     except DocumentError as error:
         raise ConfigurationError([error.problem]) from None
-    problems = list(_shape_problems(document))
+    problems = list(shape_problems(document, grammar_schema(), _validator()))
     if not problems:
         problems = [*_later_problems(document), *_own_problems(document)]
     if problems:
@@ -86,31 +87,6 @@ def grammar_schema() -> dict[str, Any]:
 @cache
 def _validator() -> Validator:
     return compile_validator(grammar_schema())
-
-
-def _shape_problems(document: Document) -> Iterator[Problem]:
-    yield from unknown_keys(document, document.value, grammar_schema(), ())
-    for violation in _validator().violations(document.value):
-        if violation.code != "additionalProperties":
-            yield document.problem(split_path(violation.path), violation.message)
-
-
-def unknown_keys(document: Document, value: Any, schema: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    """Keys that the grammar has not, each with the nearest that it has."""
-    if isinstance(value, dict) and isinstance(known := schema.get("properties"), dict):
-        for key, held in value.items():
-            if key in known:
-                yield from unknown_keys(document, held, known[key], (*path, key))
-            else:
-                near = get_close_matches(key, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
-                yield document.problem((*path, key), f"unknown key {key!r}{hint}")
-    elif isinstance(value, list) and isinstance(items := schema.get("items"), dict):
-        for index, held in enumerate(value):
-            yield from unknown_keys(document, held, items, (*path, index))
-    elif isinstance(value, dict) and isinstance(more := schema.get("additionalProperties"), dict):
-        for key, held in value.items():
-            yield from unknown_keys(document, held, more, (*path, key))
 
 
 def _later_problems(document: Document) -> Iterator[Problem]:
@@ -155,6 +131,9 @@ def _own_problems(document: Document) -> Iterator[Problem]:
             yield document.problem(("aggregate", index, "window", "tumbling"), "a window is longer than nothing")
         if window is None and aggregate.get("emit") == "final":
             yield document.problem(("aggregate", index, "emit"), "without a window nothing is ever final")
+    wrong: list[Problem] = []
+    _quality(document, wrong)
+    yield from wrong
     if not value.get("route") and not tables:
         yield document.problem((), "it publishes nothing: add route, table or aggregate")
 
@@ -166,6 +145,7 @@ def _build(document: Document) -> Pipeline:
         source=_source(value["source"]),
         deduplicate=_deduplicate(value.get("deduplicate")),
         filter=value.get("filter"),
+        quality=_quality(document, []),
         mask=value.get("mask", {}),
         derive=value.get("derive", {}),
         table=_table(value.get("table")),
@@ -174,6 +154,12 @@ def _build(document: Document) -> Pipeline:
         dead_letters=value.get("errors", {}).get("dead_letters"),
         document=document,
     )
+
+
+def _quality(document: Document, problems: list[Problem]) -> RuleSet:
+    value = document.value.get("quality", {})
+    rules = RulesReader(document, ("quality", "rules"), problems).read(value.get("rules", {}))
+    return RuleSet(rules=rules.rules, on_fail=read_on_fail(value.get("on_fail")))
 
 
 def _columns(value: list[str] | None) -> tuple[str, ...] | None:

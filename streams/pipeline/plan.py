@@ -13,6 +13,8 @@ from enum import Enum
 from streams.contracts.model import Contract, ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
+from .quality_plan import Claims, QualityRules, Stage
+
 Evaluate = Callable[[ChangeEvent], object]
 """A compiled expression: the event's value of it, typed; ``None`` is SQL's NULL."""
 
@@ -192,6 +194,14 @@ class Plan:
     deduplicate_by: str = "none"
     """``identity``, ``event_id``, the columns, or ``none``: part of what a stored state depends on."""
     condition: Callable[[ChangeEvent], bool] | None = None
+    quality: QualityRules | None = None
+    """Rules that one event alone decides."""
+    claims: Claims | None = None
+    """What is told of each row to the stages of rules about several."""
+    stage: Stage | None = None
+    """Where the claims of this pipeline come together."""
+    settles: Stage | None = None
+    """The plan is a stage's: its records are claims, and no step but ``streams.pipeline.settle`` sees them."""
     masks: tuple[MaskRule, ...] = ()
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None

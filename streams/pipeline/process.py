@@ -1,18 +1,20 @@
 """One batch, all steps: the only place that knows their order.
 
-The way of a batch, from top to bottom, is the specification. Look-ups, joins, quality rules and retries
-take their places here when they come.
+The way of a batch, from top to bottom, is the specification. Look-ups, joins and retries take their places here
+when they come.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from streams.ledger import Ledger, Outcome
-from streams.records import ChangeEvent, Delivery, Operation, RecordBatch
+from streams.records import ChangeEvent, Delivery, Operation, RecordBatch, Walk
 
 from .aggregate import aggregate_events
 from .agree import check_routes
+from .claims import claim_values
 from .clock import advance_clock
 from .decode import decode_records
 from .deduplicate import drop_duplicates
@@ -20,6 +22,7 @@ from .derive import derive_columns
 from .filter import keep_matching
 from .mask import mask_events
 from .plan import Plan
+from .quality import check_quality
 from .route import route_events
 from .set_aside import set_aside
 from .table import materialise_rows
@@ -44,14 +47,17 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     events = validate_events(events, plan, ledger, now_ms=now_ms)
     commit_times_ms = tuple(event.committed_ms for event in (*events[:1], *events[-1:]))
     clock = advance_clock(events, tables)
-    events = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
-    events = keep_matching(events, plan.condition, plan.table, tables, ledger)
+    came = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
+    is_sound = None if plan.quality is None else partial(plan.quality.is_sound, now_ms=now_ms)
+    wanted = keep_matching(came, plan.condition, plan.table, tables, ledger, is_sound=is_sound)
+    events = check_quality(wanted, plan.quality, ledger, now_ms=now_ms)
     events = mask_events(events, plan.masks)
     events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
+    told = claim_values(Walk(came=came, wanted=wanted, passed=events), plan.claims, tables, now_ms=now_ms)
     materialise_rows(events, plan.table, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
-    deliveries = route_events(events, plan, aggregated)
+    deliveries = route_events(events, plan, aggregated) + told
     _count_used(events, plan, aggregated, ledger)
     deliveries += set_aside(ledger, plan, now_ms=now_ms)
     return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)

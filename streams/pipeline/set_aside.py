@@ -13,12 +13,14 @@ from __future__ import annotations
 from hashlib import blake2b
 from struct import pack
 
-from streams.errors import ContractViolationError, PipelineError
+from streams.errors import ContractViolationError, PipelineError, QualityRuleError
 from streams.ledger import DeadLetter, Ledger
 from streams.records import Delivery, Headers, SourceRecord
 
 from .plan import DeadLetterStyle, Plan
 
+_BROKEN = (ContractViolationError, QualityRuleError)
+"""Errors that name rules and places of a contract."""
 OWN_PREFIX = "__contract.errors."
 LONGEST_HEADER = 10_240
 """Bytes. A row may break its contract in very many places, and a record that Kafka refuses stops everything."""
@@ -48,10 +50,10 @@ def _deliver(letter: DeadLetter, plan: Plan, now_ms: int) -> Delivery:
 
 def _own(letter: DeadLetter, before: dict[str, bytes], now_ms: int) -> Headers:
     error, record = letter.error, letter.record
-    violations = error.violations if isinstance(error, ContractViolationError) else ()
+    violations = error.violations if isinstance(error, _BROKEN) else ()
     facts = {
         "code": error.reason,
-        "uri": error.uri if isinstance(error, ContractViolationError) else "",
+        "uri": error.uri if isinstance(error, _BROKEN) else "",
         "rule": ",".join(sorted({violation.code for violation in violations})),
         "path": ",".join(violation.path for violation in violations),
         "message": str(error),
@@ -76,7 +78,7 @@ def _number(header: bytes | None, otherwise: int) -> int:
 
 def fingerprint(error: PipelineError) -> str:
     """The same for all records that fail for the same cause: 16 hex digits of reason, contract, rules and paths."""
-    violations = error.violations if isinstance(error, ContractViolationError) else ()
+    violations = error.violations if isinstance(error, _BROKEN) else ()
     cause = [error.reason, *sorted({f"{violation.code}@{violation.path}" for violation in violations})]
     return blake2b("\n".join(cause).encode(), digest_size=8).hexdigest()
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.contracts.documents import Document
+from streams.quality.rules import RuleSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class Pipeline:
     source: Source
     deduplicate: Deduplicate | None
     filter: str | None
+    quality: RuleSet
+    """Its own rules, beside those of its contract."""
     mask: Mapping[str, str]
     derive: Mapping[str, str]
     table: TableSpec | None

@@ -67,11 +67,54 @@ class MovedRow(msgspec.Struct, frozen=True, gc=False):
     row: dict[str, Any]
 
 
+class Claimed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a row claims of one rule, and the order of the change that said so."""
+
+    parts: tuple[str | None, ...]
+    """By column the digest of its value; ``None`` for null, and for what has never been sent."""
+    order: tuple[int, int, int]
+    moved_to: str = ""
+    """Of the row that went last because its key changed: its new id."""
+
+
+class Holders(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who names one value, as a stage counts them."""
+
+    rows: int = 0
+    """Live rows that have it."""
+    targets: int = 0
+    """Live rows whose key it is."""
+    sample: tuple[str, ...] = ()
+    """Ids of some of the rows, ascending."""
+    is_told: bool = False
+    """A finding about it is open."""
+    time_ms: int = 0
+    """Of the newest record that changed it."""
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How one rule stands in one partition of its stage."""
+
+    open_findings: int = 0
+    truncated: tuple[int, int, int] | None = None
+    """Rows older in order are gone, whatever is still said of them."""
+    target_truncated: tuple[int, int, int] | None = None
+    newest_ms: int | None = None
+    """Of the dataset, where freshness is measured here."""
+    is_stale: bool = False
+    is_told: bool = False
+    """Its finding is open."""
+
+
 PROGRESS_KEY = b""
 MOVED_KEY = b""
 
 decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
 _progress = msgspec.json.Decoder(Progress).decode
+_decode_claimed = msgspec.json.Decoder(Claimed).decode
+_decode_holders = msgspec.json.Decoder(Holders).decode
+_decode_standing = msgspec.json.Decoder(Standing).decode
+_decode_orders = msgspec.json.Decoder(dict[int, tuple[int, int, int]]).decode
 _decode_moved = msgspec.json.Decoder(MovedRow, float_hook=Decimal).decode
 
 
@@ -96,6 +139,27 @@ def decode_group(group: bytes) -> list[object]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageTables:
+    """State of one rule of a stage in one partition."""
+
+    standing: Table[Standing]
+    """One entry, under ``PROGRESS_KEY``."""
+    values: Table[Holders]
+    """By digest."""
+    rows: Table[dict[int, tuple[int, int, int]]]
+    """By role, digest and row: the order of its claim, by the partition that said so."""
+
+    @property
+    def all(self) -> Iterable[Table[Any]]:
+        """Every table, in a fixed order."""
+        return (self.standing, self.values, self.rows)
+
+    def current(self) -> Standing:
+        """How the rule stands."""
+        return self.standing.get(PROGRESS_KEY) or Standing()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineTables:
     """State of one pipeline in one task."""
 
@@ -106,12 +170,17 @@ class PipelineTables:
     moved: Table[MovedRow]
     """One entry at most, under ``MOVED_KEY``."""
     groups: Mapping[str, Table[Accumulator]]
+    claims: Mapping[str, Table[Claimed]]
+    """By short name of the changelog: what each row claims."""
+    stage: Mapping[str, StageTables]
+    """By rule."""
 
     @property
     def all(self) -> Iterable[Table[Any] | PackedTable]:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
-        return (self.seen, self.progress, self.moved, *rows, *self.groups.values())
+        settled = [table for tables in self.stage.values() for table in tables.all]
+        return (self.seen, self.progress, self.moved, *rows, *self.groups.values(), *self.claims.values(), *settled)
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -152,6 +221,22 @@ def open_tables(plan: Plan, store: Store) -> PipelineTables:
             aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)
             for aggregation in plan.aggregations
         },
+        claims={
+            claim.table: _open(claim.table, _decode_claimed, store, cached=CACHED_ROWS)
+            for claim in (plan.claims.claims if plan.claims is not None else ())
+        },
+        stage={
+            name: _open_stage(rule.table, store)
+            for name, rule in (plan.settles.rules if plan.settles is not None else {}).items()
+        },
+    )
+
+
+def _open_stage(changelog: str, store: Store) -> StageTables:
+    return StageTables(
+        standing=_open(changelog, _decode_standing, store, cached=1, prefix=b"s"),
+        values=_open(changelog, _decode_holders, store, cached=CACHED_GROUPS, prefix=b"v"),
+        rows=_open(changelog, _decode_orders, store, cached=CACHED_ROWS, prefix=b"r"),
     )
 
 

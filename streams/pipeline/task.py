@@ -10,7 +10,7 @@ No clock, no Kafka, no threads: whoever drives a task brings them. The order of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -30,10 +30,13 @@ from streams.state.overlay import Entry
 from streams.state.stores.base import Store, StoreFailedError
 
 from .close import close_windows, force_idle
+from .findings import judge_freshness, publish_findings
 from .forget import Forgetter
 from .plan import Plan
 from .process import PipelineResult, process_batch
+from .quality_plan import Stage
 from .set_aside import set_aside
+from .settle import process_claims
 from .tables import PipelineTables, open_tables, state_changelog
 from .topology import SubTopology
 
@@ -112,11 +115,16 @@ class Task:
         """By pipeline the largest event time seen, ms."""
         return {name: tables.current_progress().watermark for name, tables in self._tables.items()}
 
+    def standings(self) -> list[tuple[Stage, PipelineTables]]:
+        """Stages of rules about several rows, with their state."""
+        return [(plan.settles, self._tables[plan.name]) for plan in self.sub.plans if plan.settles is not None]
+
     # -- batches
 
     def process(self, batch: RecordBatch, *, now_ms: int) -> BatchResult:
         """Carry ``batch`` through every pipeline; ``now_ms`` is the wall clock, ms since the epoch."""
-        results = {plan.name: self._process(batch, plan, self._tables[plan.name], now_ms) for plan in self.sub.plans}
+        plans, tables = self.sub.plans, self._tables
+        results = {_reported(plan): self._process(batch, plan, tables[plan.name], now_ms) for plan in plans}
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
@@ -128,7 +136,7 @@ class Task:
 
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         try:
-            result = process_batch(batch, plan, tables, now_ms=now_ms)
+            result = _walk(plan)(batch, plan, tables, now_ms=now_ms)
         except NOBODYS_FAULT:
             raise
         except Exception:
@@ -147,7 +155,7 @@ class Task:
                 topic=batch.topic, partition=batch.partition, records=[record], next_offset=record.offset + 1
             )
             try:
-                result = process_batch(one, plan, tables, now_ms=now_ms)
+                result = _walk(plan)(one, plan, tables, now_ms=now_ms)
             except NOBODYS_FAULT:
                 raise
             except Exception as error:
@@ -166,6 +174,8 @@ class Task:
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             force_idle(plan.aggregations, tables, silent_ms)
+            if plan.settles is not None and is_caught_up:
+                judge_freshness(plan.settles, tables, now_ms=now_ms)
             _keep(tables)
 
     # -- checkpoints
@@ -181,6 +191,8 @@ class Task:
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)
+            if plan.settles is not None:
+                deliveries += publish_findings(plan.settles, tables)
             self._forgetters[plan.name].forget(tables)
             _keep(tables)
             changelog += self._changes(tables, entries)
@@ -233,6 +245,15 @@ class Task:
         for tables in self._tables.values():
             for table in tables.all:
                 table.abort()
+
+
+def _walk(plan: Plan) -> Callable[..., PipelineResult]:
+    return process_batch if plan.settles is None else process_claims
+
+
+def _reported(plan: Plan) -> str:
+    """Under which pipeline's name the outcomes of ``plan`` are told."""
+    return plan.name if plan.settles is None else plan.settles.pipeline
 
 
 def _keep(tables: PipelineTables) -> None:

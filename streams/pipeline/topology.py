@@ -13,6 +13,7 @@ from hashlib import blake2b
 from streams.state.changelog import changelog_topic
 
 from .plan import Plan
+from .stages import stage_plan
 from .tables import state_changelog
 
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
@@ -26,6 +27,8 @@ class TopicKind(Enum):
     OUTPUT = "output"
     CHANGELOG = "changelog"
     DEAD_LETTERS = "dead_letters"
+    REPARTITION = "repartition"
+    """Read and written by the same application; made as an output is, counted as a changelog is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +85,17 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
     """Group ``plans`` by source topic and list their topics."""
     plans = tuple(plans)
     sources = tuple(dict.fromkeys(plan.topic for plan in plans))
-    subs = tuple(_subtopology(app, source, tuple(p for p in plans if p.topic == source)) for source in sources)
+    subs = [_subtopology(app, source, tuple(p for p in plans if p.topic == source)) for source in sources]
     topics: dict[str, TopicSpec] = {}
     for plan in plans:
-        for spec in _topics(app, plan):
+        specs = list(_topics(app, plan))
+        if plan.stage is not None:
+            settling = stage_plan(plan, plan.stage)
+            subs.append(_subtopology(app, plan.stage.topic, (settling,)))
+            specs += _stage_topics(app, settling, source=plan.topic)
+        for spec in specs:
             topics.setdefault(spec.name, spec)
-    return Topology(app=app, plans=plans, subtopologies=subs, topics=tuple(topics.values()))
+    return Topology(app=app, plans=plans, subtopologies=tuple(subs), topics=tuple(topics.values()))
 
 
 def table_names(plan: Plan) -> tuple[str, ...]:
@@ -117,6 +125,10 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
     for aggregation in plan.aggregations:
         columns = [(column.name, column.meaning) for column in aggregation.columns]
         yield aggregation.table, (aggregation.by, aggregation.size_ms, columns)
+    for claim in () if plan.claims is None else plan.claims.claims:
+        yield claim.table, claim.shape
+    for rule in () if plan.settles is None else plan.settles.rules.values():
+        yield rule.table, rule.shape
     yield state_changelog(plan), plan.deduplicate_by
 
 
@@ -129,12 +141,30 @@ def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:
     names += [name for aggregation in plan.aggregations for name in (aggregation.to, aggregation.late_to) if name]
     for name in names:
         yield TopicSpec(name=name, kind=TopicKind.OUTPUT, source=plan.topic, config=kept)
-    for short in (*table_names(plan), state_changelog(plan)):
-        yield TopicSpec(
-            name=changelog_topic(app, short),
-            kind=TopicKind.CHANGELOG,
-            source=plan.topic,
-            config=(("cleanup.policy", "compact"), ("delete.retention.ms", str(7 * 86_400_000)), *output),
-        )
+    yield from _changelogs(app, plan, source=plan.topic)
     dead = (("message.timestamp.type", "LogAppendTime"), ("retention.ms", MONTH_MS))
     yield TopicSpec(name=plan.dead_letters, kind=TopicKind.DEAD_LETTERS, source=plan.topic, config=dead)
+
+
+def _changelogs(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
+    """Where the state of ``plan`` is kept, with the partitions of ``source``."""
+    config = (
+        ("cleanup.policy", "compact"),
+        ("delete.retention.ms", str(7 * 86_400_000)),
+        ("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS),
+    )
+    for short, _ in _stored_shapes(plan):
+        yield TopicSpec(name=changelog_topic(app, short), kind=TopicKind.CHANGELOG, source=source, config=config)
+
+
+def _stage_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
+    """What the stage reads, keeps and tells; partitions as the pipeline's ``source`` has them."""
+    stage = plan.settles
+    assert stage is not None
+    output = ("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS)
+    # What has been read is trimmed; what has not must stay, however long the workers are away.
+    kept = (("retention.ms", "-1"), ("segment.bytes", str(64 << 20)), output)
+    yield TopicSpec(name=stage.topic, kind=TopicKind.REPARTITION, source=source, config=kept)
+    compacted = (("cleanup.policy", "compact"), output)
+    yield TopicSpec(name=stage.findings, kind=TopicKind.OUTPUT, source=source, config=compacted)
+    yield from _changelogs(app, plan, source=source)

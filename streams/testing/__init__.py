@@ -1,5 +1,6 @@
 """Test kit: the whole app in memory, with a clock that the test moves."""
 
-from .driver import CommittedRecord, Driver
+from .committed import CommittedRecord
+from .driver import Driver
 
 __all__ = ["CommittedRecord", "Driver"]

@@ -7,35 +7,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.partitioner import murmur2
 
 from streams.contracts import read_contracts
 from streams.contracts.registry import SchemaSource
-from streams.ledger import Ledger
+from streams.ledger import Ledger, RuleId
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.query import scan_rows
 from streams.pipeline.task import Task
 from streams.pipeline.topology import TopicKind, Topology
-from streams.records import Delivery, Headers, RecordBatch, SourceRecord
+from streams.records import EVERY_PARTITION, Delivery, Headers, RecordBatch, SourceRecord
 from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker
 from streams.state.stores.memory import MemoryStore
 
+from .committed import CommittedRecord
+
 Place = tuple[str, int]
 """(topic, partition)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommittedRecord:
-    """A record as a read_committed consumer sees it."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    timestamp_ms: int
-    partition: int
 
 
 class Driver:
@@ -71,6 +61,11 @@ class Driver:
         self._tasks: dict[Place, Task] = {}
         self._ledger: Counter[str] = Counter()
         self._pending_ledger: Counter[str] = Counter()
+        self._checks: Counter[tuple[RuleId, str]] = Counter()
+        self._pending_checks: Counter[tuple[RuleId, str]] = Counter()
+        self._waiting: dict[Place, list[SourceRecord]] = {}
+        """Published to topics that are read here, and not processed yet."""
+        self._read_here = {topic for sub in self._topology.subtopologies for topic in sub.source_topics}
         self._source_of = {spec.name: spec.source for spec in self._topology.topics}
 
     # -- what a test does
@@ -104,14 +99,34 @@ class Driver:
         self._process(self._task(topic, number), [record])
 
     def commit(self) -> None:
-        """A checkpoint: outputs, state and offsets become visible together."""
+        """A checkpoint: outputs, state and offsets become visible together.
+
+        What one stage tells the next becomes visible with it, too, and is worked off in checkpoints of its own.
+        """
+        self._checkpoint()
+        while self._waiting:
+            self._work_off()
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
         for task in self._tasks.values():
             if task.is_touched:
                 self._commit(task)
         self._publish(self._pending)
         self._pending = []
         self._ledger += self._pending_ledger
-        self._pending_ledger = Counter()
+        self._checks += self._pending_checks
+        self._forget_pending()
+
+    def _forget_pending(self) -> None:
+        self._pending = []
+        self._pending_ledger, self._pending_checks = Counter(), Counter()
+
+    def _work_off(self) -> None:
+        """What has been published to topics that are read here."""
+        waiting, self._waiting = self._waiting, {}
+        for (topic, number), records in waiting.items():
+            self._process(self._task(topic, number), records)
 
     def advance(self, *, ms: int) -> None:
         """Let wall clock pass: idle windows close. Ends with a checkpoint."""
@@ -119,13 +134,17 @@ class Driver:
         for task in self._tasks.values():
             task.advance_clock(now_ms=self._now_ms, is_caught_up=True)
         self.commit()
+        # A stage has heard only now what was there before; for it, time passes after that.
+        if stages := [task for task in self._tasks.values() if task.standings()]:
+            for task in stages:
+                task.advance_clock(now_ms=self._now_ms, is_caught_up=True)
+            self.commit()
 
     def restart(self, *, lose_uncommitted: bool = True) -> None:
         """A crash and a new owner: state comes from the changelogs, input from the committed offsets."""
         if not lose_uncommitted:
             self.commit()
-        self._pending = []
-        self._pending_ledger = Counter()
+        self._forget_pending()
         places = list(self._tasks)
         self._tasks = {}
         for topic, number in places:
@@ -168,11 +187,22 @@ class Driver:
         self.commit()
         return {outcome: count for outcome, count in self._ledger.items() if count}
 
+    def quality(self) -> dict[str, tuple[int, int]]:
+        """By rule, how often it was asked and how often it was broken, over all datasets and pipelines."""
+        self.commit()
+        counts: dict[str, tuple[int, int]] = {}
+        for rule in sorted({rule for rule, _ in self._checks}):
+            asked, broken = counts.get(rule[2], (0, 0))
+            counts[rule[2]] = asked + self._checks[rule, "checked"], broken + self._checks[rule, "failed"]
+        return counts
+
     # -- Kafka and the worker's loop
 
     def _partition_of(self, topic: str, key: bytes | None) -> int:
-        count = self._partitions.get(self._source_of.get(topic, topic), 1)
-        return 0 if key is None else int(murmur2(key) & 0x7FFFFFFF) % count
+        return 0 if key is None else int(murmur2(key) & 0x7FFFFFFF) % self._partition_count(topic)
+
+    def _partition_count(self, topic: str) -> int:
+        return self._partitions.get(self._source_of.get(topic, topic), 1)
 
     def _task(self, topic: str, number: int) -> Task:
         task = self._tasks.get((topic, number))
@@ -213,6 +243,8 @@ class Driver:
         if not ledger.is_balanced():
             raise AssertionError("a batch's outcomes do not add up to its events")
         self._pending_ledger.update({outcome.value: events for outcome, events in ledger.counts.items()})
+        self._pending_checks.update({(rule, "checked"): count for rule, count in ledger.checked.items()})
+        self._pending_checks.update({(rule, "failed"): count for rule, count in ledger.failed.items()})
 
     def _commit(self, task: Task) -> None:
         checkpoint = task.prepare_checkpoint()
@@ -226,10 +258,31 @@ class Driver:
 
     def _publish(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
-            number = delivery.partition
-            if number is None:
-                number = self._partition_of(delivery.topic, delivery.key)
-            self._committed[delivery.topic, number].append(delivery)
+            for number in self._partitions_for(delivery):
+                self._committed[delivery.topic, number].append(delivery)
+                if delivery.topic in self._read_here:
+                    self._receive(delivery, number)
+
+    def _partitions_for(self, delivery: Delivery) -> Iterable[int]:
+        if delivery.partition == EVERY_PARTITION:
+            return range(self._partition_count(delivery.topic))
+        if delivery.partition is not None:
+            return (delivery.partition,)
+        return (self._partition_of(delivery.topic, delivery.key),)
+
+    def _receive(self, delivery: Delivery, number: int) -> None:
+        place = delivery.topic, number
+        record = SourceRecord(
+            topic=delivery.topic,
+            partition=number,
+            offset=len(self._logs[place]),
+            timestamp_ms=delivery.timestamp_ms,
+            key=delivery.key,
+            value=delivery.value,
+            headers=delivery.headers,
+        )
+        self._logs[place].append(record)
+        self._waiting.setdefault(place, []).append(record)
 
     @property
     def topics(self) -> dict[str, TopicKind]:

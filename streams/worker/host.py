@@ -25,6 +25,7 @@ from .security import broker_credentials
 from .stop import ExitCode, stop_process
 from .topics import BrokerAwayError
 from .transport import RunSchema
+from .trim import Trimmer
 from .watchdog import Watchdog
 from .web.server import WebServer
 
@@ -114,6 +115,10 @@ def build_app(engine: Engine) -> StreamsApp:
     @app.task  # type: ignore[untyped-decorator]
     async def keep_time() -> None:
         await engine.keep_time()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def keep_trimming() -> None:
+        await Trimmer(engine).keep_trimming()
 
     return app
 

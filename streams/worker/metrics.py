@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.ledger import Ledger
 
+from .quality_metrics import QualityMetrics
+
 LATENCY_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300)
 
 
@@ -45,6 +47,7 @@ class WorkerMetrics:
         )
         self.tasks = Gauge("cdc_tasks", "Tasks of this worker.", registry=self.registry)
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
+        self.quality = QualityMetrics(self.registry)
         self._internal: deque[tuple[int, int, int]] = deque()
         self._uncommitted: list[int] = []
         self.totals: dict[str, int] = {}
@@ -61,6 +64,7 @@ class WorkerMetrics:
             for reason, letters in ledger.reasons().items():
                 self.dead_letters.labels(pipeline, reason).inc(letters)
                 self.reasons[reason] = self.reasons.get(reason, 0) + letters
+            self.quality.count(pipeline, ledger)
             for table, events in ledger.late_by_table.items():
                 self.late.labels(table).inc(events)
 
@@ -68,6 +72,7 @@ class WorkerMetrics:
         """This worker has none any more: what it said of their lag is another worker's to say."""
         for gauge in (self.lag, self.restored, self.watermark_delay):
             gauge.clear()
+        self.quality.forget_tasks()
         self.tasks.set(0)
 
     def note_internal_errors(self, ledgers: Mapping[str, Ledger], *, now_ms: int) -> float:

@@ -65,6 +65,7 @@ class OwnedTask:
         topic, number = self.task.sub.source_topics[0], str(self.task.partition)
         if lag is not None:
             metrics.lag.labels(topic, number).set(lag)
+        metrics.quality.observe(self.task.standings(), self.task.partition, now_ms)
         for pipeline, watermark_ms in self.task.watermarks().items():
             if watermark_ms is not None:
                 metrics.watermark_delay.labels(pipeline, number).set((now_ms - watermark_ms) / 1000)

@@ -125,7 +125,7 @@ class TopicKeeper:
                     needs[spec.name] = max(max_record_bytes, of_source[spec.source]) + HEADERS_BYTES
                 case TopicKind.CHANGELOG:  # rows with what is derived of them
                     needs[spec.name] = GROWTH * max_record_bytes + OVERHEAD_BYTES
-                case TopicKind.OUTPUT:
+                case TopicKind.OUTPUT | TopicKind.REPARTITION:
                     needs[spec.name] = max_record_bytes + OVERHEAD_BYTES
         return needs
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from streams.records import Delivery
+from streams.records import EVERY_PARTITION, Delivery
 from streams.state.changelog import ChangelogRun
 
 from .membership import Membership
@@ -99,15 +99,22 @@ class Transactions:
         raise TransactionFailedError("the producer's queue stays full")
 
     def _send_with_headers(self, delivery: Delivery) -> None:
-        partition = PARTITION_BY_KEY if delivery.partition is None else delivery.partition
-        self._producer.produce(
-            delivery.topic,
-            delivery.value,
-            delivery.key,
-            partition=partition,
-            timestamp=delivery.timestamp_ms,
-            headers=list(delivery.headers),
-        )
+        for partition in self._partitions_for(delivery):
+            self._producer.produce(
+                delivery.topic,
+                delivery.value,
+                delivery.key,
+                partition=partition,
+                timestamp=delivery.timestamp_ms,
+                headers=list(delivery.headers),
+            )
+
+    def _partitions_for(self, delivery: Delivery) -> Iterable[int]:
+        if delivery.partition != EVERY_PARTITION:
+            return (PARTITION_BY_KEY if delivery.partition is None else delivery.partition,)
+        # Asked of the broker each time: it is for a TRUNCATE, which is rare.
+        partitions: Iterable[int] = self._producer.list_topics(delivery.topic, 10).topics[delivery.topic].partitions
+        return partitions
 
     def send_changelog(self, runs: Iterable[ChangelogRun]) -> None:
         """Queue changelog records and remember where the last of each partition will stand.

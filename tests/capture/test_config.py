@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from streams.capture.config import CaptureConfig, config_schema, read_config
-from streams.capture.literals import parse_literal
 from streams.capture.rules import FilterRule, Format, MaskMethod, MaskRule, RouteRule, Rules
 from streams.contracts.documents import DocumentError
+from streams.contracts.literals import parse_literal
 from streams.contracts.validation import check_schema
 from streams.errors import ConfigurationError
 
@@ -190,7 +190,7 @@ def test_no_problem_and_no_repr_shows_the_password() -> None:
 @given(st.text(max_size=60) | st.text("{}[]'\":,=x1 \n", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        parse_literal(text, "f.py")
+        parse_literal(text, "f.py", name="cdc_config")
     except DocumentError as error:
         assert error.problem.file == "f.py"
 

@@ -41,6 +41,7 @@ class StatusReader:
             "tasks": tasks,
             "ledger": engine.metrics.totals,
             "reasons": engine.metrics.reasons,
+            "quality": engine.metrics.quality.totals(),
             "workers": engine.group.web,
         }
 

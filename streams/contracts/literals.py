@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from streams.contracts.documents import Document, DocumentError, Path
 from streams.errors import Problem
 
-NAME = "cdc_config"
+from .documents import Document, DocumentError, Path
 
 
-def parse_literal(text: str, file: str) -> Document:
-    """The dictionary that the file gives a name, or that is all it holds; raises ``DocumentError`` with the line."""
+def parse_literal(text: str, file: str, *, name: str) -> Document:
+    """The dictionary that the file calls ``name``, or that is all it holds; raises ``DocumentError`` with the line."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -20,7 +19,7 @@ def parse_literal(text: str, file: str) -> Document:
         raise DocumentError(Problem(file=file, line=line, message=f"no valid Python: {_what(error)}")) from None
     lines: dict[Path, int] = {}
     try:
-        return Document(file=file, value=_plain(_the_literal(tree, file), (), lines, file), lines=lines)
+        return Document(file=file, value=_plain(_the_literal(tree, file, name), (), lines, file), lines=lines)
     except RecursionError:
         raise DocumentError(Problem(file=file, message="nested too deep")) from None
 
@@ -30,8 +29,8 @@ def _what(error: BaseException) -> str:
     return getattr(error, "msg", None) or "it cannot be parsed"
 
 
-def _the_literal(tree: ast.Module, file: str) -> ast.expr:
-    """The value of ``cdc_config = {…}``, of the only assignment, or of the only expression."""
+def _the_literal(tree: ast.Module, file: str, wanted: str) -> ast.expr:
+    """The value of ``wanted = {…}``, of the only assignment, or of the only expression."""
     found: dict[str, ast.expr] = {}
     for node in tree.body:
         match node:
@@ -44,12 +43,12 @@ def _the_literal(tree: ast.Module, file: str) -> ast.expr:
             case ast.Expr(value=ast.Dict() as value):
                 found[""] = value
             case _:
-                message = f"only {NAME} = {{…}} is read and nothing is run; leave everything else out"
+                message = f"only {wanted} = {{…}} is read and nothing is run; leave everything else out"
                 raise DocumentError(Problem(file=file, line=node.lineno, message=message))
-    if NAME in found:
-        return found[NAME]
+    if wanted in found:
+        return found[wanted]
     if len(found) != 1:
-        message = f"write {NAME} = {{…}}; there are {len(found)} values to choose from"
+        message = f"write {wanted} = {{…}}; there are {len(found)} values to choose from"
         raise DocumentError(Problem(file=file, message=message))
     return next(iter(found.values()))
 

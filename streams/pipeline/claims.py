@@ -1,0 +1,183 @@
+"""Claims: which values do live rows have now?
+
+In:   the batch as it came, as it was wanted, and as it goes on.
+Out:  what the stage of each rule must be told, by digests; the events go on as they are.
+Next: streams.pipeline.table
+
+A claim is what the last event of a row that went on has said; a row that is deleted, or that nobody wants any more,
+claims nothing. What a column holds that the source did not send is what it held before. An INSERT always says what it
+claims, although it may have been said: a TRUNCATE may have made the stage forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+
+import msgspec
+from msgspec.structs import replace
+
+from streams.records import EVERY_PARTITION, ChangeEvent, Delivery, Operation, Walk
+from streams.state.table import Table
+
+from .moves import has_moved, moved_to
+from .order import Order, is_unplaced, order_of
+from .quality_plan import Claim, Claims, Measure
+from .tables import Claimed, PipelineTables, decode_group, encode_key
+
+DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
+Place = tuple[int, Operation]
+_FIRST = frozenset({Operation.INSERT, Operation.READ})
+MOVED = b"\0moved"
+"""Where a table keeps the row that went last because its key changed."""
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a stage is told of one value, or of all values of a rule."""
+
+    verb: str
+    """``+`` a row has the value, ``-`` has it no more; ``0`` rows older than ``order`` went; ``t`` a newest time."""
+    role: str = ""
+    row: str = ""
+    partition: int = 0
+    """Where the row comes from: while a row moves, two partitions speak of it."""
+    order: Order = (0, 0, 0)
+    time_ms: int = 0
+
+
+encode_told = msgspec.json.Encoder().encode
+decode_told = msgspec.json.Decoder(Told).decode
+
+
+def claim_values(walk: Walk, claims: Claims | None, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
+    """What stages must be told of the batch; ``now_ms``: nothing is newer than that."""
+    if claims is None:
+        return []
+    going = {_place_of(event) for event in walk.passed}
+    wanted = {_place_of(event): event for event in walk.wanted}
+    told: list[Delivery] = []
+    for claim in claims.claims:
+        teller = _Teller(claim, claims, tables.claims[claim.table])
+        told += teller.tell(walk.came, wanted, going)
+    for measure in claims.measures:
+        told += _measured(measure, [event for place, event in wanted.items() if place in going], now_ms)
+    return told
+
+
+def _place_of(event: ChangeEvent) -> Place:
+    """A record may hold two events: a row under its old key, and under its new one."""
+    return event.record.offset, event.operation
+
+
+def value_of(parts: tuple[str | None, ...]) -> str | None:
+    """Digest of what several columns hold together; ``None`` where one of them is null."""
+    if len(parts) == 1 or None in parts:
+        return parts[0] if len(parts) == 1 else None
+    return blake2b(",".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+class _Teller:
+    """Follows one claim through a batch."""
+
+    def __init__(self, claim: Claim, claims: Claims, table: Table[Claimed]) -> None:
+        self._claim = claim
+        self._key = claims.key
+        self._row_id = claims.row_id
+        self._table = table
+        self._changed: dict[bytes, Claimed | None] = {}
+
+    def tell(
+        self, came: list[ChangeEvent], wanted: Mapping[Place, ChangeEvent], going: set[Place]
+    ) -> Iterable[Delivery]:
+        """What changes, in the order of the events."""
+        rows = {_place_of(event): self._row_id(event) for event in came if event.operation is not TRUNCATE}
+        # A table answers for what was read and written last: it must have seen all keys before the first write.
+        stored = self._stored([*map(str.encode, rows.values()), MOVED])
+        told: list[Delivery] = []
+        for event in came:
+            place = _place_of(event)
+            if event.operation is TRUNCATE:
+                told += self._truncate(event)
+                continue
+            row = rows[place]
+            known = self._known(row.encode(), stored)
+            if event.operation is DELETE or place not in wanted:
+                told += self._release(event, row, known)
+            elif place in going:
+                told += self._say(wanted[place], row, known, stored)
+        self._table.put_many(self._changed)
+        return told
+
+    def _stored(self, keys: list[bytes]) -> dict[bytes, Claimed | None]:
+        found = self._table.get_many(keys)
+        return {key: found.get(key) for key in keys}
+
+    def _known(self, key: bytes, stored: Mapping[bytes, Claimed | None]) -> Claimed | None:
+        return self._changed[key] if key in self._changed else stored.get(key)
+
+    def _say(
+        self, event: ChangeEvent, row: str, known: Claimed | None, stored: Mapping[bytes, Claimed | None]
+    ) -> Iterator[Delivery]:
+        order = order_of(event)
+        if known is not None and is_unplaced(event) and known.order > order:
+            return
+        parts = self._parts(event, row, known, stored)
+        value, before = value_of(parts), None if known is None else value_of(known.parts)
+        if before is not None and before != value:
+            yield self._delivery(event, before, "-", row, order)
+        if value is not None and (value != before or event.operation in _FIRST):
+            yield self._delivery(event, value, "+", row, order)
+        if has_moved(event):
+            self._changed[MOVED] = None
+        if known is None or parts != known.parts:
+            self._changed[row.encode()] = Claimed(parts=parts, order=order) if any(parts) else None
+
+    def _parts(
+        self, event: ChangeEvent, row: str, known: Claimed | None, stored: Mapping[bytes, Claimed | None]
+    ) -> tuple[str | None, ...]:
+        unknown = event.unsent | event.filled
+        if known is None and unknown and has_moved(event):
+            moved = self._known(MOVED, stored)
+            known = moved if moved is not None and moved.moved_to == row else None
+        before = [None] * len(self._claim.parts) if known is None else known.parts
+        return tuple(
+            held if column in unknown else digest(event)
+            for (column, digest), held in zip(self._claim.parts, before, strict=True)
+        )
+
+    def _release(self, event: ChangeEvent, row: str, known: Claimed | None) -> Iterator[Delivery]:
+        if known is None:
+            return
+        if (value := value_of(known.parts)) is not None:
+            yield self._delivery(event, value, "-", row, order_of(event))
+        self._changed[row.encode()] = None
+        if (to := moved_to(event, self._key)) is not None:
+            moved = replace(event, row=dict(zip(self._key, decode_group(to), strict=True)))
+            self._changed[MOVED] = Claimed(parts=known.parts, order=known.order, moved_to=self._row_id(moved))
+
+    def _truncate(self, event: ChangeEvent) -> Iterator[Delivery]:
+        order = order_of(event)
+        present = {**dict(self._table.scan()), **self._changed}
+        self._changed |= {key: None for key, held in present.items() if held is not None and held.order < order}
+        key = encode_key([self._claim.rule, ""])
+        value = encode_told(Told(verb="0", role=self._claim.role.value, order=order))
+        time_ms = event.record.timestamp_ms
+        yield Delivery(
+            topic=self._claim.to, key=key, value=value, timestamp_ms=time_ms, partition=EVERY_PARTITION
+        )
+
+    def _delivery(self, event: ChangeEvent, value: str, verb: str, row: str, order: Order) -> Delivery:
+        record = event.record
+        told = Told(verb=verb, role=self._claim.role.value, row=row, partition=record.partition, order=order)
+        key = encode_key([self._claim.rule, value])
+        return Delivery(topic=self._claim.to, key=key, value=encode_told(told), timestamp_ms=record.timestamp_ms)
+
+
+def _measured(measure: Measure, events: Iterable[ChangeEvent], now_ms: int) -> Iterator[Delivery]:
+    """The newest time that the batch tells; one that lies ahead is no newer than now."""
+    rows = [event for event in events if event.operation not in (DELETE, TRUNCATE)]
+    times = [time_ms for event in rows if (time_ms := measure.time_of(event)) is not None]
+    if times:
+        told = Told(verb="t", time_ms=min(max(times), now_ms))
+        key = encode_key([measure.rule, ""])
+        yield Delivery(topic=measure.to, key=key, value=encode_told(told), timestamp_ms=rows[-1].record.timestamp_ms)

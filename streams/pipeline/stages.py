@@ -1,0 +1,24 @@
+"""Stages: the plan of a second step of a pipeline, whose source is a topic that the first one writes."""
+
+from __future__ import annotations
+
+from .plan import Codec, EventTime, Plan
+from .quality_plan import Stage
+
+
+def stage_plan(plan: Plan, stage: Stage) -> Plan:
+    """An ordinary plan, with a state and offsets of its own, that reads what ``plan`` tells its stage."""
+    return Plan(
+        name=f"{plan.name}-quality",
+        topic=stage.topic,
+        contract=plan.contract,
+        key=(),
+        codec=Codec(name="claims", decode=lambda record: None, has_images=False),
+        event_time=EventTime(column=None, read=None),
+        max_future_ms=plan.max_future_ms,
+        settles=stage,
+        dead_letters=plan.dead_letters,
+        dead_letter_style=plan.dead_letter_style,
+        app=plan.app,
+        limits=plan.limits,
+    )
