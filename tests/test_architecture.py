@@ -16,6 +16,7 @@ LAYERS = {
     "ledger": 0,
     "settings": 0,
     "contracts": 1,
+    "quality": 2,
     "state": 2,
     "pipeline": 3,
     "worker": 4,

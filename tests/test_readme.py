@@ -12,8 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from streams.capture.metrics import CaptureMetrics
 from streams.cli.main import cli
+from streams.contracts.literals import parse_literal
+from streams.contracts.shape import shape_problems
+from streams.contracts.validation import compile_validator
 from streams.errors import REASONS
 from streams.pipeline.grammar import grammar_schema
+from streams.quality.grammar import RulesReader, on_fail_problems, quality_schema
+from streams.quality.rules import Dimension
+from streams.quality.words import WORDS
 from streams.settings import PREFIX, Settings
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.stop import ExitCode
@@ -158,3 +164,15 @@ def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
     exec(compile(code, "README.md", "exec"), {})
+
+
+def test_rules_of_quality_are_all_there_are_and_the_example_is_read() -> None:
+    told = {word.partition(":")[0] for cell in first_cells(section("Quality")) for word in words(cell)}
+    (example,) = re.findall(r"^```python\n(.*?)^```", section("Quality"), re.M | re.S)
+    document, problems = parse_literal(example, "README.md", name="quality_rules"), []
+
+    assert told == {dimension.value for dimension in Dimension} | set(WORDS)
+    assert [*shape_problems(document, quality_schema(), compile_validator(quality_schema()))] == []
+    rules = RulesReader(document, ("users",), problems).read(document.value["users"])
+    assert [*problems, *on_fail_problems(rules, document, ())] == []
+    assert {rule.dimension for rule in rules.rules.values()} == set(Dimension)
