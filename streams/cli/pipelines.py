@@ -18,7 +18,7 @@ from streams.settings import Settings
 from .contracts import schemas_option
 from .output import output_option, show_rows
 
-STEPS = ("source", "deduplicate", "filter", "mask", "derive", "table", "aggregate", "route", "errors")
+STEPS = ("source", "deduplicate", "filter", "quality", "mask", "derive", "table", "aggregate", "route", "errors")
 """Keys of a pipeline file, in the order in which a batch goes through them."""
 
 

@@ -57,9 +57,9 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     told = claim_values(Walk(came=came, wanted=wanted, passed=events), plan.claims, tables, now_ms=now_ms)
     materialise_rows(events, plan.table, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
-    deliveries = route_events(events, plan, aggregated) + told
+    deliveries = route_events(events, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
-    deliveries += set_aside(ledger, plan, now_ms=now_ms)
+    deliveries += [*told, *set_aside(ledger, plan, now_ms=now_ms)]
     return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
 
 

@@ -34,12 +34,11 @@ class QualityMetrics:
             "cdc_quality_dataset_score_ratio", "Score of a dataset.", ["dataset"], registry=registry
         )
         self._findings = Gauge(
-            "cdc_quality_open_findings", "Open findings.", ["dataset", "rule", "partition"], registry=registry
+            "cdc_quality_open_findings", "Open findings.", ["pipeline", "dataset", "rule", "partition"], registry=registry
         )
-        self._freshness = Gauge("cdc_freshness_seconds", "Age of the newest row.", ["dataset"], registry=registry)
-        self._objective = Gauge(
-            "cdc_freshness_objective_seconds", "What that age may be.", ["dataset"], registry=registry
-        )
+        of = ["pipeline", "dataset"]
+        self._freshness = Gauge("cdc_freshness_seconds", "Age of the newest row.", of, registry=registry)
+        self._objective = Gauge("cdc_freshness_objective_seconds", "What it may be.", of, registry=registry)
         self.checked: Counts[RuleId] = Counts()
         self.failed: Counts[RuleId] = Counts()
 
@@ -68,10 +67,10 @@ class QualityMetrics:
         """How the stages of a task stand."""
         for stage, tables in standings:
             for (dataset, _, name), count in open_findings(stage, tables).items():
-                self._findings.labels(dataset, name, str(partition)).set(count)
+                self._findings.labels(stage.pipeline, dataset, name, str(partition)).set(count)
             for rule, newest_ms in newest_times(stage, tables):
-                self._freshness.labels(rule.id[0]).set((now_ms - newest_ms) / 1000)
-                self._objective.labels(rule.id[0]).set(rule.max_delay_ms / 1000)
+                self._freshness.labels(stage.pipeline, rule.id[0]).set((now_ms - newest_ms) / 1000)
+                self._objective.labels(stage.pipeline, rule.id[0]).set(rule.max_delay_ms / 1000)
 
     def forget_tasks(self) -> None:
         """What was said of their stages is another worker's to say."""

@@ -29,6 +29,7 @@ from streams.worker.trim import Trimmer
 from ..contracts.builders import a_folder
 from ..quality.builders import RULES_AS_WRITTEN, Source, a_pipeline_text, broken_rules, duplicates, files
 from .cluster import Cluster, produce, read_whole
+from .test_same_bytes import by_key
 
 pytestmark = [pytest.mark.integration]
 
@@ -137,6 +138,9 @@ def test_quality_rules_as_written(cluster: Cluster, unique: Callable[[str], str]
         )  # fmt: skip
     driver.advance(ms=1)
     assert last_by_key(driver.records(findings)) == found
+    assert by_key(driver.records(f"{topic}-users-dlt"), has_broker_time=True) == by_key(letters, has_broker_time=True)
+    rows_out = read_whole(cluster.brokers, f"{topic}.out")
+    assert by_key(driver.records(f"{topic}.out"), has_broker_time=False) == by_key(rows_out, has_broker_time=False)
 
     pages = [cluster.get(name, "/metrics")[1] for name in ("one", "two")]
     assert sum(metric(page, "cdc_quality_open_findings", rule="uniqueness.email") for page in pages) == len(wanted)

@@ -47,7 +47,7 @@ def test_without_rules_there_is_nothing_to_tell() -> None:
 def test_a_stage_tells_its_open_findings_until_it_is_somebody_elses() -> None:
     stage, metrics = Stage(), WorkerMetrics()
     stage.tell(plus("a", "[1]"), plus("a", "[2]"), plus("b", "[1]"), plus("b", "[2]")).commit()
-    labels = {"dataset": "com.acme/users", "rule": UNIQUE, "partition": "0"}
+    labels = {"pipeline": "users", "dataset": "com.acme/users", "rule": UNIQUE, "partition": "0"}
 
     OwnedTask(stage.task, must_commit=False).observe(metrics, None, 0)
     assert value(metrics, "cdc_quality_open_findings", **labels) == 2
