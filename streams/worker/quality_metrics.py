@@ -33,10 +33,10 @@ class QualityMetrics:
         self._dataset_score = Gauge(
             "cdc_quality_dataset_score_ratio", "Score of a dataset.", ["dataset"], registry=registry
         )
-        self._findings = Gauge(
-            "cdc_quality_open_findings", "Open findings.", ["pipeline", "dataset", "rule", "partition"], registry=registry
-        )
         of = ["pipeline", "dataset"]
+        self._findings = Gauge(
+            "cdc_quality_open_findings", "Open findings.", [*of, "rule", "partition"], registry=registry
+        )
         self._freshness = Gauge("cdc_freshness_seconds", "Age of the newest row.", of, registry=registry)
         self._objective = Gauge("cdc_freshness_objective_seconds", "What it may be.", of, registry=registry)
         self.checked: Counts[RuleId] = Counts()

@@ -92,3 +92,25 @@ source: {{topic: cdc.{name}.v1, format: debezium-json, contract: "iglu:{dataset}
 derive: {derive}
 route: [{{to: {name}.rows.v1}}]
 """
+
+
+def test_rules_are_checked_and_shown_with_where_they_are_written(tmp_path: Path) -> None:
+    files = {
+        "com.acme/things/jsonschema/1-0-0": a_schema(),
+        "com.acme/things/contract.yaml": a_contract(COLUMN),
+        "quality.yaml": "things:\n  completeness: [note]\n  uniqueness: [note]\n  on_fail: warn\n",
+    }
+    folder = a_folder(tmp_path, files)
+
+    assert run("check", schemas=folder).exit_code == 0
+    shown = json.loads(run("show", "com.acme/things", "--output", "json", schemas=folder).output)["quality"]
+    assert shown == [
+        {"rule": "completeness.note", "columns": "note", "says": "not null", "on fail": "warn", "from": "quality.yaml:2"},
+        {"rule": "uniqueness.note", "columns": "note", "says": "unique", "on fail": "finding", "from": "quality.yaml:3"},
+    ]
+    assert "completeness.note" in run("show", "com.acme/things", schemas=folder).output
+
+    (folder / "quality.yaml").write_text("things:\n  validity: {id: regex:^1}\n")
+    result = run("check", schemas=folder)
+    assert result.exit_code == 1
+    assert "quality.yaml:2: things.validity.id: regex is for text; id is integer" in result.output
