@@ -81,6 +81,26 @@ def test_a_row_whose_key_changes_takes_an_unsent_value_along() -> None:
     assert open_findings(driver) == PAIR
 
 
+def test_a_record_that_holds_both_halves_of_a_changed_key_moves_the_row() -> None:
+    pipeline = a_pipeline_text().replace("debezium-json", "wal2json-v2")
+    driver = a_driver({**UNIQUE, "pipelines/users.yaml": pipeline})
+
+    def send(letter: str, lsn: int, id: int, email: str | None, old: int | None = None) -> None:
+        columns = [{"name": "id", "type": "bigint", "value": id}]
+        columns += [] if email is None else [{"name": "email", "type": "text", "value": email}]  # type: ignore[list-item]
+        place = {"schema": "public", "table": "users", "xid": lsn, "lsn": f"0/{lsn}"}
+        told = {"action": letter, "timestamp": "2026-03-01 10:00:00+00", "columns": columns, **place}
+        if old is not None:
+            told["identity"] = [{"name": "id", "type": "bigint", "value": old}]
+        driver.send("cdc.users.v1", key=json.dumps({"id": id}).encode(), value=json.dumps(told).encode())
+
+    send("I", 10, 1, "a@b.co")
+    send("I", 11, 9, "a@b.co")
+    send("U", 12, 2, None, old=9)  # the address did not change and was not sent
+
+    assert open_findings(driver) == PAIR
+
+
 def test_an_old_row_of_an_incremental_snapshot_takes_nothing_back() -> None:
     driver, source = a_source(UNIQUE)
     source.change(1, email="old@b.co", lsn=50)
