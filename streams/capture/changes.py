@@ -45,7 +45,7 @@ class ChangeStream:
         self._begin: Begin | None = None
         self._begin_lsn = 0
         self._commit_us: int | None = None
-        """Of the newest transaction that has ended."""
+        """Of the newest transaction that had something in it and has ended."""
         self._order = 0
         self._orders: dict[int, int] = {}
 
@@ -97,7 +97,9 @@ class ChangeStream:
         begin, self._begin = self._begin, None
         if begin is None:
             raise ValueError("the end of a transaction that has not begun")
-        self._commit_us = begin.commit_us
+        if self._order:
+            # Plugins do not agree on whether to tell of transactions without anything in them.
+            self._commit_us = begin.commit_us
         if commit.final_lsn <= self._position.final_lsn:
             return
         self._position = Position(is_snapshot_done=True, final_lsn=commit.final_lsn, end_lsn=commit.end_lsn)

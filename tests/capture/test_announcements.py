@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from streams.capture.changes import ChangeStream
-from streams.capture.pgoutput import Insert, LogicalMessage
+from streams.capture.pgoutput import Begin, Commit, Insert, LogicalMessage
 from streams.capture.position import Position
 from streams.records import Delivery
 
@@ -65,7 +65,9 @@ def test_messages_have_their_places_among_the_rows_of_their_transaction() -> Non
 def test_a_message_outside_of_transactions_has_the_time_of_the_commit_before_and_no_place() -> None:
     message = a_message("kept", is_transactional=False)
 
-    *_, record = fed(a_stream(), [*a_transaction(1, an_insert(1)), (message, 500)])
+    empty = [(Begin(final_lsn=290, commit_us=COMMIT_US + 7, xid=702), 200), (Commit(final_lsn=290, end_lsn=295), 295)]
+
+    *_, record = fed(a_stream(), [*a_transaction(1, an_insert(1)), *empty, (message, 500)])
 
     value = value_of(record)
     assert (value["transaction"], value["source"]["txId"], value["source"]["lsn"]) == (None, None, 500)

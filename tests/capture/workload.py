@@ -26,6 +26,7 @@ INTERLEAVED = (
 """Two sessions; the one that begins first ends last."""
 
 
+LARGE_CASE = "large_interleaved"
 ROWS = "INSERT INTO order_items SELECT {order}, i, 1, repeat('x', 300) FROM generate_series({first}, {last}) i"
 LARGE = (
     (0, "BEGIN"),
@@ -76,11 +77,14 @@ def run_case(dsn: str, name: str, transactions: Sequence[Sequence[str]]) -> None
         _run(dsn, *statements)
 
 
-def run_cases(dsn: str, *, without: set[str] | None = None) -> None:
-    """All cases but those of others."""
+def run_cases(dsn: str) -> None:
+    """All cases but those of others, each behind a message of prefix ``case`` that names it."""
     for name, transactions in cases():
-        if name not in (ELSEWHERE if without is None else without):
+        if name not in ELSEWHERE:
+            _run(dsn, f"SELECT pg_logical_emit_message(false, 'case', '{name}')")
             run_case(dsn, name, transactions)
+    _run(dsn, f"SELECT pg_logical_emit_message(false, 'case', '{LARGE_CASE}')")
+    run_sessions(dsn, LARGE)
 
 
 def _run(dsn: str, *statements: str) -> None:
