@@ -36,8 +36,8 @@ def slot_of_plugin(slot: str, plugin: str, wanted: str) -> str:
 def slot_is_gone(slot: str, position: Position) -> str:
     """The position is there, but the slot is not."""
     return (
-        f"slot {slot} is gone, and with it the changes since {lsn_text(position.end_lsn)};"
-        " name a new one with --slot, which starts with a snapshot"
+        f"slot {slot} is gone, and with it the changes since {lsn_text(position.end_lsn)}; name a new one with --slot,"
+        f" or forget its position: streams capture drop --slot {slot}; either starts with a snapshot"
     )
 
 
@@ -45,7 +45,7 @@ def slot_is_lost(slot: str) -> str:
     """The slot lagged beyond what PostgreSQL keeps."""
     return (
         f"slot {slot} is lost: PostgreSQL removed log that it needed (max_slot_wal_keep_size);"
-        f" run: SELECT pg_drop_replication_slot('{slot}'); and name a new one with --slot, which starts with a snapshot"
+        f" run: streams capture drop --slot {slot}; the next capture of that name starts with a snapshot"
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from .options import CaptureOptions, LogError
 from .pgoutput import Begin, Commit, LogicalMessage, Message
 from .position import lsn_number
-from .wal2json_tables import Change, Image, WalTables
+from .wal2json_tables import Change, Image, Type, WalTables
 
 AS_TEXT = "numeric-data-types-as-string"
 """Since 2.6; before, NaN and Infinity are null."""
@@ -179,20 +179,24 @@ def _image_2(columns: Any) -> Image:
 
 def _image(columns: Iterable[tuple[Any, ...]]) -> Image:
     """(type, text as PostgreSQL writes it) by column."""
-    return {name: ((int(oid), typmod_of(kind)), _text(oid, value)) for name, oid, kind, value in columns}
-
-
-def _text(oid: str, value: Any) -> str | None:
-    if value is True or value is False:
-        return "t" if value else "f"
-    if oid == BYTEA and value is not None:
-        return f"\\x{value}"
-    if value is not None and not isinstance(value, str):
-        raise TypeError("a value of a column is neither text nor a number")
-    return value
+    return {name: (_type_of(oid, kind), _text(oid, value)) for name, oid, kind, value in columns}
 
 
 @lru_cache(10_000)
+def _type_of(oid: str, kind: str) -> Type:
+    return int(oid), typmod_of(kind)
+
+
+def _text(oid: str, value: Any) -> str | None:
+    if isinstance(value, str):
+        return f"\\x{value}" if oid == BYTEA else value
+    if value is None:
+        return None
+    if value is True or value is False:
+        return "t" if value else "f"
+    raise TypeError("a value of a column is neither text nor a number")
+
+
 def typmod_of(type_text: str) -> int | None:
     """The size of a type as ``format_type`` writes it; ``None``: it cannot be told from that.
 

@@ -66,11 +66,23 @@ class _Known:
     described: DescribedTable
     columns: Columns
     keys: frozenset[str]
-    told: Relation | None = None
     names: frozenset[str] = frozenset()
+    is_told: bool = False
+    """As it is now."""
 
     def set_columns(self, columns: Columns) -> None:
-        self.columns, self.names = columns, frozenset(name for name, _ in columns)
+        if columns != self.columns:
+            self.columns, self.names = columns, frozenset(name for name, _ in columns)
+            self.is_told = False
+
+    def set_keys(self, keys: frozenset[str]) -> None:
+        if keys != self.keys:
+            self.keys, self.is_told = keys, False
+
+    def set_described(self, described: DescribedTable) -> None:
+        if described.identity != self.described.identity:
+            self.is_told = False
+        self.described = described
 
     def relation(self) -> Relation:
         return Relation(
@@ -107,10 +119,9 @@ class WalTables:
         if known is None or (change.kind == "T" and change.table != known.described.root):
             return  # a truncate is told of the whole table alone
         message = self._message(known, change)
-        relation = known.relation() if known.told is None or _differs(known.told, known) else None
-        if relation is not None:
-            known.told = relation
-            yield relation
+        if not known.is_told:
+            known.is_told = True
+            yield known.relation()
         yield message
 
     def _find(self, schema: str, table: str) -> _Known | None:
@@ -159,7 +170,7 @@ class WalTables:
 
     def _fit(self, known: _Known, change: Change, new: Image, old: Image) -> bool:
         """Make ``known`` fit to a row that may have left columns out; whether its old image is whole."""
-        row = _columns({**old, **new})
+        row = _columns({**old, **new} if old else new)
         missing = known.names - {name for name, _ in row}
         is_possible = change.kind == "D" or missing <= known.described.wide
         is_doubted = bool(missing) and known.described.root in self._doubted
@@ -168,14 +179,14 @@ class WalTables:
             known.set_columns(_fitting(row, known, may_lack_any=change.kind == "D"))
         is_whole = _is_whole(known, change, old)
         if old:
-            known.keys = known.names if is_whole else frozenset(old)
+            known.set_keys(known.names if is_whole else frozenset(old))
         return is_whole
 
     def _describe_again(self, known: _Known, change: Change) -> None:
         self._doubted.discard(known.described.root)
         described = self._describe(change.schema, change.table)
         if described is not None:
-            known.described = described
+            known.set_described(described)
 
 
 def _fitting(row: Columns, known: _Known, *, may_lack_any: bool) -> Columns:
@@ -207,7 +218,7 @@ def _told(known: _Known, image: Image) -> Image:
 
 def _in_order(columns: Columns, order: Columns) -> Columns:
     """Partitions have the same columns, and not always in the same order."""
-    return order if set(columns) == set(order) else columns
+    return order if columns == order or set(columns) == set(order) else columns
 
 
 def _columns(image: Image) -> Columns:
@@ -216,10 +227,3 @@ def _columns(image: Image) -> Columns:
 
 def _values(known: _Known, image: Image, absent: Value) -> Values:
     return tuple(image[name][1] if name in image else absent for name, _ in known.columns)
-
-
-def _differs(told: Relation, known: _Known) -> bool:
-    """The table has another shape than it was told to have."""
-    shape = [(column.name, (column.type_oid, column.typmod), column.is_key) for column in told.columns]
-    now = [(name, kind, name in known.keys) for name, kind in known.columns]
-    return shape != now or told.identity != known.described.identity
