@@ -20,8 +20,6 @@ from .pgoutput import Begin, Commit, Delete, Insert, LogicalMessage, Message, Re
 from .position import Position
 
 Change = tuple[str, Image | None, Image | None]
-MESSAGES = 0
-"""Stands for an oid where messages are counted: no table has it."""
 
 
 class ChangeStream:
@@ -108,7 +106,7 @@ class ChangeStream:
 
     def _counts(self) -> dict[str, int]:
         """Events of the transaction by table that we capture, in the order of their first ones."""
-        relations = {oid: self._shapes[oid].relation for oid in self._orders if oid != MESSAGES}
+        relations = {oid: self._shapes[oid].relation for oid in self._orders}
         return {
             f"{relation.schema}.{relation.table}": self._orders[oid]
             for oid, relation in relations.items()
@@ -134,7 +132,7 @@ class ChangeStream:
                 yield self._announcer.message(message, self._place_outside(lsn, now_us), now_us=now_us)
                 self.pass_over(lsn)
             return
-        place = self._number(MESSAGES, lsn)
+        place = self._number(None, lsn)
         if place is not None:
             yield from self._begin_once(place, now_us)
             yield self._announcer.message(message, place, now_us=now_us)
@@ -144,13 +142,18 @@ class ChangeStream:
         commit_us = now_us if self._commit_us is None else self._commit_us
         return Place(xid=None, lsn=lsn, commit_us=commit_us, last_end_lsn=lsn, total_order=None, table_order=None)
 
-    def _number(self, oid: int, lsn: int) -> Place | None:
-        """The next event's place in its transaction; ``None``: Kafka has it already."""
+    def _number(self, oid: int | None, lsn: int) -> Place | None:
+        """The next event's place in its transaction; ``None``: Kafka has it already.
+
+        A message belongs to no table: as for Debezium, each is the first of a collection of its own.
+        """
         begin = self._begin
         if begin is None:
             raise ValueError("a change outside of a transaction")
         self._order += 1
-        order = self._orders[oid] = self._orders.get(oid, 0) + 1
+        order = 1
+        if oid is not None:
+            order = self._orders[oid] = self._orders.get(oid, 0) + 1
         if self._is_sent(begin):
             return None
         self._position = replace(

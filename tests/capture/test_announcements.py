@@ -12,7 +12,19 @@ from streams.capture.pgoutput import Begin, Commit, Insert, LogicalMessage
 from streams.capture.position import Position
 from streams.records import Delivery
 
-from .builders import COMMIT_US, NOW_US, ORDERS, USERS, Logged, a_relation, a_stream, a_transaction, fed, value_of
+from .builders import (
+    COMMIT_US,
+    NOW_US,
+    ORDERS,
+    USERS,
+    Logged,
+    a_relation,
+    a_stream,
+    a_transaction,
+    fed,
+    orders_of,
+    value_of,
+)
 
 MESSAGES, TRANSACTIONS = "cdc.message", "cdc.transaction"
 
@@ -60,6 +72,7 @@ def test_messages_have_their_places_among_the_rows_of_their_transaction() -> Non
     records = fed(a_stream(), a_transaction(1, an_insert(1), a_message(), an_insert(2), a_message()))
 
     assert places(records) == [("c", 1), ("m", 2), ("c", 3), ("m", 4)]
+    assert orders_of(records) == [(1, 1), (2, 1), (3, 2), (4, 1)], "as Debezium counts, each message for itself"
 
 
 def test_a_message_outside_of_transactions_has_the_time_of_the_commit_before_and_no_place() -> None:
