@@ -13,7 +13,7 @@ import click
 
 from streams.capture.config import CaptureConfig
 from streams.capture.lag import size_bytes_of
-from streams.capture.options import PGOUTPUT, PLUGINS, CaptureError, CaptureOptions
+from streams.capture.options import PGOUTPUT, PLUGINS, WAL2JSON, CaptureError, CaptureOptions
 from streams.capture.rules import Format
 from streams.settings import Settings
 
@@ -39,6 +39,21 @@ def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, st
     for option, by_table in options.items():
         if unknown := sorted(set(by_table) - set(tables)):
             raise click.UsageError(f"{option} names {', '.join(unknown)}, but --tables does not")
+
+
+PLUGIN_OF = {"protocol": PGOUTPUT, "is_streaming": PGOUTPUT, "wal2json_format": WAL2JSON}
+"""Options that only one plugin has a use for."""
+
+
+def _check_useful(context: click.Context, options: CaptureOptions) -> None:
+    """Options that would be forgotten silently."""
+    for parameter in context.command.params:
+        is_given = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        plugin = PLUGIN_OF.get(parameter.name or "")
+        if is_given and plugin not in (None, options.plugin):
+            raise click.UsageError(f"{parameter.opts[0]} is for --plugin {plugin}")
+    if options.is_dropping_slot and options.max_slot_lag_bytes is None:
+        raise click.UsageError("--drop-slot-beyond needs --max-slot-lag")
 
 
 def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -127,6 +142,7 @@ def command(context: click.Context, /, config: Path | None, output: str, **flags
         options = _options_of_flags(settings, **flags)
     else:
         options = _options_of_file(settings, open_config(context, config), flags)
+    _check_useful(context, options)
     _run(options, output)
 
 

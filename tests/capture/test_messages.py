@@ -83,6 +83,11 @@ def test_help_says_what_it_needs_and_how_it_is_used() -> None:
         (["--database", "postgresql://x", "--tables", "a", "--topic", "b=t"], "--topic names b, but --tables does not"),
         (["--database", "postgresql://x", "--tables", "a", "--key", "a"], "write it as table=value"),
         (["--database", "postgresql://x", "--tables", "a", "--partitions", "0"], "--partitions"),
+        (["--database", "postgresql://x", "--tables", "a", "--plugin", "wal2json", "--protocol", "2"],
+         "--protocol is for --plugin pgoutput"),
+        (["--database", "postgresql://x", "--tables", "a", "--wal2json-format", "1"], "is for --plugin wal2json"),
+        (["--database", "postgresql://x", "--tables", "a", "--max-slot-lag", "much"], "such as 10GB or 512MB"),
+        (["--database", "postgresql://x", "--tables", "a", "--drop-slot-beyond"], "needs --max-slot-lag"),
     ],
 )
 def test_wrong_use_is_told_with_exit_code_2(arguments: list[str], said: str) -> None:
