@@ -82,6 +82,14 @@ def too_large(topic: str) -> str:
     )
 
 
+def no_key_too_large(table: str) -> str:
+    """Its rows must all fit into one transaction of Kafka."""
+    return (
+        f"{table} has no primary key, so its rows must be read at once, and there are too many for that;"
+        f" run: ALTER TABLE {table} ADD PRIMARY KEY (…); then start again"
+    )
+
+
 def about_postgres(error: psycopg2.Error) -> str:
     """What to do about an error of PostgreSQL."""
     match error:

@@ -6,7 +6,7 @@ same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -20,6 +20,8 @@ from .pgoutput import Begin, Commit, Delete, Insert, LogicalMessage, Message, Re
 from .position import Position
 
 Change = tuple[str, Image | None, Image | None]
+Observe = Callable[[Relation, Change, int], bool]
+"""Sees every change with the number of its transaction; says whether it is to be told."""
 
 
 class ChangeStream:
@@ -33,6 +35,7 @@ class ChangeStream:
         position: Position,
         *,
         reader: str = "",
+        observe: Observe = lambda relation, change, xid: True,
     ) -> None:
         self._targets = targets
         self._reader = reader
@@ -40,6 +43,7 @@ class ChangeStream:
         self._announcer = announcer
         self._shapes: dict[int, TableShape] = {}
         self._position = position
+        self._observe = observe
         self._begin: Begin | None = None
         self._begin_lsn = 0
         self._commit_us: int | None = None
@@ -115,11 +119,12 @@ class ChangeStream:
 
     def _tell(self, shape: TableShape, change: Change, lsn: int, now_us: int) -> Iterator[Delivery]:
         place = self._number(shape.relation.oid, lsn)
+        is_told = self._begin is not None and self._observe(shape.relation, change, self._begin.xid)
         if place is None:
             return
         yield from self._begin_once(place, now_us)
         target = self._target_of(shape.relation)
-        if target is not None:
+        if target is not None and is_told:
             yield from self._outgoing.records(target, shape, change, place, now_us=now_us)
 
     def _tell_message(self, message: LogicalMessage, lsn: int, now_us: int) -> Iterator[Delivery]:

@@ -122,7 +122,7 @@ class Database:
         """Whether ``slot`` goes with ``position``; raises ``CaptureError`` with what to do where it does not."""
         name = self._options.slot
         if slot is None:
-            if position is not None and position.is_snapshot_done:
+            if position is not None and position.end_lsn:
                 raise CaptureError(slot_is_gone(name, position))
             return
         if not slot.is_ours or position is None:
@@ -154,7 +154,7 @@ class Database:
                         connection.cancel()
                 except psycopg2.errors.QueryCanceled:
                     if self._is_stopping():
-                        raise StoppedError from None
+                        raise StoppedError("before there was a slot; the next start makes it") from None
                     raise
 
     def start_replication(self, replication: Any, position: Position, options: Mapping[str, str]) -> Any:

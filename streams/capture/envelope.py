@@ -117,7 +117,7 @@ class EnvelopeWriter:
             "schema": schema,
             "table": table,
             "txId": place.xid,
-            "lsn": place.lsn,
+            "lsn": None if place.snapshot == "incremental" else place.lsn,
             "xmin": None,
             "origin": None,
             "origin_lsn": None,

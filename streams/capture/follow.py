@@ -13,14 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.records import Delivery
 
 from .changes import ChangeStream
 from .database import Database
+from .envelope import Place
+from .incremental import Snapshots
 from .lag import LagGuard, SlotLag, SlotLagError, Verdict, size_text
 from .metrics import CaptureMetrics
-from .options import OWN_PREFIX, SCHEMA, CaptureOptions
-from .pgoutput import Message, Relation
+from .options import OWN_PREFIX, SCHEMA, CaptureOptions, StoppedError
+from .pgoutput import Commit, LogicalMessage, Message, Relation
 from .plugins import LogReader, open_reader
 from .position import Position, lsn_text
 from .schema_watch import SchemaWatch
@@ -59,7 +63,7 @@ class Follower:
         self._answered_s = 0.0
         self._next_heartbeat_s = 0.0
 
-    def follow(self, stream: ChangeStream) -> None:
+    def follow(self, stream: ChangeStream, snapshots: Snapshots) -> None:
         """Until we are asked to stop; raises ``CaptureError`` with what to do."""
         with (
             closing(self._database.connect_replication()) as replication,
@@ -67,24 +71,26 @@ class Follower:
             open_reader(self._options, self._database) as reader,
         ):
             cursor = self._database.start_replication(replication, stream.position, reader.options)
-            logger.info("following the log from %s", lsn_text(stream.position.end_lsn))
+            is_initial = not _say_what_comes(stream.position, snapshots)
             keeper = _Keeper(self._options, self._database, session, self._metrics)
             self._saved, self._chunk_at_s = stream.position, time.monotonic()
             while not self._is_stopping():
-                self._take_some(stream, reader, cursor)
-                self._end_chunk(stream, cursor, keeper)
-            if stream.position != self._saved:
-                self._commit(stream, cursor)
+                self._take_some(stream, snapshots, reader, cursor)
+                self._tell_rows(stream, snapshots)
+                self._end_chunk(stream, snapshots, cursor, keeper)
+                if is_initial and not snapshots.is_initial:
+                    is_initial = not _say_what_comes(stream.position, snapshots)
+            self._commit(stream, snapshots, cursor)
         logger.info("stopped at %s", lsn_text(stream.position.end_lsn))
 
-    def _take_some(self, stream: ChangeStream, reader: LogReader, cursor: Any) -> None:
+    def _take_some(self, stream: ChangeStream, snapshots: Snapshots, reader: LogReader, cursor: Any) -> None:
         """Until the chunk is full or due, or nothing more has come."""
         for data, lsn in self._messages(cursor):
             for message, at_lsn in reader.read(data, lsn):
-                self._take(stream, message, at_lsn)
+                self._take(stream, snapshots, message, at_lsn)
                 # What one message of the log brings may be a whole transaction: it is cut as well.
                 if self._is_full():
-                    self._commit(stream, cursor)
+                    self._commit(stream, snapshots, cursor)
                 elif time.monotonic() - self._answered_s > ANSWER_SECONDS:
                     self._answer(cursor)
                 else:
@@ -108,7 +114,7 @@ class Follower:
             yield message.payload, message.data_start
             message = cursor.read_message() if time.monotonic() < until else None
 
-    def _take(self, stream: ChangeStream, message: Message, lsn: int) -> None:
+    def _take(self, stream: ChangeStream, snapshots: Snapshots, message: Message, lsn: int) -> None:
         now_us = time.time_ns() // 1_000
         records: list[Delivery] = []
         if isinstance(message, Relation):
@@ -116,6 +122,18 @@ class Follower:
                 message = with_base_types(message, self._database.domains())
             records += self._seen(message, lsn, now_us)
         records += stream.feed(message, lsn, now_us=now_us)
+        if isinstance(message, LogicalMessage | Commit):
+            records += snapshots.take(message, _place(stream, lsn))
+        self._send(records)
+
+    def _tell_rows(self, stream: ChangeStream, snapshots: Snapshots) -> None:
+        """Read on in a snapshot. What is given goes into one chunk: raises ``StoppedError`` where it cannot."""
+        for records in snapshots.step(_place(stream, stream.position.end_lsn)):
+            self._send(records)
+            if self._is_stopping():
+                raise StoppedError("in a table without a primary key; the next start reads it anew")
+
+    def _send(self, records: list[Delivery]) -> None:
         if records:
             self._sink.send(records)
             self._metrics.count(records)
@@ -131,16 +149,19 @@ class Follower:
     def _is_full(self) -> bool:
         return self._sink.pending_bytes > self._options.chunk_bytes
 
-    def _end_chunk(self, stream: ChangeStream, cursor: Any, keeper: _Keeper) -> None:
+    def _end_chunk(self, stream: ChangeStream, snapshots: Snapshots, cursor: Any, keeper: _Keeper) -> None:
         now = time.monotonic()
         if now - self._chunk_at_s >= self._options.chunk_ms / 1000 or self._sink.pending_bytes > EARLY_BYTES:
-            if stream.position != self._saved:
-                self._commit(stream, cursor)
+            self._commit(stream, snapshots, cursor)
             self._chunk_at_s = now
         keeper.keep(now)
 
-    def _commit(self, stream: ChangeStream, cursor: Any) -> None:
-        position = stream.position
+    def _commit(self, stream: ChangeStream, snapshots: Snapshots, cursor: Any) -> None:
+        """Where something is new."""
+        state, is_initial = snapshots.state, snapshots.is_initial
+        position = replace(stream.position, snapshots=state, is_snapshot_done=not is_initial)
+        if position == self._saved:
+            return
         self._answered_s = time.monotonic()
         self._sink.commit(position, self._heartbeat(self._answered_s))
         cursor.send_feedback(flush_lsn=position.end_lsn, write_lsn=position.end_lsn, force=True)
@@ -153,6 +174,22 @@ class Follower:
             return None
         self._next_heartbeat_s = now_s + self._options.heartbeat_s
         return {"ts_ms": time.time_ns() // 1_000_000}
+
+
+def _place(stream: ChangeStream, lsn: int) -> Place:
+    """Of what is told between transactions."""
+    end_lsn, now_us = stream.position.end_lsn, time.time_ns() // 1_000
+    return Place(xid=None, lsn=lsn, commit_us=now_us, last_end_lsn=end_lsn, total_order=None, table_order=None)
+
+
+def _say_what_comes(position: Position, snapshots: Snapshots) -> bool:
+    """Whether only the log is left."""
+    if snapshots.is_initial:
+        count = len(snapshots.state.queue)
+        logger.info("snapshot of %d tables, and the log since %s", count, lsn_text(position.end_lsn))
+    else:
+        logger.info("following the log from %s", lsn_text(position.end_lsn))
+    return not snapshots.is_initial
 
 
 class _Keeper:

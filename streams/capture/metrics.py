@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from streams.records import Delivery
 
 from .options import CaptureError
+from .progress import TableProgress
 from .schema_watch import SchemaReport
 
 
@@ -30,6 +31,10 @@ class CaptureMetrics:
         )
         self._snapshot = Gauge(
             "cdc_capture_snapshot_ratio", "Progress of the snapshot.", ["table"], registry=self.registry
+        )
+        self._rows = Gauge("cdc_capture_snapshot_rows", "Rows read.", ["table"], registry=self.registry)
+        self._seconds_left = Gauge(
+            "cdc_capture_snapshot_seconds_left", "Of the snapshot, as it goes.", ["table"], registry=self.registry
         )
         self._transformed = Counter(
             "cdc_capture_transformed", "Changes filtered, masked, routed.", ["done", "table"], registry=self.registry
@@ -61,9 +66,12 @@ class CaptureMetrics:
         for topic, number in Tally(record.topic for record in records).items():
             self._events.labels(topic).inc(number)
 
-    def snapshot(self, table: str, done: int, expected: int) -> None:
+    def snapshot(self, progress: TableProgress) -> None:
         """Rows of the snapshot."""
-        self._snapshot.labels(table).set(1.0 if not expected else done / expected)
+        self._snapshot.labels(progress.table).set(progress.ratio)
+        self._rows.labels(progress.table).set(progress.rows)
+        if (seconds := progress.seconds_left) is not None:
+            self._seconds_left.labels(progress.table).set(seconds)
 
     def schema_changed(self, report: SchemaReport) -> None:
         """Columns of a table have changed, or its contract lacks them."""

@@ -78,6 +78,10 @@ class CaptureOptions:
     rules: Rules = field(default_factory=Rules)
     mask_key: bytes | None = field(default=None, repr=False)
     """Secret of masks by hash."""
+    signal_table: str | None = None
+    """Its new rows ask for snapshots; default: none does."""
+    snapshot_rows: int = 10_000
+    """At most as many are read at a time; fewer where they are large."""
     heartbeat_s: float = 5.0
     chunk_ms: int = 100
     chunk_bytes: int = 4 << 20
@@ -98,12 +102,18 @@ class CaptureOptions:
         """What the events of a transaction are counted by: who counts otherwise cannot go on inside of one."""
         if self.plugin == PGOUTPUT:
             return f"{PGOUTPUT} with publication {self.publication}"
-        return f"{WAL2JSON} in format {self.wal2json_format} with tables {','.join(sorted(self.tables))}"
+        return f"{WAL2JSON} in format {self.wal2json_format} with tables {','.join(sorted(self.published))}"
 
     @property
     def transactional_id(self) -> str:
         """Of the capture's producer: one process at a time has it."""
         return f"{self.app}-capture-{self.slot}"
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """What the log must tell of."""
+        signals = () if self.signal_table is None else (self.signal_table,)
+        return tuple(dict.fromkeys((*self.tables, *signals)))
 
     @property
     def positions_topic(self) -> str:

@@ -47,7 +47,7 @@ def open_reader(options: CaptureOptions, database: Database) -> Iterator[LogRead
     else:
         with database.session() as cursor:
             told = wal2json_options(options, is_any_table=is_any_partitioned(cursor, options.tables))
-            tables = WalTables(options.tables, lambda schema, table: describe_table(cursor, schema, table))
+            tables = WalTables(options.published, lambda schema, table: describe_table(cursor, schema, table))
             if options.wal2json_format == 1:
                 logger.warning("wal2json format 1 does not tell of TRUNCATE; --wal2json-format 2 does")
             yield Wal2JsonReader(told, tables)

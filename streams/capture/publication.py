@@ -38,7 +38,7 @@ def publish(cursor: Any, options: CaptureOptions, partitioned: set[str]) -> None
     found = cursor.fetchone()
     if found is None:
         # Rows of partitions belong to the table that was named, whichever partition holds them.
-        tables = _named(options.tables)
+        tables = _named(options.published)
         cursor.execute(f"CREATE PUBLICATION {quoted(name)} FOR TABLE {tables} WITH (publish_via_partition_root = true)")
         cursor.execute(f"COMMENT ON PUBLICATION {quoted(name)} IS %s", (MARK,))
         logger.info("created publication %s", name)
@@ -63,7 +63,7 @@ def _add_missing(cursor: Any, options: CaptureOptions, *, is_ours: bool) -> None
     cursor.execute(
         "SELECT tablename FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s", (name, SCHEMA)
     )
-    missing = sorted(set(options.tables) - {row[0] for row in cursor.fetchall()})
+    missing = sorted(set(options.published) - {row[0] for row in cursor.fetchall()})
     if not missing:
         return
     statement = f"ALTER PUBLICATION {quoted(name)} ADD TABLE {_named(missing)};"
@@ -77,7 +77,7 @@ def _check_whole(cursor: Any, options: CaptureOptions) -> None:
     """A snapshot reads whole tables: with parts of them in the log, neither would be true."""
     if cursor.connection.server_version < PARTS_SINCE:
         return
-    cursor.execute(_PARTS, (options.publication, list(options.tables)))
+    cursor.execute(_PARTS, (options.publication, list(options.published)))
     for table, is_filtered in cursor.fetchall():
         what, instead = ("rows", "--filter") if is_filtered else ("columns", "--mask")
         statement, held = f"ALTER PUBLICATION {quoted(options.publication)}", _named([table])

@@ -1,4 +1,4 @@
-"""Run: snapshot once, then follow the log, chunk by chunk.
+"""Run: follow the log, chunk by chunk, and tell the rows of snapshots between its changes.
 
     PostgreSQL ──plugin──▶ LogReader ──messages──▶ ChangeStream ──records──▶ Sink: one Kafka transaction per chunk
          ▲                 (Spool: open transactions)                          records + position
@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from contextlib import closing
 from types import FrameType
-from typing import Any
 
 import psycopg2
 from confluent_kafka import KafkaException
@@ -25,18 +24,20 @@ from .catalog import prepare_tables
 from .catalog_facts import relation_now
 from .changes import ChangeStream
 from .database import Database
-from .envelope import TableTarget
 from .follow import Follower
+from .incremental import Snapshots, state_at_start
 from .lag import SlotLagError
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions, StoppedError
-from .outgoing import Outgoing, open_outgoing
+from .outgoing import open_outgoing
 from .plugins import check_reader
-from .position import Position, lsn_text
-from .schema_watch import SchemaReport, open_watch
+from .position import Position
+from .progress import Report, TableProgress
+from .schema_watch import SchemaReport, SchemaWatch, open_watch
+from .signals import Inbox
 from .sink import Sink
 from .slots import drop_slot
-from .snapshot import Progress, read_snapshot
+from .snapshot import RowReader
 
 logger = logging.getLogger("streams.capture")
 
@@ -44,7 +45,7 @@ logger = logging.getLogger("streams.capture")
 class Capture:
     """One capture, from start to stop."""
 
-    def __init__(self, options: CaptureOptions, progress: Progress) -> None:
+    def __init__(self, options: CaptureOptions, progress: Report) -> None:
         self._options = options
         self._progress = progress
         self._database = Database(options, lambda: self._is_stopping)
@@ -64,8 +65,8 @@ class Capture:
             if self._options.is_dropping_slot:
                 self._give_up_slot()
             raise
-        except StoppedError:
-            logger.info("stopped before there was a slot; the next start makes it")
+        except StoppedError as error:
+            logger.info("stopped %s", error)
         except KafkaException as error:
             brokers = self._options.kafka.get("bootstrap.servers")
             raise CaptureError(about_kafka(error, self._options.slot, brokers)) from None
@@ -95,64 +96,39 @@ class Capture:
                 self._say_gaps(watch.start(relation))
         self._metrics.watch(outgoing.counts)
         announcer = Announcer(self._options, outgoing.writer)
-        position = self._sink.start(self._options.topics_of(targets), announcer.topics)
-        if position is None or not position.is_snapshot_done:
-            position = self._snapshot(targets, outgoing, position)
-        else:
-            self._database.check_slot(self._database.find_slot(), position)
-        if position.is_snapshot_done:
-            check_reader(position, self._options)
-            stream = ChangeStream(targets, outgoing, announcer, position, reader=self._options.reader)
-            Follower(
-                self._options, self._database, self._sink, self._metrics, watch, lambda: self._is_stopping
-            ).follow(stream)
+        position = self._with_slot(self._sink.start(self._options.topics_of(targets), announcer.topics))
+        check_reader(position, self._options)
+        state = state_at_start(position, list(targets))
+        reader, inbox = RowReader(self._database, self._options), Inbox(self._options.signal_table, position.final_lsn)
+        snapshots = Snapshots(reader, targets, outgoing, state, inbox, self._count_rows)
+        stream = ChangeStream(
+            targets, outgoing, announcer, position, reader=self._options.reader, observe=snapshots.observe
+        )
+        with closing(reader):
+            self._follower(watch).follow(stream, snapshots)
+
+    def _follower(self, watch: SchemaWatch) -> Follower:
+        return Follower(self._options, self._database, self._sink, self._metrics, watch, lambda: self._is_stopping)
 
     def _say_gaps(self, report: SchemaReport | None) -> None:
         if report is not None:
             logger.warning("beside its contract, %s", report.text)
             self._metrics.schema_changed(report)
 
-    # -- snapshot
-
-    def _snapshot(self, targets: dict[str, TableTarget], outgoing: Outgoing, begun: Position | None) -> Position:
-        """All rows; where a former one was not finished, anew with the slot that was made for it.
-
-        That slot tells of every change since the first attempt, so a row that was read then and deleted before the
-        second goes by its DELETE.
-        """
+    def _with_slot(self, position: Position | None) -> Position:
+        """Where the slot stands, once it is there. No row is read before, so it tells of all that changes since."""
         slot = self._database.find_slot()
-        self._database.check_slot(slot, begun)
-        if slot is None:
+        self._database.check_slot(slot, position)
+        if position is not None and position.end_lsn:
+            return position
+        lsn = None if slot is None else slot.confirmed_lsn
+        if lsn is None:
             self._sink.commit(Position())  # says, before the slot is there, whose it will be
-        replication, connection = self._database.connect_replication(), self._database.connect()
-        try:
-            lsn, snapshot = None if slot is None else slot.confirmed_lsn, None
-            if lsn is None:
-                logger.info("making slot %s; PostgreSQL waits for the transactions of now", self._options.slot)
-                lsn, snapshot = self._database.create_slot(replication)
-            logger.info("snapshot at %s", lsn_text(lsn))
-            runs = read_snapshot(connection, snapshot, list(targets.values()), outgoing, lsn, self._count_rows)
-            return self._send_snapshot(runs, lsn)
-        finally:
-            connection.close()
-            replication.close()
+            logger.info("making slot %s; PostgreSQL waits for the transactions of now", self._options.slot)
+            with closing(self._database.connect_replication()) as replication:
+                lsn, _ = self._database.create_slot(replication)
+        return Position(final_lsn=lsn - 1, end_lsn=lsn)
 
-    def _send_snapshot(self, runs: Iterator[list[Any]], lsn: int) -> Position:
-        """Send the rows in chunks; the last one says that all are there, unless somebody stops us."""
-        for run in runs:
-            self._sink.send(run)
-            self._metrics.count(run)
-            if self._sink.pending_bytes > self._options.chunk_bytes:
-                self._sink.commit(Position())
-                self._metrics.committed()
-            if self._is_stopping:
-                logger.info("stopped during the snapshot; the next start begins it anew")
-                return Position()
-        position = Position(is_snapshot_done=True, final_lsn=lsn - 1, end_lsn=lsn)
-        self._sink.commit(position)
-        self._metrics.committed()
-        return position
-
-    def _count_rows(self, table: str, done: int, expected: int) -> None:
-        self._metrics.snapshot(table, done, expected)
-        self._progress(table, done, expected)
+    def _count_rows(self, progress: TableProgress) -> None:
+        self._metrics.snapshot(progress)
+        self._progress(progress)

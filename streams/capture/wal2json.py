@@ -49,7 +49,7 @@ def wal2json_options(options: CaptureOptions, *, is_any_table: bool) -> dict[str
     if options.wal2json_format == 1:
         told["write-in-chunks"] = "1"
     if not is_any_table:
-        told["add-tables"] = ",".join(f"public.{table}" for table in options.tables)
+        told["add-tables"] = ",".join(f"public.{table}" for table in options.published)
     return told
 
 

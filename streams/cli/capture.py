@@ -17,6 +17,7 @@ from streams.capture.options import PGOUTPUT, PLUGINS, WAL2JSON, CaptureError, C
 from streams.capture.rules import Format
 from streams.settings import Settings
 
+from .capture_progress import ShownProgress
 from .capture_rules import FILE_SAYS, open_config, rules_of, words
 from .capture_slots import drop, slots
 from .output import JsonLines, output_option
@@ -30,6 +31,11 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     if wrong:
         raise click.BadParameter("write it as table=value")
     return dict(value.split("=", 1) for value in values)
+
+
+def _table(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A table with or without its schema."""
+    return None if value is None else value.removeprefix("public.")
 
 
 def _check_tables(tables: tuple[str, ...], options: Mapping[str, Mapping[str, str]]) -> None:
@@ -86,6 +92,10 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
               help="Large transactions come while they are open, and wait in STREAMS_DATA for their end.")
 @click.option("--transaction-topic", "is_telling_transactions", is_flag=True,
               help="Tell where transactions begin and end, to <prefix>.transaction.")
+@click.option("--signal-table", callback=_table, metavar="TABLE",
+              help="Its new rows (id, type, data) ask for snapshots while the log is followed, as Debezium's do.")
+@click.option("--snapshot-rows", default=10_000, show_default=True, type=click.IntRange(1),
+              help="Read at a time in a snapshot; fewer where they are large.")
 @click.option("--heartbeat", "heartbeat_s", default=5.0, show_default=True, type=click.FloatRange(0.1),
               help="Seconds between heartbeats.")
 @click.option("--max-slot-lag", "max_slot_lag_bytes", callback=_size, metavar="SIZE",
@@ -203,7 +213,7 @@ def _run(options: CaptureOptions, output: str) -> None:
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'contract-streams[capture]'") from None
     try:
-        Capture(options, _Progress(is_drawn=output == "table" and sys.stderr.isatty())).run()
+        Capture(options, ShownProgress(is_drawn=output == "table" and sys.stderr.isatty())).run()
     except CaptureError as error:
         if output == "json":
             logger.error("capture stopped: %s", error)
@@ -222,25 +232,6 @@ def _speak(output: str) -> None:
         logging.basicConfig(level=logging.INFO, handlers=[handler])
     else:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-
-
-class _Progress:
-    """A line a table on a terminal, redrawn; else a log line each tenth."""
-
-    def __init__(self, *, is_drawn: bool) -> None:
-        self._is_drawn = is_drawn
-        self._said: dict[str, int] = {}
-
-    def __call__(self, table: str, done: int, expected: int) -> None:
-        tenth = 10 if not expected else done * 10 // expected
-        if self._is_drawn:
-            end = "\n" if done == expected else ""
-            click.echo(f"\rsnapshot of {table}: {done:,} of about {expected:,} rows", err=True, nl=False)
-            click.echo(end, err=True, nl=False)
-        elif self._said.get(table) != tenth:
-            self._said[table] = tenth
-            facts = {"table": table, "rows": done, "expected": expected}
-            logger.info("snapshot of %s: %d of about %d rows", table, done, expected, extra={"facts": facts})
 
 
 command.add_command(slots)

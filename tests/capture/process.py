@@ -18,6 +18,7 @@ from typing import Any
 import psycopg2
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from streams.capture.envelope import UNAVAILABLE
 from streams.embedded import EmbeddedKafka, EmbeddedPostgres
 
 from ..integration.cluster import read_committed
@@ -196,6 +197,22 @@ def table_of(told: Iterable[Told]) -> dict[str, Mapping[str, Any]]:
             rows.pop(key, None)
         else:
             rows[key] = record.value["after"]
+    return rows
+
+
+def resolved(told: Iterable[Told]) -> dict[str, Mapping[str, Any]]:
+    """The same of one partition, with long values that were not sent taken from the row before, or its old key's."""
+    rows: dict[str, Mapping[str, Any]] = {}
+    gone: Mapping[str, Any] = {}
+    for record in told:
+        key = json.dumps(record.key)
+        if record.value is None:
+            continue
+        if record.op == "d":
+            gone = rows.pop(key, {})
+            continue
+        known, after = rows.get(key) or gone, record.value["after"]
+        rows[key] = {name: known.get(name, value) if value == UNAVAILABLE else value for name, value in after.items()}
     return rows
 
 

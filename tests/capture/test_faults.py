@@ -195,22 +195,6 @@ def test_a_snapshot_killed_in_the_middle_loses_nothing_also_no_delete(database: 
     assert changes_by_key(told) == remembered(database)
 
 
-def test_a_capture_asked_to_stop_during_its_snapshot_stops_and_begins_it_anew(database: CapturedDatabase) -> None:
-    count = 30_000
-    database.sql(
-        "CREATE TABLE bulk(id bigint PRIMARY KEY, word text)",
-        f"INSERT INTO bulk SELECT i, repeat('x', 200) FROM generate_series(1, {count}) i",
-    )
-    capture = database.start("bulk")
-    database.wait_until(lambda: database.size("bulk"), "rows come", capture)
-
-    assert database.stop(capture) == 0
-    assert len(database.told("bulk")) < count
-    assert "begins it anew" in database.log
-    database.flush(database.started("bulk"))
-    assert len(table_of(database.told("bulk"))) == count
-
-
 def test_a_power_cut_of_the_database_is_survived_by_a_restart(database: CapturedDatabase) -> None:
     database.sql(SCHEMA)
     capture = database.started("accounts")
