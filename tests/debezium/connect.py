@@ -38,7 +38,7 @@ CONNECTOR: Mapping[str, object] = {
     "tasks.max": 1,
     "plugin.name": "pgoutput",
     "publication.autocreate.mode": "filtered",
-    "message.prefix.exclude.list": "streams-heartbeat",
+    "message.prefix.exclude.list": "streams-.*",
     "provide.transaction.metadata": "true",
     "skipped.operations": "none",
     "decimal.handling.mode": "string",

@@ -16,6 +16,7 @@ from tests.integration.cluster import WholeRecord, read_whole
 TRANSACTION = "transaction"
 SNAPSHOT = "snapshot"
 INCREMENTAL = "incremental_snapshot"
+SCHEMA_CHANGES = "schema-changes"
 Identity = tuple[object, ...]
 """Which change this is, whoever tells it: its transaction and its place among the changes of its table there."""
 
@@ -70,6 +71,7 @@ class Event:
 def read_all(brokers: str, prefix: str) -> dict[Identity, Event]:
     """Everything below a topic prefix."""
     topics = _topics_of(brokers, prefix)
+    topics.pop(SCHEMA_CHANGES, None)  # ours alone, and beside the log
     return by_identity(event for table, topic in topics.items() for event in read_events(brokers, topic, table))
 
 
