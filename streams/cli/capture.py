@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,8 @@ def _run(options: CaptureOptions, output: str) -> None:
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'contract-streams[capture]'") from None
     try:
-        Capture(options, ShownProgress(is_drawn=output == "table" and sys.stderr.isatty())).run()
+        with closing(ShownProgress(is_drawn=output == "table" and sys.stderr.isatty())) as progress:
+            Capture(options, progress).run()
     except CaptureError as error:
         if output == "json":
             logger.error("capture stopped: %s", error)

@@ -24,30 +24,34 @@ class ShownProgress:
     """A bar a table on a terminal; else a log line each tenth, or each 30 seconds."""
 
     def __init__(self, *, is_drawn: bool) -> None:
-        self._bars = _bars() if is_drawn else None
-        self._tasks: dict[str, TaskID] = {}
+        self._is_drawn = is_drawn
+        self._bar: tuple[str, Bars, TaskID] | None = None
+        """(table, bar, its number) of the table under way."""
         self._said: dict[str, tuple[int, float]] = {}
 
     def __call__(self, progress: TableProgress) -> None:
-        if self._bars is None:
-            self._log(progress, time.monotonic())
+        if self._is_drawn:
+            self._draw(progress)
         else:
-            self._draw(self._bars, progress)
+            self._log(progress, time.monotonic())
 
-    def _draw(self, bars: Bars, progress: TableProgress) -> None:
-        if progress.table not in self._tasks:
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._bar is not None:
+            self._bar[1].stop()
+            self._bar = None
+
+    def _draw(self, progress: TableProgress) -> None:
+        if self._bar is None or self._bar[0] != progress.table:
+            self.close()
+            bars = _bars()
+            self._bar = progress.table, bars, bars.add_task(progress.table, total=None, rate="")
             bars.start()
-            self._tasks[progress.table] = bars.add_task(progress.table, total=None)
-        bars.update(
-            self._tasks[progress.table],
-            completed=progress.rows,
-            total=progress.expected or None,
-            rate=f"{progress.rows_per_second:,.0f} rows/s",
-        )
+        _, bars, number = self._bar
+        rate = f"{progress.rows_per_second:,.0f} rows/s"
+        bars.update(number, completed=progress.rows, total=progress.expected or None, rate=rate)
         if progress.is_done:
-            del self._tasks[progress.table]
-            if not self._tasks:
-                bars.stop()
+            self.close()
 
     def _log(self, progress: TableProgress, now_s: float) -> None:
         tenth = int(progress.ratio * 10)
