@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from streams.contracts import Column, Contract, ContractFamily, Contracts, UnknownContractError, read_contracts
+from streams.contracts.registry import MemoryRegistry
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
 from streams.quality.book import read_quality
@@ -103,8 +104,8 @@ def _usable(schemas: Path | None) -> Contracts:
 
 def _all_problems(contracts: Contracts) -> tuple[Problem, ...]:
     try:
-        # Files are judged here, not this machine's secrets: any key serves.
-        compile_topology(contracts, app="check", mask_key=b"only to check")
+        # Files are judged here, not this machine's secrets and settings: any key and any registry serve.
+        compile_topology(contracts, app="check", mask_key=b"only to check", registry=MemoryRegistry())
     except ConfigurationError as error:
         return error.problems
     return ()

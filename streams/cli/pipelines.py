@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from streams.contracts import read_contracts
+from streams.contracts.registry import MemoryRegistry
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.pipeline.plan import Plan
@@ -75,7 +76,7 @@ def _read(schemas: Path | None) -> tuple[Topology, Mapping[str, Mapping[str, Any
     settings = Settings.from_env()
     contracts = read_contracts(schemas or settings.schemas)
     # What a pipeline does does not depend on this machine's secret: any serves.
-    topology = compile_topology(contracts, app=settings.app, mask_key=b"only to describe")
+    topology = compile_topology(contracts, app=settings.app, mask_key=b"only to describe", registry=MemoryRegistry())
     pipelines, _ = read_pipelines(contracts.pipeline_texts)
     return topology, {pipeline.name: pipeline.document.value for pipeline in pipelines}
 

@@ -114,3 +114,16 @@ def test_rules_are_checked_and_shown_with_where_they_are_written(tmp_path: Path)
     result = run("check", schemas=folder)
     assert result.exit_code == 1
     assert "quality.yaml:2: things.validity.id: regex is for text; id is integer" in result.output
+
+
+def test_files_that_need_a_registry_are_checked_without_one(tmp_path: Path) -> None:
+    pipeline = a_pipeline("avro", "com.acme/things").replace("debezium-json", "debezium-avro")
+    files = {
+        "com.acme/things/jsonschema/1-0-0": a_schema(),
+        "com.acme/things/contract.yaml": a_contract(COLUMN),
+        "pipelines/avro.yaml": pipeline,
+    }
+
+    result = run("check", schemas=a_folder(tmp_path, files))
+
+    assert (result.exit_code, "debezium-avro" in pipeline) == (0, True), result.output

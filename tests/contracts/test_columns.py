@@ -118,3 +118,22 @@ def test_the_key_stands_in_the_order_of_its_positions(tmp_path: Path) -> None:
     newest = load_contracts(a_folder(tmp_path, files)).resolve("iglu:com.acme/things/jsonschema/1-*-*").newest
 
     assert newest.key == ("b", "a")
+
+
+@pytest.mark.parametrize("kind", ["string", "number"])
+def test_an_array_knows_what_its_source_holds(tmp_path: Path, kind: str) -> None:
+    shape = {"type": "array", "items": {"type": [kind, "null"]}}
+
+    column = column_of(tmp_path, shape, ", physicalType: 'numeric(6,2)[]'")
+
+    items = column.items
+    assert items is not None
+    assert (items.type, items.scale, items.json_types) == (ColumnType.DECIMAL, 2, frozenset({kind}))
+
+
+def test_an_object_knows_its_fields(tmp_path: Path) -> None:
+    shape = {"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}}
+
+    column = column_of(tmp_path, shape, "")
+
+    assert column.fields["at"].type is ColumnType.TIMESTAMP

@@ -77,3 +77,60 @@ def test_integers_stay_integers_where_the_contract_says_so() -> None:
     column = Column(name="it", type=ColumnType.TIMESTAMP, json_types=frozenset({"integer"}), unit="us")
 
     assert converter_of(column) is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "value", "expected"),
+    [("hex", "00ff10", "AP8Q"), ("base64url", "-_8=", "+/8="), ("hex", "", "")],
+)
+def test_bytes_in_another_encoding_are_base64_in_rows(encoding: str, value: str, expected: str) -> None:
+    column = Column(name="it", type=ColumnType.BYTES, json_types=frozenset({"string"}), encoding=encoding)
+    convert = converter_of(column)
+    assert convert is not None
+
+    assert convert(value) == expected
+
+
+def bare(physical: str, json_type: str, kind: ColumnType = ColumnType.TEXT, **more: object) -> Convert:
+    column = Column(name="it", type=kind, json_types=frozenset({json_type}), physical_type=physical, **more)  # type: ignore[arg-type]  # each test names its own
+    convert = converter_of(column)
+    assert convert is not None
+    return convert
+
+
+@pytest.mark.parametrize(
+    ("physical", "json_type", "kind", "value", "expected"),
+    [
+        ("interval", "string", ColumnType.TEXT, 37_091_106_789_000, "PT10303H5M6.789S"),
+        ("interval", "string", ColumnType.TEXT, "P0Y0M-1DT0H0M0S", "P-1D"),
+        ("interval", "integer", ColumnType.INTEGER, "P1DT1S", 86_401_000_000),
+        ("interval", "integer", ColumnType.INTEGER, 5, 5),
+        ("timetz", "string", ColumnType.TEXT, "23:59:59+05:30", "18:29:59Z"),
+        ("timetz", "string", ColumnType.TEXT, "18:29:59.5Z", "18:29:59.5Z"),
+        ("real", "number", ColumnType.DOUBLE, Decimal("1.0E10"), Decimal("10000000000.0")),
+        ("double precision", "number", ColumnType.DOUBLE, 5, Decimal("5.0")),
+        ("jsonb", "object", ColumnType.OBJECT, '{"a": 1.50}', {"a": Decimal("1.50")}),
+        ("jsonb", "object", ColumnType.OBJECT, {"a": 1}, {"a": 1}),
+        ("bit(5)", "string", ColumnType.BYTES, "10110", "Fg=="),
+        ("bit(5)", "string", ColumnType.BYTES, "Fg==", "Fg=="),
+        ("timestamp", "string", ColumnType.TIMESTAMP, "+292278994-08-16T23:00:00Z", "infinity"),
+        ("date", "string", ColumnType.DATE, "2026-03-29Z", "2026-03-29"),
+        ("time", "string", ColumnType.TIME, "23:59:59.5Z", "23:59:59.500000"),
+        ("numeric", "string", ColumnType.DECIMAL, "NAN", "NaN"),
+    ],
+)
+def test_what_the_contract_alone_explains_has_the_contracts_form(
+    physical: str, json_type: str, kind: ColumnType, value: object, expected: object
+) -> None:
+    found = bare(physical, json_type, kind)(value)
+
+    assert (type(found), found) == (type(expected), expected)
+
+
+def test_arrays_of_decimals_are_read_one_by_one() -> None:
+    items = Column(
+        name="it", type=ColumnType.DECIMAL, json_types=frozenset({"string"}), physical_type="numeric(6,1)", scale=1,
+        encoding="base64",
+    )  # fmt: skip
+
+    assert bare("numeric(6,1)[]", "array", ColumnType.ARRAY, items=items)(["FQ==", None]) == ["2.1", None]
