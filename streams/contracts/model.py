@@ -59,6 +59,10 @@ class Column:
     """Privacy class, such as ``pii``; of an object, its own or that of what is inside."""
 
 
+MANY_SETS = 1_024
+"""Sets of columns that a source leaves out: a table has a few, and only nonsense has more."""
+
+
 class UnknownContractError(LookupError):
     """No version in ``schemas/`` is what a pipeline asks for."""
 
@@ -87,9 +91,11 @@ class Contract:
     _without: dict[frozenset[str], Validator] = field(default_factory=dict, repr=False, compare=False)
 
     def validator_without(self, columns: frozenset[str]) -> Validator:
-        """The same check with ``columns`` neither required nor checked; compiled once per set."""
+        """The same check with ``columns`` neither required nor checked; compiled once per set; many are forgotten."""
         validator = self._without.get(columns)
         if validator is None:
+            if len(self._without) >= MANY_SETS:
+                self._without.clear()
             validator = self._without[columns] = self.compile_without(columns)
         return validator
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.contracts import Column, ColumnType, load_contracts
+from streams.contracts.model import MANY_SETS
 
 from .builders import ROW, a_contract, a_folder, a_schema
 
@@ -137,3 +138,17 @@ def test_an_object_knows_its_fields(tmp_path: Path) -> None:
     column = column_of(tmp_path, shape, "")
 
     assert column.fields["at"].type is ColumnType.TIMESTAMP
+
+
+def test_checks_without_columns_are_kept_for_few_sets_of_them(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(12)]
+    properties = {"id": {"type": "integer"}, **{name: {"type": "string"} for name in names}}
+    files = {"com.acme/wide/jsonschema/1-0-0": a_schema("wide", properties=properties, required=("id", *names))}
+    contract = load_contracts(a_folder(tmp_path, files)).resolve("iglu:com.acme/wide/jsonschema/1-*-*").newest
+
+    for number in range(MANY_SETS + 2):
+        without = frozenset(name for place, name in enumerate(names) if number >> place & 1)
+        row = {"id": 1, **{name: "x" for name in names if name not in without}}
+        assert contract.validator_without(without).is_valid(row)
+
+    assert len(contract._without) < MANY_SETS
