@@ -61,7 +61,7 @@ def _view(column: Column | None, wire: Wire) -> Convert | None:
         case Kind.ARRAY:
             return _array_view(None if column is None else column.items, wire.items)
         case Kind.OBJECT:
-            return object_view({} if column is None else column.fields, wire)
+            return _object_view({} if column is None else column.fields, wire)
         case Kind.MAP:
             return _map_view(wire.items)
         case _:
@@ -174,7 +174,7 @@ def _array_view(column: Column | None, items: Wire | None) -> Convert | None:
     return array
 
 
-def object_view(columns: Mapping[str, Column], wire: Wire) -> Convert | None:
+def _object_view(columns: Mapping[str, Column], wire: Wire) -> Convert | None:
     """Each field in the form its column asks for; fields that no schema names stay."""
     converts = {name: convert for name, held in wire.fields.items() if (convert := view_of(columns.get(name), held))}
     return _each(converts.get) if converts else None

@@ -117,7 +117,7 @@ class _Decoder:
         if operation is Operation.TRUNCATE:
             return {}, frozenset()
         if operation is Operation.DELETE:
-            return before, self._names.difference(before)
+            return {**before}, self._names.difference(before)
         if action.columns is None:
             raise DecodeError(FORMAT, "no field columns")
         row = in_order(self._image(action.columns), self._order)
