@@ -71,6 +71,7 @@ class RowReader:
         hiding = [column for column in columns.values() if column.type in (ColumnType.ARRAY, ColumnType.BYTES)]
         self._hides = is_marked or bool(hiding) or any(wire.kind is Kind.ARRAY for wire in said.values())
         self._respelled = [name for name, column in columns.items() if respells(column) and name in self._converters]
+
     @property
     def is_plain(self) -> bool:
         """Values that are of the contract's JSON types are what they are, unless the record holds ``MARK``."""
