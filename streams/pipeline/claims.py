@@ -135,7 +135,7 @@ class _Teller:
     def _parts(
         self, event: ChangeEvent, row: str, known: Claimed | None, stored: Mapping[bytes, Claimed | None]
     ) -> tuple[str | None, ...]:
-        unknown = event.unsent | event.filled
+        unknown = event.unsent
         if known is None and unknown and has_moved(event):
             moved = self._known(MOVED, stored)
             known = moved if moved is not None and moved.moved_to == row else None

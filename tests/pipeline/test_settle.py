@@ -131,6 +131,15 @@ def test_a_row_that_two_partitions_speak_of_is_one_row() -> None:
     assert keys_of(stage.tell(plus("a", "[2]")).commit()) == [[[1], [2]]]
 
 
+def test_a_row_that_left_a_partition_before_anybody_heard_of_it_stays_where_it_is() -> None:
+    stage = Stage()
+    stage.tell(plus("a", "[2]"), plus("a", "[1]", partition=0))
+
+    # It was in partition 1 before, which is heard only now.
+    stage.tell(plus("a", "[1]", partition=1), minus("a", "[1]", partition=1))
+    assert keys_of(stage.commit()) == [[[1], [2]]]
+
+
 def test_a_row_that_was_truncated_is_gone_also_where_it_is_heard_of_later() -> None:
     stage = Stage()
     stage.tell(plus("a", "[1]", at=1), truncated(at=5))
