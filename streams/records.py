@@ -108,10 +108,12 @@ class ChangeEvent(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """The events of a batch at three places of their way."""
+    """The events of a batch at four places of their way."""
 
+    decoded: list[ChangeEvent]
+    """All of them, in their order."""
     came: list[ChangeEvent]
-    """Everything but duplicates."""
+    """What honours its contract and is seen for the first time."""
     wanted: list[ChangeEvent]
     """What the filter kept, with the values as they came."""
     passed: list[ChangeEvent]

@@ -1,12 +1,14 @@
 """Claims: which values do live rows have now?
 
-In:   the batch as it came, as it was wanted, and as it goes on.
+In:   the batch as it was decoded, as it came, as it was wanted, and as it goes on.
 Out:  what the stage of each rule must be told, by digests; the events go on as they are.
 Next: streams.pipeline.table
 
 A claim is what the last event of a row that went on has said; a row that is deleted, or that nobody wants any more,
-claims nothing. What a column holds that the source did not send is what it held before. An INSERT always says what it
-claims, although it may have been said: a TRUNCATE may have made the stage forget it.
+claims nothing. What a column holds that the source did not send is what it held before.
+
+A TRUNCATE is seen by one partition, and the stage forgets rows of all. So an INSERT always says what it claims,
+although that may have been said; and one that is dead says that what its key claimed before is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from .order import Order, is_unplaced, order_of
 from .quality_plan import Claim, Claims, Measure
 from .tables import Claimed, PipelineTables, decode_group, encode_key
 
-DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
+DELETE, INSERT, TRUNCATE = Operation.DELETE, Operation.INSERT, Operation.TRUNCATE
 Place = tuple[int, Operation]
 _FIRST = frozenset({Operation.INSERT, Operation.READ})
 MOVED = b"\0moved"
@@ -58,7 +60,7 @@ def claim_values(walk: Walk, claims: Claims | None, tables: PipelineTables, *, n
     told: list[Delivery] = []
     for claim in claims.claims:
         teller = _Teller(claim, claims, tables.claims[claim.table])
-        told += teller.tell(walk.came, wanted, going)
+        told += teller.tell(walk, wanted, going)
     for measure in claims.measures:
         told += _measured(measure, [event for place, event in wanted.items() if place in going], now_ms)
     return told
@@ -67,6 +69,15 @@ def claim_values(walk: Walk, claims: Claims | None, tables: PipelineTables, *, n
 def _place_of(event: ChangeEvent) -> Place:
     """A record may hold two events: a row under its old key, and under its new one."""
     return event.record.offset, event.operation
+
+
+def _is_small(value: object) -> bool:
+    return type(value) is int and abs(value) < 1 << 63
+
+
+def _ends(event: ChangeEvent, known: Claimed, *, is_left: bool) -> bool:
+    """Whether a change that goes no further ends what its row claimed; ``is_left``: the filter left it out."""
+    return is_left or (event.operation is INSERT and order_of(event) > known.order)
 
 
 def value_of(parts: tuple[str | None, ...]) -> str | None:
@@ -86,27 +97,31 @@ class _Teller:
         self._table = table
         self._changed: dict[bytes, Claimed | None] = {}
 
-    def tell(
-        self, came: list[ChangeEvent], wanted: Mapping[Place, ChangeEvent], going: set[Place]
-    ) -> Iterable[Delivery]:
+    def tell(self, walk: Walk, wanted: Mapping[Place, ChangeEvent], going: set[Place]) -> Iterable[Delivery]:
         """What changes, in the order of the events."""
-        rows = {_place_of(event): self._row_id(event) for event in came if event.operation is not TRUNCATE}
+        came = {_place_of(event) for event in walk.came}
+        events = [event for event in walk.decoded if _place_of(event) in came or self._is_new(event)]
+        rows = [b"" if event.operation is TRUNCATE else self._row_id(event).encode() for event in events]
         # A table answers for what was read and written last: it must have seen all keys before the first write.
-        stored = self._stored([*map(str.encode, rows.values()), MOVED])
+        stored = self._stored([*rows, MOVED])
         told: list[Delivery] = []
-        for event in came:
-            place = _place_of(event)
+        for event, key in zip(events, rows, strict=True):
+            place, known = _place_of(event), self._known(key, stored)
             if event.operation is TRUNCATE:
                 told += self._truncate(event)
-                continue
-            row = rows[place]
-            known = self._known(row.encode(), stored)
-            if event.operation is DELETE or place not in wanted:
-                told += self._release(event, row, known)
+            elif event.operation is DELETE and place in came:
+                told += self._release(event, key.decode(), known)
             elif place in going:
-                told += self._say(wanted[place], row, known, stored)
+                told += self._say(wanted[place], key.decode(), known, stored)
+            elif known is not None and _ends(event, known, is_left=place in came and place not in wanted):
+                told += self._release(event, key.decode(), known)
         self._table.put_many(self._changed)
         return told
+
+    def _is_new(self, event: ChangeEvent) -> bool:
+        """A new row that goes no further still says that the one of its key is gone: another partition's TRUNCATE."""
+        values = [event.row.get(name) for name in self._key]
+        return event.operation is INSERT and all(isinstance(value, str) or _is_small(value) for value in values)
 
     def _stored(self, keys: list[bytes]) -> dict[bytes, Claimed | None]:
         found = self._table.get_many(keys)

@@ -43,8 +43,8 @@ class PipelineResult:
 def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
     """Carry one batch through every step and say what must become of each record."""
     ledger = Ledger(len(batch.records))
-    events = decode_records(batch.records, plan, ledger)
-    events = validate_events(events, plan, ledger, now_ms=now_ms)
+    decoded = decode_records(batch.records, plan, ledger)
+    events = validate_events(decoded, plan, ledger, now_ms=now_ms)
     commit_times_ms = tuple(event.committed_ms for event in (*events[:1], *events[-1:]))
     clock = advance_clock(events, tables)
     came = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
@@ -54,7 +54,8 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     events = mask_events(events, plan.masks)
     events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
-    told = claim_values(Walk(came=came, wanted=wanted, passed=events), plan.claims, tables, now_ms=now_ms)
+    walk = Walk(decoded=decoded, came=came, wanted=wanted, passed=events)
+    told = claim_values(walk, plan.claims, tables, now_ms=now_ms)
     materialise_rows(events, plan.table, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
     deliveries = route_events(events, plan, aggregated)

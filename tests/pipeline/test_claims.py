@@ -129,6 +129,32 @@ def test_a_truncate_reaches_rows_of_all_partitions() -> None:
     assert sum(open_findings(driver).values()) == 6
 
 
+def test_a_new_row_that_is_dead_says_that_the_old_one_was_truncated() -> None:
+    """Its partition has not seen the TRUNCATE: what it knows of the row is of before."""
+    rules = {"quality.yaml": "users: {uniqueness: [email], validity: {age: range:0-150}}"}
+    for wrong in ({"age": 151}, {"age": "old"}):  # breaks a rule, breaks the contract
+        driver, source = a_source(rules, partitions=3)
+        for id in range(12):
+            source.change(id, email="a@b.co", age=1)
+        source.truncate(partition=2)
+        for id in range(12):
+            source.change(id, email="c@d.co", **wrong)
+        for id in range(12):
+            source.change(id, op="u", email="a@b.co", age=1)
+
+        assert [rows for _, rows, _ in open_findings(driver)] == [12]
+
+
+def test_a_dead_insert_that_comes_again_takes_nothing_from_the_row_that_it_became() -> None:
+    driver, source = a_source({"quality.yaml": "users: {uniqueness: [email]}"})
+    sent = source.change(1, email="a@b.co", age="old")
+    source.change(1, op="u", email="a@b.co", age=1)
+    driver.send(source.topic, **sent)
+    source.change(2, email="a@b.co")
+
+    assert open_findings(driver) == PAIR
+
+
 def test_numbers_that_are_equal_are_one_value() -> None:
     columns = {"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}
     driver, source = a_source(

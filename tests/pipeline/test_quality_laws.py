@@ -22,7 +22,7 @@ from ..quality.builders import (
 IDS = st.integers(1, 4)
 ROWS = st.fixed_dictionaries(
     {
-        "email": st.sampled_from([None, "a@b.co", "c@d.co", "e@f.co", "no address"]),
+        "email": st.sampled_from([None, "a@b.co", "c@d.co", "e@f.co", "no address", 17]),
         "age": st.sampled_from([None, 0, 33, 150, 151, -1]),
         "created_at": st.sampled_from([None, "2026-03-01T10:30:00Z", "2026-03-01T11:00:01Z"]),
     }
@@ -56,6 +56,9 @@ class Observer:
 
     def change(self, id: int, row: dict[str, Any], omit: tuple[str, ...] = ()) -> None:
         whole = {"id": id, **row}
+        if row["email"] == 17 and "email" not in omit:  # its contract says text
+            self.dead.append((b'{"id": %d}' % id, "type"))
+            return
         found = broken_rules(whole, omit)
         for rule in ("completeness.id", "completeness.email", "completeness.created_at", "validity.email.regex",
                      "validity.age.range", "validity.created_at.not_future", "uniqueness.id"):  # fmt: skip
@@ -85,6 +88,8 @@ def carry_out(steps: list[Any], partitions: int, **parts: Any) -> tuple[Any, Obs
                 observer.change(id, held, omit=("email",))
             case "again" if sent:
                 driver.send(source.topic, **sent[-1])
+                if b'"email": 17' in sent[-1]["value"]:  # what breaks its contract is dead each time
+                    observer.dead.append((sent[-1]["key"], "type"))
             case "move" if id in observer.rows and held not in observer.seen:
                 row = {name: value for name, value in observer.rows.pop(id).items() if name != "id"}
                 observer.seen = observer.seen - {id} | {held}
