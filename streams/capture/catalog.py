@@ -109,14 +109,15 @@ def _target(table: str, found: FoundTable, options: CaptureOptions) -> TableTarg
         raise CaptureError(f"{table} has no column {', '.join(missing)} that is stored; correct --key")
     if why := _why_not(table, found, key):
         raise CaptureError(why)
-    is_by_index = found.identity == "i"
+    # What tells rows apart in the log: with another index as identity, a DELETE says nothing of the primary key.
+    primary_key = found.index if found.identity == "i" else found.primary_key
     return TableTarget(
         table=table,
         topic=options.topic_of(table),
         key=key,
-        # What tells rows apart in the log: with another index as identity, a DELETE says nothing of the primary key.
-        primary_key=found.index if is_by_index else found.primary_key,
+        primary_key=primary_key,
         identity=found.identity,
+        is_key_masked=not options.rules.masked(table).isdisjoint(primary_key),
     )
 
 

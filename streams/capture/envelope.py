@@ -35,6 +35,16 @@ class TableTarget:
     primary_key: tuple[str, ...] = ()
     identity: str = "d"
     """REPLICA IDENTITY: ``d`` default, ``f`` full."""
+    is_key_masked: bool = False
+    """A mask covers the primary key."""
+
+    @property
+    def resume_key(self) -> tuple[str, ...]:
+        """Columns by which a snapshot goes on, since their values stand in the topic of positions.
+
+        Empty: it cannot, the table is read in one transaction. So it is where they are masked.
+        """
+        return () if self.is_key_masked else self.primary_key
 
 
 class TableShape:

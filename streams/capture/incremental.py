@@ -21,9 +21,10 @@ as a large table takes.
   reads it; the log tells it whole, unless a long value was not sent: then it is in ``again`` for the next chunk.
 - TRUNCATE between reading and mark drops the chunk's rows.
 
-**Tables without a primary key** have no row that could be replaced, so nothing may be told twice: until they are read,
-their changes are left out; all rows are told at once, in one Kafka transaction, which therefore must be over before
-Kafka's time-out; and of the changes after it, those that the snapshot shows are left out.
+**Tables without a primary key** have no row that could be replaced, so nothing may be told twice. (Those whose key a
+mask covers are read as they are: the positions would hold its values.) Until they are read, their changes are left
+out; all rows are told at once, in one Kafka transaction, which therefore must be over before Kafka's time-out; and of
+the changes after it, those that the snapshot shows are left out.
 
 **What must hold:** a snapshot that is taken while the log has the commit of a transaction that it does not show yet is
 taken again (``Visible.hides_any``). Of transactions that were in the log before this process came, that is known only
@@ -127,7 +128,7 @@ class Snapshots:
         task = next((task for task in self.state.queue if task.table == relation.table), None)
         if task is None:
             return True
-        if not self._targets[task.table].primary_key:
+        if not self._targets[task.table].resume_key:
             return task.contained is not None and not parse_visible(task.contained).shows(xid)
         if task is self.state.queue[0]:
             self._watch(task, change, xid)
@@ -138,7 +139,7 @@ class Snapshots:
             self._waiting.read[1].watch(change, xid)
         op, before, after = change
         if op == "c" and before is not None and after is not None and has_unavailable(after):
-            key = tuple(str(after[column]) for column in self._targets[task.table].primary_key)
+            key = tuple(str(after[column]) for column in self._targets[task.table].resume_key)
             self._put(replace(task, again=(*task.again, key)))
 
     def _put(self, task: TableSnapshot) -> None:
@@ -155,7 +156,7 @@ class Snapshots:
         return []
 
     def _follow_signals(self, final_lsn: int) -> None:
-        keyed = [table for table, target in self._targets.items() if target.primary_key]
+        keyed = [table for table, target in self._targets.items() if target.resume_key]
         state = self._inbox.end(final_lsn, self.state, keyed)
         if self._waiting is not None and state.queue[:1] != self.state.queue[:1]:
             self._waiting = None  # of a snapshot that was stopped
@@ -230,7 +231,7 @@ class Snapshots:
         task, mark = self.state.queue[0], f"{self._name}:{self._marks}"
         if self._pace is None or self._pace.table != task.table:
             self._pace = Pace(task.table, task.rows, now_s=now_s)
-        if self._targets[task.table].primary_key:
+        if self._targets[task.table].resume_key:
             self._read_chunk(task, mark, now_s)
         elif task.contained is None:
             yield from self._read_whole(task, mark, place, now_s)

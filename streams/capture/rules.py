@@ -66,6 +66,11 @@ class Rules:
     masks: tuple[MaskRule, ...] = ()
     routes: tuple[RouteRule, ...] = ()
 
+    def masked(self, table: str) -> frozenset[str]:
+        """Fields that masks of ``table`` name."""
+        masks = (mask for mask in self.masks if mask.tables is None or table in mask.tables)
+        return frozenset(field for mask in masks for field in mask.fields)
+
     @property
     def are_empty(self) -> bool:
         """Everything goes on as it is."""

@@ -90,7 +90,7 @@ class RowReader:
         with self._transaction() as cursor:
             visible = _visible(cursor)
             shape = self._shape(cursor, target)
-            if task.columns != target.primary_key:
+            if task.columns != target.resume_key:
                 task = _begun(cursor, task, target)
             rows, is_last = self._page(cursor, task, shape)
             again = _fetch_again(cursor, task, shape) if task.again else []
@@ -175,12 +175,12 @@ def _visible(cursor: Any) -> Visible:
 
 def _begun(cursor: Any, task: TableSnapshot, target: TableTarget) -> TableSnapshot:
     """The task with its last row and expectation; also where another primary key makes old places meaningless."""
-    names = ", ".join(f"{_column(column)} DESC" for column in target.primary_key)
-    cursor.execute(f"SELECT {_names(target.primary_key)} FROM {_name(task.table)} ORDER BY {names} LIMIT 1")
+    names = ", ".join(f"{_column(column)} DESC" for column in target.resume_key)
+    cursor.execute(f"SELECT {_names(target.resume_key)} FROM {_name(task.table)} ORDER BY {names} LIMIT 1")
     last = cursor.fetchone()
     return replace(
         task,
-        columns=target.primary_key,
+        columns=target.resume_key,
         after=None,
         until=None if last is None else tuple(last),
         again=(),

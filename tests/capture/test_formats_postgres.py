@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer
@@ -101,6 +103,26 @@ def test_flags_filter_mask_and_route_and_metrics_count_it(database: CapturedData
         'cdc_capture_transformed_total{done="masked",table="t"}': 4.0,
         'cdc_capture_transformed_total{done="routed",table="t"}': 4.0,
     }
+
+
+def test_a_masked_key_is_in_no_topic_whatever_the_capture_keeps_for_itself(
+    database: CapturedDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("0123456789abcdef0123")
+    monkeypatch.setenv("STREAMS_MASK_KEY_FILE", str(tmp_path / "secret"))
+    database.sql("CREATE TABLE t(id text PRIMARY KEY)")
+    database.sql("INSERT INTO t SELECT 'SECRET-' || i FROM generate_series(1, 9) i")
+    process = database.started("t", "--mask", "id=hash")
+    database.wait_until(lambda: database.size("t") >= 9, "the rows are told", process)
+    database.sql("UPDATE t SET id = 'SECRET-new' WHERE id = 'SECRET-1'", "DELETE FROM t WHERE id = 'SECRET-2'")
+    database.flush(process)
+
+    names = AdminClient({"bootstrap.servers": database.kafka.bootstrap}).list_topics(timeout=30).topics
+    told = [record for name in names if database.name in name
+            for record in read_whole(database.kafka.bootstrap, name)]  # fmt: skip
+    assert len([record for record in told if record.key and len(record.key) == 41]) == 9 + 3 + 2
+    assert not [record for record in told if b"SECRET" in b"".join(filter(None, (record.key, record.value)))]
+    assert not [value for record in told for _, value in record.headers if b"SECRET" in (value or b"")]
 
 
 def test_what_does_not_fit_the_tables_is_said_before_anything_is_sent(database: CapturedDatabase) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from streams.capture.envelope import UNAVAILABLE, EnvelopeWriter, Place, TableSh
 from streams.capture.incremental import Snapshots
 from streams.capture.outgoing import Outgoing
 from streams.capture.pgoutput import LogicalMessage, Relation
-from streams.capture.position import SnapshotState, TableSnapshot
+from streams.capture.position import Position, SnapshotState, TableSnapshot, encode_position
 from streams.capture.progress import TableProgress
 from streams.capture.signals import Inbox
 from streams.capture.snapshot import MARK_PREFIX, Chunk, Values
@@ -215,6 +216,23 @@ def test_a_table_without_a_key_that_kafka_has_is_not_read_again_after_a_crash() 
     assert not telling.log("c", None, an_image(1), xid=BEFORE)
     assert telling.mark() == []
     assert telling.snapshots.state.queue == ()
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+def test_no_masked_key_is_kept_in_the_positions(is_masked: bool) -> None:
+    target = dataclasses.replace(ORDERS, is_key_masked=is_masked)
+    telling = Telling(Table(4711, 4712, 4713), target=target)
+    kept = []
+
+    told = []
+    while telling.snapshots.state.queue:
+        told += telling.step() + telling.mark()
+        telling.log("d", an_image(4711), an_image(4712, note=UNAVAILABLE))
+        telling.log("c", an_image(4711), an_image(4712, note=UNAVAILABLE))
+        kept.append(encode_position(Position(snapshots=telling.snapshots.state)))
+
+    assert {row["id"] for _, _, row in told} == {4711, 4712, 4713}
+    assert any(b"471" in position for position in kept) is not is_masked
 
 
 def test_changes_of_other_tables_and_schemas_are_told() -> None:

@@ -227,6 +227,12 @@ def test_a_masked_column_that_is_gone_ends_the_capture_unless_it_may_be_missing(
     assert len(fed(lenient, a_transaction(2, INSERT))) == 1
 
 
+def test_rules_know_which_fields_of_a_table_are_masked() -> None:
+    rules = Rules(masks=(MaskRule(fields=("a", "b")), MaskRule(fields=("c",), tables=frozenset({"t"}))))
+
+    assert (rules.masked("t"), rules.masked("u")) == ({"a", "b", "c"}, {"a", "b"})
+
+
 def test_a_field_that_no_table_has_is_refused_with_those_there_are() -> None:
     columns = {"users": ["id", "ssn"], "orders": ["id"]}
 
