@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 POSTGRES_EPOCH_US = 946_684_800_000_000
 """2000-01-01, microseconds since 1970."""
 
@@ -68,16 +70,14 @@ class Relation:
     columns: tuple[ColumnShape, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Insert:
+class Insert(Struct, frozen=True, kw_only=True, gc=False):
     """A row came."""
 
     oid: int
     new: Values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
+class Update(Struct, frozen=True, kw_only=True, gc=False):
     """A row changed; ``old`` only where its identity changed or is full."""
 
     oid: int
@@ -86,8 +86,7 @@ class Update:
     new: Values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
+class Delete(Struct, frozen=True, kw_only=True, gc=False):
     """A row went."""
 
     oid: int
@@ -113,6 +112,11 @@ class LogicalMessage:
 
 
 Message = Begin | Commit | Relation | Insert | Update | Delete | Truncate | LogicalMessage
+
+
+_COUNT, _SIZE = struct.Struct(">H").unpack_from, struct.Struct(">I").unpack_from
+_TEXT, _NULL, _SAME = b"tnu"
+_NEW, _OLD = b"NO"
 
 
 class _Reader:
@@ -144,20 +148,30 @@ class _Reader:
     def letter(self) -> str:
         return self.raw(1).decode()
 
-    def values(self) -> Values:
-        (count,) = self.take(">H")
-        return tuple(self._value() for _ in range(count))
 
-    def _value(self) -> Value:
-        kind = self.letter()
-        if kind == "t":
-            (size,) = self.take(">I")
-            return self.raw(size).decode()
-        if kind == "n":
-            return None
-        if kind == "u":
-            return UNCHANGED
-        raise ValueError("a value in a form that was not asked for")
+def _values(data: bytes, at: int) -> tuple[Values, int]:
+    """A row's values, in the order of its columns, and where they end. Plain loops over locals: once a change."""
+    values: list[Value] = []
+    size = len(data)
+    (count,) = _COUNT(data, at)
+    at += 2
+    for _ in range(count):
+        kind = data[at]
+        if kind == _TEXT:
+            end = at + 5 + _SIZE(data, at + 1)[0]
+            if end > size:
+                raise ValueError("a message that ends too early")
+            values.append(data[at + 5 : end].decode())
+            at = end
+        elif kind == _NULL:
+            values.append(None)
+            at += 1
+        elif kind == _SAME:
+            values.append(UNCHANGED)
+            at += 1
+        else:
+            raise ValueError("a value in a form that was not asked for")
+    return tuple(values), at
 
 
 def decode_message(data: bytes, *, is_streamed: bool = False) -> Message | None:
@@ -165,7 +179,16 @@ def decode_message(data: bytes, *, is_streamed: bool = False) -> Message | None:
 
     One that is streamed while its transaction is open names that first.
     """
-    reader = _Reader(data, 5 if is_streamed else 1)
+    at = 5 if is_streamed else 1
+    match data[:1]:
+        case b"I":
+            return Insert(oid=_SIZE(data, at)[0], new=_values(data, at + 5)[0])
+        case b"U":
+            return _update(data, at)
+        case b"D":
+            old, _ = _values(data, at + 5)
+            return Delete(oid=_SIZE(data, at)[0], old=old, is_old_whole=data[at + 4] == _OLD)
+    reader = _Reader(data, at)
     match data[:1]:
         case b"B":
             final_lsn, time_us, xid = reader.take(">QqI")
@@ -175,16 +198,6 @@ def decode_message(data: bytes, *, is_streamed: bool = False) -> Message | None:
             return Commit(final_lsn=final_lsn, end_lsn=end_lsn)
         case b"R":
             return _relation(reader)
-        case b"I":
-            (oid,) = reader.take(">I")
-            reader.letter()
-            return Insert(oid=oid, new=reader.values())
-        case b"U":
-            return _update(reader)
-        case b"D":
-            (oid,) = reader.take(">I")
-            kind = reader.letter()
-            return Delete(oid=oid, old=reader.values(), is_old_whole=kind == "O")
         case b"T":
             count, _ = reader.take(">IB")
             return Truncate(oids=reader.take(f">{count}I"))
@@ -209,14 +222,12 @@ def _relation(reader: _Reader) -> Relation:
     return Relation(oid=oid, schema=schema or "pg_catalog", table=table, identity=identity, columns=tuple(columns))
 
 
-def _update(reader: _Reader) -> Update:
-    (oid,) = reader.take(">I")
-    kind = reader.letter()
-    old = None
-    if kind in ("K", "O"):
-        old = reader.values()
-        reader.letter()
-    return Update(oid=oid, old=old, is_old_whole=kind == "O", new=reader.values())
+def _update(data: bytes, at: int) -> Update:
+    (oid,), kind, at = _SIZE(data, at), data[at + 4], at + 5
+    if kind == _NEW:
+        return Update(oid=oid, old=None, is_old_whole=False, new=_values(data, at)[0])
+    old, at = _values(data, at)
+    return Update(oid=oid, old=old, is_old_whole=kind == _OLD, new=_values(data, at + 1)[0])
 
 
 def _logical_message(reader: _Reader) -> LogicalMessage:
