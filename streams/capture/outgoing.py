@@ -9,13 +9,12 @@ half, as Debezium does. What a filter drops is dropped with its tombstone. Nothi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 from streams.records import Delivery, Headers
 
 from .catalog_facts import describer
 from .database import Database
-from .envelope import Envelope, EnvelopeWriter, Image, Place, TableShape, TableTarget, encode_json, key_of
+from .envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget, encode_change, key_of
 from .facts import Describe, facts_of
 from .options import CaptureError, CaptureOptions
 from .pgoutput import Relation
@@ -55,40 +54,33 @@ class Outgoing:
 
     def records(
         self, target: TableTarget, shape: TableShape, change: Change, place: Place, *, now_us: int
-    ) -> Iterator[Delivery]:
+    ) -> tuple[Delivery, ...]:
         """All records of a change; ``change`` is (op, before, after), of a row that changes its key with both."""
         way = self._ways.get(target.table)
         if way is None or way.shape is not shape:
             way = self._ways[target.table] = self._way_of(target, shape, way)
-        halves = _halves(change)
-        plan = way.plan
-        if plan is not None:
-            if not plan.admits(halves.told, place):
-                self.counts["filtered", target.table] += 1
-                return
-            if plan.covers:
-                halves = halves.covered(plan)
-                self.counts["masked", target.table] += 1
-        op, before, after = halves.told
-        envelope = self.writer.envelope(target.table, shape.relation.schema, halves.told, place, now_us=now_us)
-        row = before if op == "d" else after
-        headers: Headers = ()
-        if halves.other is not None:
-            headers = ((NEW_KEY if op == "d" else OLD_KEY, key_of(target, halves.other)),)
-        topics = (target.topic,) if plan is None else plan.topics(target, halves.told, place)
-        for topic in topics:
-            if topic != target.topic:
-                self.counts["routed", target.table] += 1
-            yield from way.deliver(topic, row, envelope, headers, now_us // 1_000)
+        halves, plan = _halves(change), way.plan
+        if plan is None:
+            return way.deliver(target.topic, halves, place, now_us)
+        if not plan.admits(halves.told, place):
+            self.counts["filtered", target.table] += 1
+            return ()
+        if plan.covers:
+            halves = halves.covered(plan)
+            self.counts["masked", target.table] += 1
+        topics = tuple(plan.topics(target, halves.told, place))
+        if routed := sum(topic != target.topic for topic in topics):
+            self.counts["routed", target.table] += routed
+        return tuple(record for topic in topics for record in way.deliver(topic, halves, place, now_us))
 
     def _way_of(self, target: TableTarget, shape: TableShape, before: _Way | None) -> _Way:
         """The way of a version of a table; raises ``CaptureError`` where the rules do not fit it."""
         if self._rules.are_empty and self._codecs is None:
-            return _Way(target, shape, None, None)
+            return _Way(self.writer, target, shape, None, None)
         plan = compile_plan(self._rules, target, shape.relation, self._describe(shape.relation), self._mask_key)
         if before is not None and before.plan is not None:
             self._refuse_unmasked(before.plan, shape)
-        return _Way(target, shape, plan, self._codecs)
+        return _Way(self.writer, target, shape, plan, self._codecs)
 
     def _refuse_unmasked(self, former: TablePlan, shape: TableShape) -> None:
         """A masked column that is gone may be there under another name."""
@@ -137,28 +129,47 @@ def _halves(change: Change) -> _Halves:
 class _Way:
     """How one version of a table goes out."""
 
-    __slots__ = ("_by_topic", "_codecs", "plan", "shape", "target")
+    __slots__ = ("_by_topic", "_codecs", "_frame", "_writer", "plan", "shape", "target")
 
-    def __init__(self, target: TableTarget, shape: TableShape, plan: TablePlan | None, codecs: Codecs | None) -> None:
+    def __init__(
+        self,
+        writer: EnvelopeWriter,
+        target: TableTarget,
+        shape: TableShape,
+        plan: TablePlan | None,
+        codecs: Codecs | None,
+    ) -> None:
         self.target = target
         self.shape = shape
         self.plan = plan
+        self._writer = writer
+        self._frame = writer.frame(target.table, shape.relation.schema)
         self._codecs = codecs
         self._by_topic: dict[str, Codec] = {}
 
-    def deliver(
-        self, topic: str, row: Image | None, envelope: Envelope, headers: Headers, now_ms: int
-    ) -> Iterator[Delivery]:
+    def deliver(self, topic: str, halves: _Halves, place: Place, now_us: int) -> tuple[Delivery, ...]:
         """The record, and after a DELETE its tombstone."""
+        op, before, after = halves.told
+        row = before if op == "d" else after
+        headers: Headers = ()
+        if halves.other is not None:
+            headers = ((NEW_KEY if op == "d" else OLD_KEY, key_of(self.target, halves.other)),)
         if self._codecs is None or self.plan is None:
             key = None if row is None else key_of(self.target, row)
-            value = encode_json(envelope)
+            value: bytes | None = encode_change(self._frame, halves.told, place, now_us=now_us)
         else:
-            codec = self._by_topic.get(topic)
-            if codec is None:
-                codec = self._by_topic[topic] = self._codecs.codec(topic, self.target, self.shape, self.plan.columns)
+            codec = self._codec(topic, self._codecs, self.plan)
             key = None if row is None or not self.target.key else codec.key(row)
-            value = codec.value(envelope)
-        yield Delivery(topic=topic, key=key, value=value, timestamp_ms=now_ms, headers=headers)
-        if envelope["op"] == "d" and key is not None:
-            yield Delivery(topic=topic, key=key, value=None, timestamp_ms=now_ms, headers=headers)
+            schema = self.shape.relation.schema
+            value = codec.value(self._writer.envelope(self.target.table, schema, halves.told, place, now_us=now_us))
+        now_ms = now_us // 1_000
+        record = Delivery(topic=topic, key=key, value=value, timestamp_ms=now_ms, headers=headers)
+        if op != "d" or key is None:
+            return (record,)
+        return record, Delivery(topic=topic, key=key, value=None, timestamp_ms=now_ms, headers=headers)
+
+    def _codec(self, topic: str, codecs: Codecs, plan: TablePlan) -> Codec:
+        codec = self._by_topic.get(topic)
+        if codec is None:
+            codec = self._by_topic[topic] = codecs.codec(topic, self.target, self.shape, plan.columns)
+        return codec

@@ -8,7 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from streams.capture.envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget
+import pytest
+
+from streams.capture.envelope import (
+    EnvelopeWriter,
+    Image,
+    Place,
+    TableShape,
+    TableTarget,
+    encode_change,
+    encode_json,
+)
 from streams.capture.outgoing import Outgoing
 from streams.capture.pgoutput import Relation
 from streams.records import Delivery
@@ -86,3 +96,29 @@ def test_a_key_of_several_columns_keeps_their_order_and_its_decimals_are_text() 
     record = told(target, a_relation("t"), {"order": 1, "line": Decimal("2.50"), "x": "y"})
 
     assert record.key == b'{"line":"2.50","order":1}'
+
+
+@pytest.mark.parametrize("before", [None, {"id": 1, "50%": "a %d \"b\" ü"}])
+@pytest.mark.parametrize("after", [None, {"id": 2, "price": Decimal("1.50")}])
+@pytest.mark.parametrize("snapshot", ["false", "true", "last", "incremental"])
+@pytest.mark.parametrize("xid", [None, 700])
+@pytest.mark.parametrize("last_end_lsn", [None, 90])
+def test_a_change_encoded_into_its_tables_frame_is_the_encoded_envelope(
+    before: Image | None, after: Image | None, snapshot: str, xid: int | None, last_end_lsn: int | None
+) -> None:
+    writer = EnvelopeWriter('a%s"name', "sh%dop")
+    place = Place(
+        xid=xid,
+        lsn=100,
+        commit_us=1_780_000_000_054_321,
+        last_end_lsn=last_end_lsn,
+        total_order=None if xid is None else 7,
+        table_order=None if xid is None else 3,
+        snapshot=snapshot,
+    )
+    change = ("u", before, after)
+
+    encoded = encode_change(writer.frame('t%b"able', "public"), change, place, now_us=1_790_000_000_000_001)
+
+    envelope = writer.envelope('t%b"able', "public", change, place, now_us=1_790_000_000_000_001)
+    assert encoded == encode_json(envelope)
