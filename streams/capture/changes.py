@@ -6,7 +6,7 @@ same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -44,6 +44,8 @@ class ChangeStream:
         self._shapes: dict[int, TableShape] = {}
         self._position = position
         self._observe = observe
+        self._open = (position.open_lsn, position.open_events)
+        """Of ``position``: kept beside it, as it moves with every change."""
         self._begin: Begin | None = None
         self._begin_lsn = 0
         self._commit_us: int | None = None
@@ -54,7 +56,17 @@ class ChangeStream:
     @property
     def position(self) -> Position:
         """Up to where everything fed has been given out."""
-        return self._position
+        position = self._position
+        if (position.open_lsn, position.open_events) != self._open:
+            lsn, events = self._open
+            position = self._position = replace(
+                position, is_snapshot_done=True, open_lsn=lsn, open_events=events, open_reader=self._reader
+            )
+        return position
+
+    def _move_to(self, position: Position) -> None:
+        self._position = position
+        self._open = (position.open_lsn, position.open_events)
 
     @property
     def is_in_transaction(self) -> bool:
@@ -63,10 +75,10 @@ class ChangeStream:
 
     def pass_over(self, lsn: int) -> None:
         """Outside of transactions the log has come to ``lsn`` without anything for us."""
-        position = self._position
+        position = self.position
         if not self.is_in_transaction and lsn > position.end_lsn:
             is_before_open = lsn < position.open_lsn
-            self._position = (
+            self._move_to(
                 replace(position, end_lsn=lsn)
                 if is_before_open
                 else Position(is_snapshot_done=True, final_lsn=position.final_lsn, end_lsn=lsn)
@@ -75,16 +87,16 @@ class ChangeStream:
     def feed(self, message: Message, lsn: int, *, now_us: int) -> Iterator[Delivery]:
         """Records of one message; ``lsn`` is where it stands."""
         match message:
+            case Insert() | Update() | Delete():
+                shape = self._shapes[message.oid]
+                for change in _changes(shape, message, self._target_of(shape.relation)):
+                    yield from self._tell(shape, change, lsn, now_us)
             case Begin():
                 self._begin, self._begin_lsn, self._order, self._orders = message, lsn, 0, {}
             case Commit():
                 yield from self._end(message, now_us)
             case Relation():
                 self._shapes[message.oid] = TableShape(message)
-            case Insert() | Update() | Delete():
-                shape = self._shapes[message.oid]
-                for change in _changes(shape, message, self._target_of(shape.relation)):
-                    yield from self._tell(shape, change, lsn, now_us)
             case Truncate():
                 for oid in message.oids:
                     yield from self._tell(self._shapes[oid], ("t", None, None), lsn, now_us)
@@ -104,7 +116,7 @@ class ChangeStream:
             self._commit_us = begin.commit_us
         if commit.final_lsn <= self._position.final_lsn:
             return
-        self._position = Position(is_snapshot_done=True, final_lsn=commit.final_lsn, end_lsn=commit.end_lsn)
+        self._move_to(Position(is_snapshot_done=True, final_lsn=commit.final_lsn, end_lsn=commit.end_lsn))
         if self._order:
             yield from self._announcer.end(begin, commit, self._counts(), self._order, now_us)
 
@@ -117,15 +129,16 @@ class ChangeStream:
             if self._target_of(relation) is not None
         }
 
-    def _tell(self, shape: TableShape, change: Change, lsn: int, now_us: int) -> Iterator[Delivery]:
+    def _tell(self, shape: TableShape, change: Change, lsn: int, now_us: int) -> Iterable[Delivery]:
         place = self._number(shape.relation.oid, lsn)
         is_told = self._begin is not None and self._observe(shape.relation, change, self._begin.xid)
         if place is None:
-            return
-        yield from self._begin_once(place, now_us)
+            return ()
         target = self._target_of(shape.relation)
+        records: tuple[Delivery, ...] = ()
         if target is not None and is_told:
-            yield from self._outgoing.records(target, shape, change, place, now_us=now_us)
+            records = self._outgoing.records(target, shape, change, place, now_us=now_us)
+        return records if place.total_order != 1 else (*self._begin_once(place, now_us), *records)
 
     def _tell_message(self, message: LogicalMessage, lsn: int, now_us: int) -> Iterator[Delivery]:
         if message.prefix.startswith(OWN_PREFIX):
@@ -161,13 +174,7 @@ class ChangeStream:
             order = self._orders[oid] = self._orders.get(oid, 0) + 1
         if self._is_sent(begin):
             return None
-        self._position = replace(
-            self._position,
-            is_snapshot_done=True,
-            open_lsn=begin.final_lsn,
-            open_events=self._order,
-            open_reader=self._reader,
-        )
+        self._open = (begin.final_lsn, self._order)
         return Place(
             xid=begin.xid,
             lsn=lsn,
@@ -184,29 +191,30 @@ class ChangeStream:
 
     def _is_sent(self, begin: Begin) -> bool:
         """Kafka has this event of a transaction that PostgreSQL sends again."""
-        position = self._position
-        if begin.final_lsn <= position.final_lsn:
+        if begin.final_lsn <= self._position.final_lsn:
             return True
-        return begin.final_lsn == position.open_lsn and self._order <= position.open_events
+        open_lsn, open_events = self._open
+        return begin.final_lsn == open_lsn and self._order <= open_events
 
 
-def _changes(shape: TableShape, message: Insert | Update | Delete, target: TableTarget | None) -> Iterator[Change]:
+def _changes(
+    shape: TableShape, message: Insert | Update | Delete, target: TableTarget | None
+) -> tuple[Change] | tuple[Change, Change]:
     """(op, before, after) of a message; an update that changes the key is a delete and an insert."""
     match message:
         case Insert():
-            yield "c", None, shape.image(message.new, {})
+            return (("c", None, shape.image(message.new, {})),)
         case Delete():
-            yield "d", shape.image(message.old, {}) if message.is_old_whole else shape.identity(message.old), None
-        case Update():
-            before = None
-            if message.old is not None:
-                before = shape.image(message.old, {}) if message.is_old_whole else shape.identity(message.old)
-            after = shape.image(message.new, before if before is not None and message.is_old_whole else {})
-            if before is not None and target is not None and _is_another_row(target, before, after):
-                yield "d", before, after
-                yield "c", before, after
-            else:
-                yield "u", before if message.is_old_whole else None, after
+            old = shape.image(message.old, {}) if message.is_old_whole else shape.identity(message.old)
+            return (("d", old, None),)
+    if message.old is None:
+        return (("u", None, shape.image(message.new, {})),)
+    is_whole = message.is_old_whole
+    before = shape.image(message.old, {}) if is_whole else shape.identity(message.old)
+    after = shape.image(message.new, before if is_whole else {})
+    if target is not None and _is_another_row(target, before, after):
+        return ("d", before, after), ("c", before, after)
+    return (("u", before if is_whole else None, after),)
 
 
 def _is_another_row(target: TableTarget, before: Image, after: Image) -> bool:

@@ -31,6 +31,8 @@ def _double(text: str) -> object:
 
 def _timestamp(text: str) -> object:
     """``2026-01-02 03:04:05.1+00`` as ``2026-01-02T03:04:05.100000Z``; infinities and years BC stay as they are."""
+    if len(text) == 29 and text.endswith("+00"):
+        return f"{text[:10]}T{text[11:26]}Z"
     if text.endswith(("infinity", "BC")):
         return text
     day, clock = text.split(" ", 1)
