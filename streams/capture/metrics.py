@@ -39,6 +39,7 @@ class CaptureMetrics:
         self._transformed = Counter(
             "cdc_capture_transformed", "Changes filtered, masked, routed.", ["done", "table"], registry=self.registry
         )
+        self._open: Tally[str] = Tally()
         self._watched: Mapping[tuple[str, str], int] = {}
         self._shown: dict[tuple[str, str], int] = {}
 
@@ -62,9 +63,9 @@ class CaptureMetrics:
             raise CaptureError(f"cannot listen on {host}:{port} ({error.strerror}); see --metrics-port") from None
 
     def count(self, records: Iterable[Delivery]) -> None:
-        """Records that went into a chunk."""
-        for topic, number in Tally(record.topic for record in records).items():
-            self._events.labels(topic).inc(number)
+        """Records that went into the open chunk; shown when it is in Kafka."""
+        for record in records:
+            self._open[record.topic] += 1
 
     def snapshot(self, progress: TableProgress) -> None:
         """Rows of the snapshot."""
@@ -89,4 +90,7 @@ class CaptureMetrics:
     def committed(self) -> None:
         """A chunk is in Kafka."""
         self._committed.set(time.time())
+        for topic, number in self._open.items():
+            self._events.labels(topic).inc(number)
+        self._open.clear()
         self._show_watched()
