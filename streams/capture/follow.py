@@ -36,7 +36,7 @@ logger = logging.getLogger("streams.capture")
 HEARTBEAT_PREFIX = f"{OWN_PREFIX}heartbeat"
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 2.0
-EARLY_BYTES = 1 << 20
+EARLY_BYTES = 4 << 20
 """A chunk with this much in it does not wait for its time."""
 
 

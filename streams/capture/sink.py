@@ -25,6 +25,8 @@ POSITION_SECONDS = 90.0
 LARGEST_RECORD_BYTES = 64 << 20
 QUEUE_BYTES = 2 * LARGEST_RECORD_BYTES
 """What may wait for Kafka: ``send`` takes no more until some of it is there, so memory does not grow with its delay."""
+REPORT_RECORDS = 200
+"""After so many records the client is asked for reports."""
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
 
 
@@ -38,6 +40,8 @@ class Sink:
         """The topic that has refused a record for its size."""
         self.pending_bytes = 0
         """Bytes in the open transaction."""
+        self._unreported = 0
+        """Records sent since the client was asked for reports."""
         self._producer = _producer(
             {
                 **options.kafka,
@@ -45,6 +49,8 @@ class Sink:
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "partitioner": "murmur2_random",
                 "linger.ms": 5,
+                # A report of every record costs more than the record; of interest are those that were refused.
+                "delivery.report.only.error": True,
                 "message.max.bytes": LARGEST_RECORD_BYTES,
                 "queue.buffering.max.kbytes": QUEUE_BYTES // 1024,
                 "queue.buffering.max.messages": 500_000,
@@ -144,8 +150,12 @@ class Sink:
         for record in records:
             self._produce(record.topic, record.key, record.value, record.timestamp_ms, record.headers)
             self.pending_bytes += len(record.value or b"") + len(record.key or b"")
-            self.pending_bytes += sum(len(value or b"") for _, value in record.headers)
-        self._producer.poll(0)
+            if record.headers:
+                self.pending_bytes += sum(len(value or b"") for _, value in record.headers)
+            self._unreported += 1
+        if self._unreported >= REPORT_RECORDS:
+            self._producer.poll(0)
+            self._unreported = 0
 
     def _produce(
         self,
