@@ -21,6 +21,8 @@ from streams.quality.rules import RuleSet
 from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+FULL = "full"
+"""REPLICA IDENTITY FULL: a DELETE tells its whole row."""
 CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf", "wal2json-v2", "cloudevents"})
 """Records may be changes of a row; of the others each is an event of its own."""
 
@@ -174,7 +176,8 @@ def _source(value: Mapping[str, Any]) -> Source:
         key=_columns(value.get("key")),
         event_time=value.get("event_time"),
         max_future_ms=duration_ms(value.get("max_future", "1h")),
-        identity=_columns(value.get("identity")),
+        identity=None if value.get("identity") == FULL else _columns(value.get("identity")),
+        is_full=value.get("identity") == FULL,
     )
 
 

@@ -25,11 +25,11 @@ def check_source(reporter: Reporter, pipeline: Pipeline, contract: Contract, *, 
         reporter.problem(("source", "format"), message)
     if source.key is not None:
         reporter.require_columns(source.key, ("source", "key"), columns)
+    if (source.identity or source.is_full) and source.format not in CHANGE_FORMATS:
+        reporter.problem(("source", "identity"), f"{source.format} has no DELETEs; leave it out")
     if source.identity is None:
         return
     reporter.require_columns(source.identity, ("source", "identity"), columns)
-    if source.format not in CHANGE_FORMATS:
-        reporter.problem(("source", "identity"), f"{source.format} has no DELETEs; leave it out")
     if not source.key or not set(source.key) <= set(source.identity):
         names = ", ".join(source.identity)
         message = (

@@ -26,6 +26,8 @@ class Source:
     max_future_ms: int
     identity: tuple[str, ...] | None = None
     """What the source tells of a row that went; ``None``: the contract's key."""
+    is_full: bool = False
+    """It tells all of such a row: ``before`` is true as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,8 @@ def test_a_masked_column_cannot_be_the_key_of_a_table() -> None:
 
 def test_both_images_wear_the_same_cover() -> None:
     route = [{"to": OUT, "value": "envelope"}]
-    driver = a_driver(a_pipeline(mask={"email": "hash", "note": "left(note, 1)", "code": "drop"}, route=route))
+    mask = {"email": "hash", "note": "left(note, 1)", "code": "drop"}
+    driver = a_driver(a_pipeline(mask=mask, route=route, source={"identity": "full"}))
     before = {"id": 1, "email": "ann@example.test", "code": "old", "note": "before"}
 
     send(driver, a_change(1, op="u", before=before, note="after"), a_change(1, op="d", before=before))

@@ -27,7 +27,7 @@ from .builders import (
 
 
 def a_routed(**route: Any) -> Any:
-    parts = {name: route.pop(name) for name in ("table", "derive", "mask") if name in route}
+    parts = {name: route.pop(name) for name in ("table", "derive", "mask", "source") if name in route}
     return a_driver(a_pipeline(route=[{"to": OUT, **route}], **parts))
 
 
@@ -128,12 +128,16 @@ def test_both_images_of_a_plain_row_are_written_as_the_contract_says() -> None:
     assert (envelope["before"]["price"], envelope["after"]["price"]) == ("1.25", "1.50")
 
 
-def test_an_envelope_of_a_delete_has_no_after() -> None:
-    driver = send(a_routed(value="envelope"), a_change(1, op="d", before={"id": 1, "code": "old"}))
+@pytest.mark.parametrize(("identity", "told"), [(None, {"id": 1}), ("full", {"id": 1, "code": "old"})])
+def test_an_envelope_of_a_delete_has_no_after_and_of_before_what_is_true(
+    identity: str | None, told: dict[str, object]
+) -> None:
+    source = {} if identity is None else {"identity": identity}
+    driver = send(a_routed(value="envelope", source=source), a_change(1, op="d", before={"id": 1, "code": "old"}))
 
     (row,) = rows_of(driver.records(OUT))
     assert row is not None
-    assert (row["before"], row["after"], row["op"]) == ({"id": 1, "code": "old"}, None, "d")
+    assert (row["before"], row["after"], row["op"]) == (told, None, "d")
 
 
 def test_what_would_be_too_large_to_publish_is_dead_and_alone() -> None:

@@ -174,6 +174,7 @@ def test_a_delete_of_a_row_nobody_knows_has_no_key_to_publish() -> None:
         ({"identity": ["code"], "key": ["id"]}, "source.identity: a DELETE tells only code"),
         ({"identity": ["cod"], "key": ["cod"]}, "source.identity: no column 'cod'"),
         ({"identity": ["code"], "key": ["code"], "format": "json"}, "source.identity: json has no DELETEs; leave"),
+        ({"identity": "full", "format": "json"}, "source.identity: json has no DELETEs; leave"),
         ({"identity": ["code"], "key": ["code"]}, "id: not known on DELETE; keep a table, or key by code"),
     ],
 )

@@ -43,6 +43,8 @@ class Reading:
     """Parts of the envelope that steps ask for: ``key``, ``source``."""
     identity: tuple[str, ...] | None = None
     """The columns that the source's replica identity tells of a row that went; ``None``: the key, also the record's."""
+    is_full: bool = False
+    """The ``before`` of a DELETE is its whole row, and nothing in it is made up."""
 
 
 class ChangeBuilder:
@@ -53,6 +55,7 @@ class ChangeBuilder:
         self._version = reading.contract.version
         self._believed = reading.contract.key if reading.identity is None else reading.identity
         self._trusts_key = reading.identity is None
+        self._is_full = reading.is_full
         self._read_time = reading.event_time.read
         self._reads_key = "key" in reading.reads
 
@@ -70,14 +73,13 @@ class ChangeBuilder:
         is_gone = operation is DELETE
         has_after = not is_gone and operation is not TRUNCATE
         key = read_key(record) if self._reads_key or (is_gone and self._trusts_key) else _NOTHING
-        value, before = record.value or b"", envelope.before
-        row, unsent = self._remaining(before, rows, key) if is_gone else rows.read(envelope.after or {}, value)
+        row, unsent, before = self._images(envelope, rows, key, record.value or b"")
         source, committed_ms = _place_of(envelope, record)
         return ChangeEvent(
             record=record,
             operation=operation,
             row=row,
-            before=None if before is None else rows.read(before, value)[0],
+            before=before,
             after=row if has_after else None,
             source=source,
             key=key,
@@ -88,9 +90,19 @@ class ChangeBuilder:
             schema_version=self._version,
         )
 
-    def _remaining(self, before: Row | None, rows: RowReader, key: Row) -> tuple[dict[str, object], frozenset[str]]:
-        """What is known of a row that went; under another replica identity the record's key is made up, too."""
-        return rows.remaining(before or _NOTHING, self._believed, key if self._trusts_key else _NOTHING)
+    def _images(
+        self, envelope: Envelope, rows: RowReader, key: Row, value: bytes
+    ) -> tuple[dict[str, object], frozenset[str], Row | None]:
+        """(row, columns that were not sent, before). Of a row that went, ``before`` says no more than is believed.
+
+        Under another replica identity the record's key is made up, too.
+        """
+        is_gone, held = envelope.op == DELETE.value, envelope.before
+        before = None if held is None or (is_gone and not self._is_full) else rows.read(held, value)[0]
+        if not is_gone:
+            return *rows.read(envelope.after or {}, value), before
+        row, unsent = rows.remaining(held or _NOTHING, self._believed, key if self._trusts_key else _NOTHING)
+        return row, unsent, dict(row) if before is None and held is not None else before
 
     def _operation_of(self, envelope: Envelope) -> Operation | None:
         if envelope.op is None:

@@ -33,7 +33,13 @@ def build_codec(
 
     ``reads``: what the steps read of an envelope, ``key`` and ``source``.
     """
-    reading = Reading(contract=contract.newest, event_time=event_time, reads=reads, identity=source.identity)
+    reading = Reading(
+        contract=contract.newest,
+        event_time=event_time,
+        reads=reads,
+        identity=source.identity,
+        is_full=source.is_full,
+    )
     match source.format:
         case "debezium-json":
             return debezium_codec(reading)
