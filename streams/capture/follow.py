@@ -120,7 +120,8 @@ class Follower:
         if isinstance(message, Relation):
             if has_own_types(message):
                 message = with_base_types(message, self._database.domains())
-            records += self._seen(message, lsn, now_us)
+            # pgoutput does not say where a table's shape stands: behind the last commit, then.
+            records += self._seen(message, lsn or stream.position.end_lsn, now_us)
         records += stream.feed(message, lsn, now_us=now_us)
         if isinstance(message, LogicalMessage | Commit):
             records += snapshots.take(message, _place(stream, lsn))
