@@ -49,7 +49,7 @@ LISTS = {
     "worker/metrics.py": {"__init__"},
 }
 """Functions that name one thing a line and decide nothing: cut up, they would be harder to read."""
-HOT = {"pipeline/formats/debezium_quick.py": {"decode"}, "capture/pgoutput.py": {"decode_message"}}
+HOT = {"pipeline/formats/debezium_quick.py": {"decode"}, "capture/log/pgoutput.py": {"decode_message"}}
 """Once an event: a call more is microseconds more."""
 
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef

@@ -20,7 +20,7 @@ from streams.contracts.validation import Validator, compile_validator
 from streams.errors import ConfigurationError, Problem
 
 from .config_rules import build_rules, rule_problems
-from .rules import Format, Rules
+from .outgoing.rules import Format, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

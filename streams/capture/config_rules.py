@@ -13,7 +13,7 @@ from streams.errors import Problem
 from streams.pipeline.expressions import ExpressionError
 from streams.pipeline.expressions.compile import parse
 
-from .rules import FilterRule, MaskMethod, MaskRule, RouteRule, Rules
+from .outgoing.rules import FilterRule, MaskMethod, MaskRule, RouteRule, Rules
 
 KEYS_OF = {
     "filter": {"type", "condition", "tables"},

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from streams.records import Delivery
 
 from .options import CaptureError
-from .progress import TableProgress
-from .schema_watch import SchemaReport
+from .schemas.watch import SchemaReport
+from .snapshots.progress import TableProgress
 
 
 class CaptureMetrics:

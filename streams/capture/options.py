@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from .rules import Format, Rules
+from .outgoing.rules import Format, Rules
 
 SCHEMA = "public"
 """Where the captured tables are."""

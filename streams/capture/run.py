@@ -19,25 +19,25 @@ import psycopg2
 from confluent_kafka import KafkaException
 
 from .advice import about_kafka, about_postgres
-from .announcements import Announcer
-from .catalog import prepare_tables
-from .catalog_facts import relation_now
-from .changes import ChangeStream
-from .database import Database
-from .follow import Follower
-from .incremental import Snapshots, state_at_start
-from .lag import SlotLagError
+from .log.announcements import Announcer
+from .log.changes import ChangeStream
+from .log.follow import Follower
+from .log.plugins import check_reader
 from .metrics import CaptureMetrics
 from .options import CaptureError, CaptureOptions, StoppedError
-from .outgoing import open_outgoing
-from .plugins import check_reader
+from .outgoing.records import open_outgoing
+from .outgoing.sink import Sink
 from .position import Position
-from .progress import Report, TableProgress
-from .schema_watch import SchemaReport, SchemaWatch, open_watch
-from .signals import Inbox
-from .sink import Sink
-from .slots import drop_slot
-from .snapshot import RowReader
+from .postgres.catalog import prepare_tables
+from .postgres.catalog_facts import relation_now
+from .postgres.database import Database
+from .postgres.lag import SlotLagError
+from .postgres.slots import drop_slot
+from .schemas.watch import SchemaReport, SchemaWatch, open_watch
+from .snapshots.incremental import Snapshots, state_at_start
+from .snapshots.progress import Report, TableProgress
+from .snapshots.signals import Inbox
+from .snapshots.snapshot import RowReader
 
 logger = logging.getLogger("streams.capture")
 

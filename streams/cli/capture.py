@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from streams.capture.config import CaptureConfig
-from streams.capture.lag import size_bytes_of
 from streams.capture.options import PGOUTPUT, PLUGINS, WAL2JSON, CaptureError, CaptureOptions
-from streams.capture.rules import Format
+from streams.capture.outgoing.rules import Format
+from streams.capture.postgres.lag import size_bytes_of
 from streams.settings import Settings
 
 from .capture_progress import ShownProgress

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
-    from streams.capture.progress import TableProgress
+    from streams.capture.snapshots.progress import TableProgress
 
 logger = logging.getLogger("streams.capture")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from streams.capture.config import CaptureConfig, read_config
-from streams.capture.rules import FilterRule, MaskMethod, MaskRule, RouteRule, Rules
+from streams.capture.outgoing.rules import FilterRule, MaskMethod, MaskRule, RouteRule, Rules
 
 FILE_SAYS = {
     "database", "tables", "prefix", "topics", "keys", "partitions", "slot", "publication", "plugin", "heartbeat_s",

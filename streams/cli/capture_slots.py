@@ -29,8 +29,8 @@ def _options(database: str, slot: str = "") -> CaptureOptions:
 @output_option
 def slots(database: str, output: str) -> None:
     """Logical replication slots of a server, and how much log it keeps for each."""
-    from streams.capture.database import Database
-    from streams.capture.slots import read_slots
+    from streams.capture.postgres.database import Database
+    from streams.capture.postgres.slots import read_slots
 
     with _told_plainly(), Database(_options(database), lambda: False).session() as cursor:
         show_rows([asdict(slot) for slot in read_slots(cursor)], output)
@@ -44,8 +44,8 @@ def slots(database: str, output: str) -> None:
 @output_option
 def drop(database: str, slot: str, publication: str | None, yes: bool, output: str) -> None:
     """Drop a slot and its position in Kafka. The next capture of that name begins with a snapshot."""
-    from streams.capture.database import Database
-    from streams.capture.slots import drop_publication, drop_slot, forget_position
+    from streams.capture.postgres.database import Database
+    from streams.capture.postgres.slots import drop_publication, drop_slot, forget_position
 
     if not yes:
         click.confirm(f"changes that wait in slot {slot} are lost; drop it?", abort=True, err=True)

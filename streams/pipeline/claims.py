@@ -24,7 +24,7 @@ from streams.state.table import Table
 
 from .moves import has_moved, moved_to
 from .order import Order, is_unplaced, order_of
-from .quality_plan import Claim, Claims, Measure
+from .rules.plan import Claim, Claims, Measure
 from .tables import Claimed, PipelineTables, decode_group, encode_key
 
 DELETE, INSERT, TRUNCATE = Operation.DELETE, Operation.INSERT, Operation.TRUNCATE

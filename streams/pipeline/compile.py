@@ -13,7 +13,7 @@ from streams.errors import ConfigurationError, Problem
 from .build import PlanBuilder
 from .grammar import read_pipelines
 from .plan import DeadLetterStyle, Limits, Plan
-from .quality_build import QualityBuilder
+from .rules.build import QualityBuilder
 from .spec import Pipeline
 from .topology import Topology, build_topology, table_names
 

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from streams.ledger import RuleId
 from streams.records import Delivery
 
-from .quality_plan import Stage, StageKind, StageRule
 from .route import encode_json
+from .rules.plan import Stage, StageKind, StageRule
 from .tables import PROGRESS_KEY, Holders, PipelineTables, StageTables, Standing, decode_group
 
 

@@ -13,7 +13,7 @@ from enum import Enum
 from streams.contracts.model import Contract, ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
-from .quality_plan import Claims, QualityRules, Stage
+from .rules.plan import Claims, QualityRules, Stage
 
 Evaluate = Callable[[ChangeEvent], object]
 """A compiled expression: the event's value of it, typed; ``None`` is SQL's NULL."""

@@ -16,7 +16,7 @@ from streams.errors import QualityRuleError
 from streams.ledger import Ledger
 from streams.records import ChangeEvent
 
-from .quality_plan import QualityRules, RowRule
+from .rules.plan import QualityRules, RowRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from .claims import Told, decode_told
 from .findings import is_broken, refreshed
 from .plan import Plan
 from .process import PipelineResult
-from .quality_plan import Role, StageRule
+from .rules.plan import Role, StageRule
 from .tables import PROGRESS_KEY, Holders, PipelineTables, StageTables, decode_group
 
 SAMPLED_ROWS = 10

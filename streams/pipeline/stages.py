@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .plan import Codec, EventTime, Plan
-from .quality_plan import Stage
+from .rules.plan import Stage
 
 
 def stage_plan(plan: Plan, stage: Stage) -> Plan:

@@ -34,7 +34,7 @@ from .findings import judge_freshness, publish_findings
 from .forget import Forgetter
 from .plan import Plan
 from .process import PipelineResult, process_batch
-from .quality_plan import Stage
+from .rules.plan import Stage
 from .set_aside import set_aside
 from .settle import process_claims
 from .tables import PipelineTables, open_tables, state_changelog

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from streams.ledger import Ledger, RuleId
 from streams.pipeline.findings import newest_times, open_findings
-from streams.pipeline.quality_plan import Stage
+from streams.pipeline.rules.plan import Stage
 from streams.pipeline.tables import PipelineTables
 
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from streams.capture.announcements import Announcer
-from streams.capture.changes import ChangeStream
-from streams.capture.envelope import EnvelopeWriter, TableTarget
+from streams.capture.log.announcements import Announcer
+from streams.capture.log.changes import ChangeStream
+from streams.capture.log.pgoutput import Begin, ColumnShape, Commit, Message, Relation
 from streams.capture.options import CaptureOptions
-from streams.capture.outgoing import Outgoing
-from streams.capture.pgoutput import Begin, ColumnShape, Commit, Message, Relation
+from streams.capture.outgoing.envelope import EnvelopeWriter, TableTarget
+from streams.capture.outgoing.records import Outgoing
 from streams.capture.position import Position
 from streams.records import Delivery
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import psycopg2
 
-from streams.capture.announcements import Announcer
-from streams.capture.catalog import prepare_tables
-from streams.capture.changes import ChangeStream
-from streams.capture.database import Database
-from streams.capture.envelope import EnvelopeWriter, TableTarget
+from streams.capture.log.announcements import Announcer
+from streams.capture.log.changes import ChangeStream
+from streams.capture.log.pgoutput import Message, Relation
+from streams.capture.log.plugins import open_reader
 from streams.capture.options import CaptureOptions
-from streams.capture.outgoing import Outgoing
-from streams.capture.pgoutput import Message, Relation
-from streams.capture.plugins import open_reader
+from streams.capture.outgoing.envelope import EnvelopeWriter, TableTarget
+from streams.capture.outgoing.records import Outgoing
 from streams.capture.position import Position, lsn_number
-from streams.capture.types import with_base_types
+from streams.capture.postgres.catalog import prepare_tables
+from streams.capture.postgres.database import Database
+from streams.capture.postgres.types import with_base_types
 from streams.records import Delivery
 
 from .builders import NOW_US

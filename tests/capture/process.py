@@ -18,7 +18,7 @@ from typing import Any
 import psycopg2
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from streams.capture.envelope import UNAVAILABLE
+from streams.capture.outgoing.envelope import UNAVAILABLE
 from streams.embedded import EmbeddedKafka, EmbeddedPostgres
 
 from ..integration.cluster import read_committed

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from streams.capture.config import CaptureConfig, config_schema, read_config
-from streams.capture.rules import FilterRule, Format, MaskMethod, MaskRule, RouteRule, Rules
+from streams.capture.outgoing.rules import FilterRule, Format, MaskMethod, MaskRule, RouteRule, Rules
 from streams.contracts.documents import DocumentError
 from streams.contracts.literals import parse_literal
 from streams.contracts.validation import check_schema

@@ -15,11 +15,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.capture.advice import about_kafka, about_postgres
-from streams.capture.catalog import prepare_tables
-from streams.capture.database import Database, Slot
+from streams.capture.log.plugins import pgoutput_options
 from streams.capture.options import CaptureError, CaptureOptions
-from streams.capture.plugins import pgoutput_options
 from streams.capture.position import Position
+from streams.capture.postgres.catalog import prepare_tables
+from streams.capture.postgres.database import Database, Slot
 from streams.embedded import EmbeddedPostgres, debian_postgres, postgres
 
 from .process import CapturedDatabase, table_of
@@ -305,7 +305,7 @@ def a_database(dsn: str = "", slot: str = "orders") -> Database:
 def test_a_slot_that_somebody_else_reads_is_told_with_the_query_that_finds_them(
     database: CapturedDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.capture.database.SLOT_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("streams.capture.postgres.database.SLOT_PATIENCE_SECONDS", 0.0)
     database.sql("CREATE TABLE users(id bigint PRIMARY KEY)", "CREATE PUBLICATION streams FOR TABLE users")
     held = a_database(database.dsn, database.name)
     with closing(held.connect_replication()) as first, closing(held.connect_replication()) as second:

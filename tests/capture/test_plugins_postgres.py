@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from streams.capture.envelope import TableTarget
+from streams.capture.outgoing.envelope import TableTarget
 from streams.embedded import EmbeddedPostgres
 from streams.records import Delivery
 

@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.capture.options import CaptureError, CaptureOptions
+from streams.capture.outgoing.sink import QUEUE_BYTES, Sink
 from streams.capture.position import Position
-from streams.capture.sink import QUEUE_BYTES, Sink
 from streams.embedded import EmbeddedKafka
 from streams.records import Delivery
 

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from streams.capture.envelope import UNAVAILABLE
+from streams.capture.outgoing.envelope import UNAVAILABLE
 from streams.embedded import EmbeddedKafka, EmbeddedPostgres
 from streams.embedded.process import free_port
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.capture.options import CaptureOptions
-from streams.capture.rules import FilterRule, Format, MaskMethod, MaskRule, RouteRule, Rules
+from streams.capture.outgoing.rules import FilterRule, Format, MaskMethod, MaskRule, RouteRule, Rules
 from streams.cli.main import cli
 from streams.errors import ConfigurationError
 

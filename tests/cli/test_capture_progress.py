@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from streams.capture.progress import TableProgress
+from streams.capture.snapshots.progress import TableProgress
 from streams.cli.capture_progress import ShownProgress
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from streams.capture.log.pgoutput_stream import PgOutputReader
+from streams.capture.log.plugins import LogReader
+from streams.capture.log.spool import Spool
 from streams.capture.options import LogError
-from streams.capture.pgoutput_stream import PgOutputReader
-from streams.capture.plugins import LogReader
-from streams.capture.spool import Spool
+from tests.capture.log.test_wal2json import a_reader, catalog
 
-from ..capture.test_wal2json import a_reader, catalog
 from ..pipeline.captured import FIXTURES
 from .binary import damage_bytes
 from .trees import damage, parse, write

@@ -8,7 +8,7 @@ from shutil import copytree
 import pytest
 from msgspec.structs import replace
 
-from streams.capture.envelope import UNAVAILABLE
+from streams.capture.outgoing.envelope import UNAVAILABLE
 from streams.capture.serialize.avro import AvroCodec
 from streams.capture.serialize.json_schema import JsonCodec
 from streams.capture.serialize.protobuf import ProtobufCodec

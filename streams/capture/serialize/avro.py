@@ -17,9 +17,9 @@ from typing import Any
 from streams.contracts.framing import frame_prefix
 from streams.contracts.registry import RegisteredSchema, SchemaKind
 
-from ..envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget
-from ..facts import ColumnFacts
 from ..options import CaptureError
+from ..outgoing.envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget
+from ..postgres.facts import ColumnFacts
 from .avro_blocks import SOURCE, TRANSACTION
 from .avro_bytes import compile_writer
 from .avro_types import AvroColumn, AvroType, NoNumberError, TooPreciseError, UnsayableError, avro_column

@@ -13,9 +13,9 @@ from typing import Any
 
 from psycopg2.extensions import STRINGARRAY
 
-from .. import facts as oids
-from ..envelope import UNAVAILABLE
-from ..facts import ColumnFacts
+from ..outgoing.envelope import UNAVAILABLE
+from ..postgres import facts as oids
+from ..postgres.facts import ColumnFacts
 from . import times
 
 AvroType = Any

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..envelope import Envelope, Image, TableShape, TableTarget
-from ..facts import ColumnFacts
+from ..outgoing.envelope import Envelope, Image, TableShape, TableTarget
+from ..postgres.facts import ColumnFacts
 
 
 class Codec(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..facts import ColumnFacts
-from ..types import converter_of
+from ..postgres.facts import ColumnFacts
+from ..postgres.types import converter_of
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'(?:::.+)?")

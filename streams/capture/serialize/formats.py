@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from streams.contracts.registry_http import HttpRegistry
 
 from ..options import CaptureOptions
-from ..rules import Format
+from ..outgoing.rules import Format
 from .avro import AvroCodec
 from .codec import Codecs
 from .json_schema import JsonCodec

@@ -13,9 +13,9 @@ from streams.contracts.framing import frame_prefix
 from streams.contracts.model import ColumnType
 from streams.contracts.registry import SchemaKind
 
-from ..envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget, encode_json, key_of
-from ..facts import JSON, JSONB, ColumnFacts
 from ..options import CaptureError
+from ..outgoing.envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget, encode_json, key_of
+from ..postgres.facts import JSON, JSONB, ColumnFacts
 from .registered import Register
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -14,9 +14,9 @@ from psycopg2.extensions import STRINGARRAY
 from streams.contracts.framing import FIRST_MESSAGE, frame_prefix
 from streams.contracts.registry import SchemaKind
 
-from ..envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget
-from ..facts import ColumnFacts
 from ..options import CaptureError
+from ..outgoing.envelope import UNAVAILABLE, Envelope, Image, TableShape, TableTarget
+from ..postgres.facts import ColumnFacts
 from .avro import avro_name
 from .protobuf_file import UNAVAILABLE_COLUMNS, envelope_file, key_file, kind_of
 from .registered import Register

@@ -12,8 +12,8 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 
-from .. import facts as oids
-from ..facts import ColumnFacts
+from ..postgres import facts as oids
+from ..postgres.facts import ColumnFacts
 
 UNAVAILABLE_COLUMNS = "unavailable_columns"
 UNAVAILABLE_NUMBER = 1_000_000

@@ -14,9 +14,9 @@ from streams.contracts.registry import (
     SchemaRegistry,
 )
 
-from ..envelope import TableShape, TableTarget
-from ..facts import ColumnFacts
 from ..options import CaptureError
+from ..outgoing.envelope import TableShape, TableTarget
+from ..postgres.facts import ColumnFacts
 from .codec import Codec
 
 logger = logging.getLogger("streams.capture")

@@ -6,13 +6,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.capture.envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget
-from streams.capture.facts import ColumnFacts
-from streams.capture.outgoing import Outgoing
-from streams.capture.pgoutput import ColumnShape, Relation
-from streams.capture.rules import Rules
+from streams.capture.log.pgoutput import ColumnShape, Relation
+from streams.capture.outgoing.envelope import EnvelopeWriter, Image, Place, TableShape, TableTarget
+from streams.capture.outgoing.records import Outgoing
+from streams.capture.outgoing.rules import Rules
+from streams.capture.postgres.facts import ColumnFacts
+from streams.capture.postgres.types import element_of
 from streams.capture.serialize.registered import MakeCodec, RegisteredCodecs
-from streams.capture.types import element_of
 from streams.contracts.registry import MemoryRegistry, SchemaRegistry
 from streams.records import Delivery
 

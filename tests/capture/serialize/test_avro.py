@@ -12,9 +12,9 @@ from typing import Any
 import fastavro
 import pytest
 
-from streams.capture.envelope import UNAVAILABLE
-from streams.capture.facts import ColumnFacts
 from streams.capture.options import CaptureError
+from streams.capture.outgoing.envelope import UNAVAILABLE
+from streams.capture.postgres.facts import ColumnFacts
 from streams.capture.serialize.avro import AvroCodec, avro_name, envelope_schema, record_text
 from streams.contracts.registry import SchemaKind
 

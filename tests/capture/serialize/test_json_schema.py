@@ -10,8 +10,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from streams.capture.envelope import UNAVAILABLE, EnvelopeWriter
-from streams.capture.outgoing import Outgoing
+from streams.capture.outgoing.envelope import UNAVAILABLE, EnvelopeWriter
+from streams.capture.outgoing.records import Outgoing
 from streams.capture.serialize.json_schema import JsonCodec
 from streams.contracts.registry import MemoryRegistry, SchemaKind
 from streams.contracts.registry_http import HttpRegistry

@@ -13,8 +13,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.json_format import MessageToDict
 
-from streams.capture.envelope import UNAVAILABLE
 from streams.capture.options import CaptureError
+from streams.capture.outgoing.envelope import UNAVAILABLE
 from streams.capture.serialize.protobuf import ProtobufCodec
 from streams.contracts.framing import FIRST_MESSAGE, read_frame, read_message_path
 from streams.contracts.registry import SchemaKind, find_schema

@@ -1,0 +1,1 @@
+"""Log: what PostgreSQL's log tells, through either plugin, becomes numbered changes. Start with ``follow``."""

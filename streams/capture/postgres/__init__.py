@@ -1,0 +1,1 @@
+"""The database: connections, catalog, publication and slots. Start with ``database``."""

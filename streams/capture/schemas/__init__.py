@@ -1,0 +1,1 @@
+"""Schemas: tables whose columns change, beside their contracts. Start with ``watch``."""
