@@ -79,6 +79,7 @@ class Follower:
                 self._tell_rows(stream, snapshots)
                 self._end_chunk(stream, snapshots, cursor, keeper)
                 if is_initial and not snapshots.is_initial:
+                    self._commit(stream, snapshots, cursor)  # it is not done before Kafka has it
                     is_initial = not _say_what_comes(stream.position, snapshots)
             self._commit(stream, snapshots, cursor)
         logger.info("stopped at %s", lsn_text(stream.position.end_lsn))
