@@ -96,7 +96,6 @@ def test_ten_broken_files_are_reported_in_one_start_with_file_line_and_path(tmp_
 
 LATER = {
     "where": "where: \"note = 'a'\"",
-    "quality": "quality: {on_fail: warn}",
     "lookup": 'lookup: {vat: {call: "shop:rate", args: [id]}}',
     "joins": "join: [{table: users, by: [id], columns: {note: other}}]",
     "retries": "errors: {retry: {join_missing: [5s]}}",
@@ -125,14 +124,13 @@ def test_what_this_release_cannot_do_yet_is_refused_by_name_never_ignored(tmp_pa
         assert "later" in told, told
 
 
-def test_formats_that_arrive_later_are_refused_by_name(tmp_path: Path) -> None:
-    pipeline = a_pipeline("a", "table: {name: a}").replace("format: json", "format: wal2json-v2")
+def test_a_format_that_names_its_schemas_by_id_is_refused_without_a_registry(tmp_path: Path) -> None:
+    pipeline = a_pipeline("a", "table: {name: a}").replace("format: json", "format: avro")
 
     (problem,) = refusals(a_folder(tmp_path, {**THINGS, "pipelines/a.yaml": pipeline}))
 
     assert problem == (
-        "pipelines/a.yaml:2: source.format: format wal2json-v2 arrives later;"
-        " this release reads debezium-json, iglu-json, json"
+        "pipelines/a.yaml:2: source.format: avro names its schemas by id: set STREAMS_REGISTRY to a registry's URL"
     )
 
 
