@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import psycopg2
 import pytest
 
 from .process import CapturedDatabase, Told, changes_by_key, table_of
+from .writers import writing
 
 pytestmark = pytest.mark.integration
 
@@ -28,35 +26,13 @@ BEGIN
 END $$;
 CREATE TRIGGER remember AFTER INSERT OR UPDATE OR DELETE ON accounts FOR EACH ROW EXECUTE FUNCTION remember();
 """
-WRITERS = 3
 KEYS = 60
 
 
-@contextmanager
-def writers(database: CapturedDatabase) -> Iterator[Callable[[], int]]:
-    """Several connections that change accounts at once; gives how many transactions there were."""
-    stop, done = threading.Event(), [0] * WRITERS
-
-    def write(number: int) -> None:
-        chance = random.Random(number)
-        connection = psycopg2.connect(database.dsn)
-        while not stop.is_set():
-            with connection, connection.cursor() as cursor:
-                for key in sorted(chance.sample(range(KEYS), chance.choice((1, 2, 5)))):
-                    change(cursor, chance, key)
-            done[number] += 1
-            stop.wait(0.002)
-        connection.close()
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield lambda: sum(done)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+def transact(cursor: Any, chance: random.Random, number: int) -> None:
+    """Some accounts change, in the order of their keys, so that no two writers wait for each other."""
+    for key in sorted(chance.sample(range(KEYS), chance.choice((1, 2, 5)))):
+        change(cursor, chance, key)
 
 
 def change(cursor: Any, chance: random.Random, key: int) -> None:
@@ -111,7 +87,7 @@ def wait_for_more(count: Callable[[], int], more: int, database: CapturedDatabas
 def test_a_capture_killed_three_times_under_load_tells_every_change_once_in_order(database: CapturedDatabase) -> None:
     database.sql(SCHEMA)
     capture = database.started("accounts")
-    with writers(database) as done:
+    with writing(database, transact) as done:
         for _ in range(3):
             wait_for_more(lambda: database.size("accounts"), 500, database)
             database.kill(capture)
@@ -138,7 +114,7 @@ def numbers_by_transaction(told: Iterable[Told]) -> dict[int, list[int]]:
 
 def test_a_snapshot_while_others_write_ends_with_the_rows_of_the_database(database: CapturedDatabase) -> None:
     database.sql(SCHEMA, "INSERT INTO accounts SELECT i, 'first', i, 0 FROM generate_series(1000, 9000) i")
-    with writers(database) as done:
+    with writing(database, transact) as done:
         wait_for_more(done, 50, database)
         capture = database.started("accounts")
         wait_for_more(done, 50, database)
@@ -198,7 +174,7 @@ def test_a_snapshot_killed_in_the_middle_loses_nothing_also_no_delete(database: 
 def test_a_power_cut_of_the_database_is_survived_by_a_restart(database: CapturedDatabase) -> None:
     database.sql(SCHEMA)
     capture = database.started("accounts")
-    with writers(database) as done:
+    with writing(database, transact) as done:
         wait_for_more(done, 100, database)
     ended = database.sql(
         f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{database.name}'"

@@ -7,13 +7,14 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg2
 import pytest
 
 from .process import CapturedDatabase, Told, resolved
+from .writers import writing
 
 pytestmark = pytest.mark.integration
 
@@ -63,33 +64,16 @@ def new_key(chance: random.Random) -> int:
     return chance.randrange(10_000_000, 10_000_000_000)
 
 
-@contextmanager
 def writers(
     database: CapturedDatabase, change: Callable[[Any, random.Random, int], None] = change
-) -> Iterator[Callable[[], int]]:
-    """Three connections that change parts all the time; gives how many transactions there were."""
-    stop, done = threading.Event(), [0] * 3
+) -> AbstractContextManager[Callable[[], int]]:
+    """Connections that change parts all the time; gives how many transactions there were."""
 
-    def write(number: int) -> None:
-        chance = random.Random(number)
-        connection = psycopg2.connect(database.dsn)
-        while not stop.is_set():
-            with connection, connection.cursor() as cursor:
-                for _ in range(chance.choice((1, 3, 10))):
-                    change(cursor, chance, number)
-            done[number] += 1
-            stop.wait(0.01)
-        connection.close()
+    def transact(cursor: Any, chance: random.Random, number: int) -> None:
+        for _ in range(chance.choice((1, 3, 10))):
+            change(cursor, chance, number)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield lambda: sum(done)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    return writing(database, transact, pause_s=0.01)
 
 
 def parts_of(database: CapturedDatabase) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from .process import CapturedDatabase, changes_by_key, table_of
-from .test_faults import SCHEMA, remembered, rows_of, wait_for_more, writers
+from .test_faults import SCHEMA, remembered, rows_of, transact, wait_for_more
+from .writers import writing
 
 pytestmark = pytest.mark.integration
 
@@ -21,7 +22,7 @@ def test_killed_under_load_it_tells_every_change_once_in_order(
     database, options = wal2json_database, ("--plugin", "wal2json", "--wal2json-format", version)
     database.sql(SCHEMA)
     capture = database.started("accounts", *options)
-    with writers(database) as done:
+    with writing(database, transact) as done:
         for _ in range(2):
             wait_for_more(lambda: database.size("accounts"), 300, database)
             database.kill(capture)
