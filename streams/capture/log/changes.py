@@ -89,8 +89,9 @@ class ChangeStream:
         match message:
             case Insert() | Update() | Delete():
                 shape = self._shapes[message.oid]
-                for change in _changes(shape, message, self._target_of(shape.relation)):
-                    yield from self._tell(shape, change, lsn, now_us)
+                target = self._target_of(shape.relation)
+                for change in _changes(shape, message, target):
+                    yield from self._tell(shape, target, change, lsn, now_us)
             case Begin():
                 self._begin, self._begin_lsn, self._order, self._orders = message, lsn, 0, {}
             case Commit():
@@ -98,8 +99,9 @@ class ChangeStream:
             case Relation():
                 self._shapes[message.oid] = TableShape(message)
             case Truncate():
-                for oid in message.oids:
-                    yield from self._tell(self._shapes[oid], ("t", None, None), lsn, now_us)
+                for shape in map(self._shapes.__getitem__, message.oids):
+                    target = self._target_of(shape.relation)
+                    yield from self._tell(shape, target, ("t", None, None), lsn, now_us)
             case LogicalMessage():
                 yield from self._tell_message(message, lsn, now_us)
 
@@ -129,12 +131,13 @@ class ChangeStream:
             if self._target_of(relation) is not None
         }
 
-    def _tell(self, shape: TableShape, change: Change, lsn: int, now_us: int) -> Iterable[Delivery]:
+    def _tell(
+        self, shape: TableShape, target: TableTarget | None, change: Change, lsn: int, now_us: int
+    ) -> Iterable[Delivery]:
         place = self._number(shape.relation.oid, lsn)
         is_told = self._begin is not None and self._observe(shape.relation, change, self._begin.xid)
         if place is None:
             return ()
-        target = self._target_of(shape.relation)
         records: tuple[Delivery, ...] = ()
         if target is not None and is_told:
             records = self._outgoing.records(target, shape, change, place, now_us=now_us)
