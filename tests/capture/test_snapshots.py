@@ -19,7 +19,7 @@ from .writers import writing
 
 pytestmark = pytest.mark.integration
 
-ROWS = 15_000
+ROWS = 20_000
 SMALL = ("--partitions", "1", "--snapshot-rows", "200")
 """One partition, so that the old and the new key of a row are in order; many chunks."""
 SCHEMA = f"""
@@ -103,7 +103,7 @@ def test_a_snapshot_killed_again_and_again_under_load_ends_with_the_databases_ro
         for _ in range(4):
             capture = database.start("parts", *SMALL)
             # By the rows of the snapshot: on a slow machine any number of changes come before the first of them.
-            enough = max(cut[-1], rows_said(database)) + chance.randrange(1_000, 2_000)
+            enough = max(cut[-1], rows_said(database)) + chance.randrange(2_000, 3_000)
             database.wait_until(lambda: rows_said(database) > enough, "rows come", capture)  # noqa: B023
             database.kill(capture)
             cut.append(len(reads_of(database.told("parts"))))
@@ -112,7 +112,8 @@ def test_a_snapshot_killed_again_and_again_under_load_ends_with_the_databases_ro
 
     told = database.told("parts")
     assert resolved(told) == parts_of(database)
-    assert 0 < cut[1] < cut[-1] < len(reads_of(told)) < ROWS * 1.2, "each went on after the one before"
+    # The first may die before its first transaction is committed: what is told is not stored yet.
+    assert cut == sorted(cut) and 0 < cut[-1] < len(reads_of(told)) < ROWS * 1.2, "each went on after the one before"
 
 
 def test_rows_that_change_while_they_are_read_are_whole_though_the_log_did_not_send_all(
