@@ -1,9 +1,10 @@
-"""Committed: what a test sees of a topic."""
+"""Committed: what a test sees of topics and tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.pipeline.tables import encode_key
 from streams.records import Headers
 
 
@@ -16,3 +17,8 @@ class CommittedRecord:
     headers: Headers
     timestamp_ms: int
     partition: int
+
+
+def hashable(value: object) -> object:
+    """A key's value as a dict can have it: objects and lists as their canonical JSON text."""
+    return encode_key(value).decode() if isinstance(value, (dict, list)) else value  # type: ignore[arg-type]

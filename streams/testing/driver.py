@@ -22,7 +22,7 @@ from streams.records import EVERY_PARTITION, Delivery, Headers, RecordBatch, Sou
 from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker
 from streams.state.stores.memory import MemoryStore
 
-from .committed import CommittedRecord
+from .committed import CommittedRecord, hashable
 
 Place = tuple[str, int]
 """(topic, partition)."""
@@ -171,14 +171,18 @@ class Driver:
         ]
 
     def table(self, name: str) -> dict[object, dict[str, object]]:
-        """A table's rows: by key value, by tuple for composite keys, by (key, start ms, end ms) for windows."""
+        """A table's rows: by key value, by tuple for composite keys, by (key, start ms, end ms) for windows.
+
+        A key value that is an object or a list stands as its canonical JSON text.
+        """
         self.commit()
         sub, plan = self._topology.table_owner(name)
         rows: dict[object, dict[str, object]] = {}
         for (topic, _), task in sorted(self._tasks.items(), key=lambda entry: entry[0]):
             if topic in sub.source_topics:
                 for _, row in scan_rows(task.store, plan, name):
-                    key: object = row.key[0] if len(row.key) == 1 else row.key
+                    values = tuple(map(hashable, row.key))
+                    key: object = values[0] if len(values) == 1 else values
                     rows[key if row.window is None else (key, *row.window)] = row.row
         return rows
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streams.errors import ConfigurationError
 from streams.testing import CommittedRecord, Driver
+from streams.testing.committed import hashable
 
 from ..pipeline.builders import (
     OUT,
@@ -180,6 +181,11 @@ def test_keys_of_a_table_are_values_tuples_and_windows(
 
     assert set(driver.table("sums")) == {key}
     assert driver.table("sums")[key]["n"] == 1
+
+
+@pytest.mark.parametrize(("value", "key"), [({"b": 1}, '{"b":1}'), ([1, None], "[1,null]"), ("a", "a"), (None, None)])
+def test_a_key_that_is_an_object_or_a_list_stands_as_its_json_text(value: object, key: object) -> None:
+    assert {hashable(value): 1} == {key: 1}
 
 
 def test_a_table_that_nobody_keeps_is_a_key_error() -> None:
