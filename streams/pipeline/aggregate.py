@@ -11,16 +11,14 @@ INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import localcontext
 
 from streams.ledger import Ledger
 from streams.records import ROW_CHANGES, ChangeEvent
-from streams.state.table import Table
 
-from .accumulate import EXACT_SUMS
+from .aggregates.apply import apply_changes
 from .formats.times import NO_TIME
-from .plan import Accumulator, Aggregation
-from .tables import Aggregated, PipelineTables, Results, window_key
+from .plan import Aggregation
+from .tables import Aggregated, PipelineTables, window_key
 
 
 def aggregate_events(
@@ -41,7 +39,7 @@ def aggregate_events(
         late[aggregation.table] = too_late
         if too_late:
             ledger.late_by_table[aggregation.table] += len(too_late)
-        results[aggregation.table] = _accumulate(timely, keys, aggregation, tables.groups[aggregation.table])
+        results[aggregation.table] = apply_changes(timely, keys, aggregation, tables.groups[aggregation.table])
     return Aggregated(results=results, late=late)
 
 
@@ -71,28 +69,3 @@ def _split_late(
         timely.append(event)
         keys.append(space + group(event))
     return timely, keys, late
-
-
-def _accumulate(
-    events: list[ChangeEvent], keys: list[bytes], aggregation: Aggregation, groups: Table[Accumulator]
-) -> Results:
-    stored = groups.get_many(keys)
-    nothing: Accumulator = [NO_TIME, *aggregation.initial]
-    updates, is_attached = [column.update for column in aggregation.columns], aggregation.is_attached
-    changed: dict[bytes, Accumulator] = {}
-    results: Results = {}
-    with localcontext(EXACT_SUMS):
-        for key, event in zip(keys, events, strict=True):
-            state = changed.get(key)
-            # A copy: what the table holds is what a failed batch falls back to, and results are as of their event.
-            if state is None or is_attached:
-                state = changed[key] = (state or stored.get(key) or nothing).copy()
-            time_ms = event.event_time_ms
-            if time_ms > state[0]:  # type: ignore[operator]  # slot 0 is the newest event time
-                state[0] = time_ms
-            for update in updates:
-                update(state, event)
-            if is_attached:
-                results[event.record.offset] = state
-    groups.put_many(changed)  # type: ignore[arg-type]  # handed over: whoever removes entries does it there
-    return results

@@ -11,7 +11,7 @@ from streams.contracts.model import Column, ColumnType, ContractFamily, Contract
 from streams.contracts.registry import SchemaSource
 from streams.errors import Problem
 
-from .accumulate import compile_column
+from .aggregates.columns import compile_column
 from .covers import partial, pseudonym, redact
 from .expressions import ExpressionError, Scope, compile_aggregate, compile_condition, compile_expression, to_json
 from .formats.codecs import build_codec

@@ -107,6 +107,11 @@ class AggregateColumn:
     initial: tuple[object, ...]
     """What its slots hold before the first event."""
     update: Callable[[Accumulator, ChangeEvent], None]
+    """Adds what an event says; it changes no value of a slot in place, it replaces it."""
+    retract: Callable[[Accumulator, ChangeEvent], None] | None = None
+    """Takes back what ``update`` added for the same event; ``None``: this state alone does not tell what is left."""
+    merge: Callable[[Accumulator, Accumulator], None]
+    """``merge(into, other)``: as if the events of ``other`` had come after those of ``into``; ``other`` stays."""
     read: Callable[[Accumulator], object]
     """The result in JSON view."""
     meaning: str = ""
@@ -138,6 +143,12 @@ class Aggregation:
     def read(self, state: Accumulator) -> dict[str, object]:
         """The aggregate columns of one group."""
         return {column.name: column.read(state) for column in self.columns}
+
+    def merge(self, into: Accumulator, other: Accumulator) -> None:
+        """``into`` as if the events of ``other`` had come after its own; run it in ``EXACT_SUMS``."""
+        into[0] = max(into[0], other[0])  # type: ignore[call-overload]  # slot 0 is the newest event time, an int
+        for column in self.columns:
+            column.merge(into, other)
 
 
 class OnDelete(Enum):

@@ -1,4 +1,4 @@
-"""Accumulate: count, sum, avg, min and max are SQL's, and exact."""
+"""Aggregates: count, sum, avg, min and max are SQL's, and exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .builders import a_driver, a_plain, a_plain_pipeline, laws, problems_of, reasons_of, rows_of, send
+from ..builders import a_driver, a_plain, a_plain_pipeline, laws, problems_of, reasons_of, rows_of, send
 
 COLUMNS = {
     "all": "count(*)",
