@@ -195,6 +195,10 @@ class Plan:
 
     name: str
     topic: str
+    further_topics: tuple[str, ...] = ()
+    """Inputs of the same task besides ``topic``; their records go the same way, as soon as they are read."""
+    partners: tuple[str, ...] = ()
+    """Pipelines whose tables this one reads: both live in the same tasks."""
     contract: ContractFamily
     key: tuple[str, ...]
     """The contract's key columns; empty for keyless datasets."""
@@ -224,4 +228,9 @@ class Plan:
     limits: Limits = Limits()
     spec: Mapping[str, object] = field(default_factory=dict)
     """The pipeline file as parsed: for ``describe`` and the fingerprint."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All its inputs."""
+        return (self.topic, *self.further_topics)
 

@@ -10,7 +10,7 @@ No clock, no Kafka, no threads: whoever drives a task brings them. The order of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -46,8 +46,9 @@ NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What a task makes of a batch, over all of its pipelines."""
+    """What a task makes of a batch, over all pipelines whose input it is."""
 
+    topic: str
     deliveries: list[Delivery]
     ledgers: Mapping[str, Ledger]
     """By pipeline; each is balanced."""
@@ -80,8 +81,10 @@ class Task:
         self._forgetters = {plan.name: Forgetter(plan.deduplicate) for plan in sub.plans}
         self._marker = read_marker(store)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
+        self._plans = {topic: sub.plans_of(topic) for topic in sub.source_topics}
         self._prepared: Checkpoint | None = None
-        self._last_record_ms: int | None = None
+        self._last_record_ms: dict[str, int] = {}
+        """By input: the wall clock when it last brought something, or was behind."""
         self.pending_bytes = 0
         """Bytes of the records processed since the last checkpoint: what bounds the overlay."""
 
@@ -90,6 +93,10 @@ class Task:
     def position(self, topic: str) -> int:
         """The next offset of ``topic`` to process."""
         return self._positions[topic]
+
+    def positions(self) -> Mapping[str, int]:
+        """By input, the next offset to process."""
+        return dict(self._positions)
 
     def committed_position(self, topic: str) -> int:
         """Where ``abort`` goes back to."""
@@ -122,13 +129,14 @@ class Task:
     # -- batches
 
     def process(self, batch: RecordBatch, *, now_ms: int) -> BatchResult:
-        """Carry ``batch`` through every pipeline; ``now_ms`` is the wall clock, ms since the epoch."""
-        plans, tables = self.sub.plans, self._tables
+        """Carry ``batch`` through every pipeline that reads it; ``now_ms``: the wall clock, ms since the epoch."""
+        plans, tables = self._plans[batch.topic], self._tables
         results = {_reported(plan): self._process(batch, plan, tables[plan.name], now_ms) for plan in plans}
         self._positions[batch.topic] = batch.next_offset
-        self._last_record_ms = now_ms
+        self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
         return BatchResult(
+            topic=batch.topic,
             deliveries=list(chain.from_iterable(result.deliveries for result in results.values())),
             ledgers={name: result.ledger for name, result in results.items()},
             commit_times_ms=tuple(time for result in results.values() for time in result.commit_times_ms),
@@ -166,15 +174,19 @@ class Task:
             ledger.add(result.ledger)
         return PipelineResult(deliveries=deliveries, ledger=ledger)
 
-    def advance_clock(self, *, now_ms: int, is_caught_up: bool) -> None:
-        """Wall clock passes: the windows of an input that is caught up and silent close in the end."""
-        if self._last_record_ms is None or not is_caught_up:
-            self._last_record_ms = now_ms
-        silent_ms = now_ms - self._last_record_ms
+    def advance_clock(self, *, now_ms: int, caught_up: Collection[str]) -> None:
+        """Wall clock passes: the windows of an input that is caught up and silent close in the end.
+
+        ``caught_up``: the source topics of which nothing waits.
+        """
+        for topic in self._positions:
+            if topic not in caught_up or topic not in self._last_record_ms:
+                self._last_record_ms[topic] = now_ms
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
+            silent_ms = now_ms - max(self._last_record_ms[topic] for topic in plan.topics)
             force_idle(plan.aggregations, tables, silent_ms)
-            if plan.settles is not None and is_caught_up:
+            if plan.settles is not None and plan.topic in caught_up:
                 judge_freshness(plan.settles, tables, now_ms=now_ms)
             _keep(tables)
 
@@ -195,15 +207,15 @@ class Task:
                 deliveries += publish_findings(plan.settles, tables)
             self._forgetters[plan.name].forget(tables)
             _keep(tables)
-            changelog += self._changes(tables, entries)
+            changelog += self._changes(plan, tables, entries)
         changelog += self._markers()
         self._prepared = Checkpoint(
             deliveries=deliveries, changelog=changelog, offsets=dict(self._positions), entries=entries
         )
         return self._prepared
 
-    def _changes(self, tables: PipelineTables, entries: list[Entry]) -> list[ChangelogRun]:
-        runs, number = [], max(self._positions.values())
+    def _changes(self, plan: Plan, tables: PipelineTables, entries: list[Entry]) -> list[ChangelogRun]:
+        runs, number = [], sum(self._positions[topic] for topic in plan.topics)
         for table in tables.all:
             made = table.changes(number)
             entries += made.entries

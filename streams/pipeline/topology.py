@@ -1,6 +1,6 @@
 """The topology: which plans share a task, and which topics all of them need.
 
-Everything connected by a shared source topic is one sub-topology; a task is one partition of it.
+Everything connected by shared tables or by a shared source topic is one sub-topology; a task is one partition of it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 
+from streams.errors import Problem
 from streams.state.changelog import changelog_topic
 
 from .plan import Plan
@@ -44,9 +45,10 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubTopology:
-    """Plans that share their source topic, and so their tasks."""
+    """Plans that share their tasks."""
 
     source_topics: tuple[str, ...]
+    """Every input; tasks are called by the first."""
     plans: tuple[Plan, ...]
     fingerprint: str
     """16 hex digits of all ``shapes``: local state of another plan is rebuilt."""
@@ -54,6 +56,15 @@ class SubTopology:
     """(short name, full topic name), fixed order."""
     shapes: Mapping[str, str]
     """By short name, 8 hex digits of what its entries depend on: key, window and columns of a table, dedup."""
+
+    def plans_of(self, topic: str) -> tuple[Plan, ...]:
+        """Whose records those of ``topic`` are."""
+        return tuple(plan for plan in self.plans if topic in plan.topics)
+
+    def inputs_of(self, short_name: str) -> tuple[str, ...]:
+        """The topics of whose positions the markers in that changelog tell; none in that of a table."""
+        owners = {state_changelog(plan): plan.topics for plan in self.plans}
+        return owners.get(short_name, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +93,52 @@ class Topology:
 
 
 def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
-    """Group ``plans`` by source topic and list their topics."""
+    """Group ``plans`` by what they share and list their topics."""
     plans = tuple(plans)
-    sources = tuple(dict.fromkeys(plan.topic for plan in plans))
-    subs = [_subtopology(app, source, tuple(p for p in plans if p.topic == source)) for source in sources]
+    stages: list[Plan] = []
     topics: dict[str, TopicSpec] = {}
     for plan in plans:
         specs = list(_topics(app, plan))
         if plan.stage is not None:
-            settling = stage_plan(plan, plan.stage)
-            subs.append(_subtopology(app, plan.stage.topic, (settling,)))
-            specs += _stage_topics(app, settling, source=plan.topic)
+            stages.append(stage_plan(plan, plan.stage))
+            specs += _stage_topics(app, stages[-1], source=plan.topic)
         for spec in specs:
             topics.setdefault(spec.name, spec)
-    return Topology(app=app, plans=plans, subtopologies=tuple(subs), topics=tuple(topics.values()))
+    subs = tuple(_subtopology(app, group) for group in _connected((*plans, *stages)))
+    return Topology(app=app, plans=plans, subtopologies=subs, topics=tuple(topics.values()))
+
+
+def _connected(plans: Iterable[Plan]) -> Iterable[tuple[Plan, ...]]:
+    """Plans that share an input or read each other's tables, directly or through others; each group by its first."""
+    groups: list[dict[str, Plan]] = []
+    for plan in plans:
+        near = [group for group in groups if any(_is_near(plan, other) for other in group.values())]
+        whole = {name: other for group in near for name, other in group.items()} | {plan.name: plan}
+        place = groups.index(near[0]) if near else len(groups)
+        groups = [group for group in groups if group not in near]
+        groups.insert(place, whole)
+    return [tuple(group.values()) for group in groups]
+
+
+def _is_near(plan: Plan, other: Plan) -> bool:
+    has_shared_input = not set(plan.topics).isdisjoint(other.topics)
+    return has_shared_input or other.name in plan.partners or plan.name in other.partners
+
+
+def find_uneven(topology: Topology, counts: Mapping[str, int]) -> Iterable[Problem]:
+    """Inputs of one task that differ in their partitions; ``counts``: partitions by source topic."""
+    source_of = {spec.name: spec.source for spec in topology.topics}
+    for sub in topology.subtopologies:
+        sources = tuple(dict.fromkeys(source_of.get(topic, topic) for topic in sub.source_topics))
+        first = sources[0]
+        names = ", ".join(plan.name for plan in sub.plans)
+        for other in sources[1:]:
+            if counts[other] != counts[first]:
+                message = (
+                    f"has {counts[other]} partitions, {first} has {counts[first]}; pipelines that share tables or"
+                    f" topics ({names}) read both in one task: give both topics the same number of partitions"
+                )
+                yield Problem(file=other, message=message)
 
 
 def table_names(plan: Plan) -> tuple[str, ...]:
@@ -104,12 +147,14 @@ def table_names(plan: Plan) -> tuple[str, ...]:
     return (*rows, *(aggregation.table for aggregation in plan.aggregations))
 
 
-def _subtopology(app: str, source: str, plans: tuple[Plan, ...]) -> SubTopology:
+def _subtopology(app: str, plans: tuple[Plan, ...]) -> SubTopology:
+    first = (plan.topic for plan in plans)
+    sources = tuple(dict.fromkeys((*first, *(topic for plan in plans for topic in plan.further_topics))))
     shapes = {short: _digest(shape)[:8] for plan in plans for short, shape in _stored_shapes(plan)}
     return SubTopology(
-        source_topics=(source,),
+        source_topics=sources,
         plans=plans,
-        fingerprint=_digest([source, *shapes.items()]),
+        fingerprint=_digest([*sources, *shapes.items()]),
         changelogs=tuple((short, changelog_topic(app, short)) for short in shapes),
         shapes=shapes,
     )

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
-
-from aiokafka.partitioner import murmur2
 
 from streams.contracts import read_contracts
 from streams.contracts.registry import SchemaSource
+from streams.errors import ConfigurationError
 from streams.ledger import Ledger, RuleId
 from streams.pipeline.compile import compile_topology
+from streams.pipeline.inputs import Inputs
 from streams.pipeline.query import scan_rows
 from streams.pipeline.task import Task
-from streams.pipeline.topology import TopicKind, Topology
-from streams.records import EVERY_PARTITION, Delivery, Headers, RecordBatch, SourceRecord
+from streams.pipeline.topology import SubTopology, TopicKind, Topology, find_uneven
+from streams.records import Delivery, Headers, RecordBatch, SourceRecord
 from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker
 from streams.state.stores.memory import MemoryStore
 
 from .committed import CommittedRecord, hashable
-
-Place = tuple[str, int]
-"""(topic, partition)."""
+from .logs import Logs, Place
 
 
 class Driver:
@@ -54,8 +53,7 @@ class Driver:
             registry=registry,
         )
         self._now_ms = start_ms
-        self._partitions = dict(partitions or {})
-        self._logs: dict[Place, list[SourceRecord]] = defaultdict(list)
+        self._logs = Logs(self._topology, partitions or {})
         self._committed: dict[Place, list[Delivery]] = defaultdict(list)
         self._pending: list[Delivery] = []
         self._tasks: dict[Place, Task] = {}
@@ -65,8 +63,12 @@ class Driver:
         self._pending_checks: Counter[tuple[RuleId, str]] = Counter()
         self._waiting: dict[Place, list[SourceRecord]] = {}
         """Published to topics that are read here, and not processed yet."""
-        self._read_here = {topic for sub in self._topology.subtopologies for topic in sub.source_topics}
-        self._source_of = {spec.name: spec.source for spec in self._topology.topics}
+        self._first = {
+            topic: sub.source_topics[0] for sub in self._topology.subtopologies for topic in sub.source_topics
+        }
+        """By source topic, the one that its tasks are called by."""
+        if problems := list(find_uneven(self._topology, self._logs.counts())):
+            raise ConfigurationError(problems)
 
     # -- what a test does
 
@@ -84,18 +86,15 @@ class Driver:
         self._topology.subtopology_of(topic)
         if timestamp_ms is not None:
             self._now_ms = max(self._now_ms, timestamp_ms)
-        number = self._partition_of(topic, key) if partition is None else partition
-        log = self._logs[topic, number]
-        record = SourceRecord(
+        number = self._logs.partition_of(topic, key) if partition is None else partition
+        sent = Delivery(
             topic=topic,
-            partition=number,
-            offset=len(log),
-            timestamp_ms=self._now_ms if timestamp_ms is None else timestamp_ms,
             key=key,
             value=value,
+            timestamp_ms=self._now_ms if timestamp_ms is None else timestamp_ms,
             headers=tuple(headers),
         )
-        log.append(record)
+        record = self._logs.append(number, sent)
         self._process(self._task(topic, number), [record])
 
     def commit(self) -> None:
@@ -125,19 +124,25 @@ class Driver:
     def _work_off(self) -> None:
         """What has been published to topics that are read here."""
         waiting, self._waiting = self._waiting, {}
+        inputs: dict[Place, Inputs] = {}
         for (topic, number), records in waiting.items():
-            self._process(self._task(topic, number), records)
+            task = self._task(topic, number)
+            held = inputs.setdefault((self._first[topic], number), Inputs(task.sub))
+            held.add(_batch_of(records))
+        for place, held in inputs.items():
+            while (batch := held.next_batch(lambda topic: True, now_ms=0)) is not None:
+                self._process(self._tasks[place], batch.records)
 
     def advance(self, *, ms: int) -> None:
         """Let wall clock pass: idle windows close. Ends with a checkpoint."""
         self._now_ms += ms
         for task in self._tasks.values():
-            task.advance_clock(now_ms=self._now_ms, is_caught_up=True)
+            task.advance_clock(now_ms=self._now_ms, caught_up=task.sub.source_topics)
         self.commit()
         # A stage has heard only now what was there before; for it, time passes after that.
         if stages := [task for task in self._tasks.values() if task.standings()]:
             for task in stages:
-                task.advance_clock(now_ms=self._now_ms, is_caught_up=True)
+                task.advance_clock(now_ms=self._now_ms, caught_up=task.sub.source_topics)
             self.commit()
 
     def restart(self, *, lose_uncommitted: bool = True) -> None:
@@ -147,10 +152,11 @@ class Driver:
         self._forget_pending()
         places = list(self._tasks)
         self._tasks = {}
-        for topic, number in places:
-            task = self._task(topic, number)
-            if rest := self._logs[topic, number][task.position(topic) :]:
-                self._process(task, rest)
+        for place in places:
+            task = self._task(*place)
+            rest = [record for record in self._logs.records if _is_ahead(record, task)]
+            for _, records in groupby(rest, key=lambda record: record.topic):
+                self._process(task, list(records))
 
     # -- what a test looks at; each commits first
 
@@ -202,26 +208,20 @@ class Driver:
 
     # -- Kafka and the worker's loop
 
-    def _partition_of(self, topic: str, key: bytes | None) -> int:
-        return 0 if key is None else int(murmur2(key) & 0x7FFFFFFF) % self._partition_count(topic)
-
-    def _partition_count(self, topic: str) -> int:
-        return self._partitions.get(self._source_of.get(topic, topic), 1)
-
     def _task(self, topic: str, number: int) -> Task:
-        task = self._tasks.get((topic, number))
+        place = self._first[topic], number
+        task = self._tasks.get(place)
         if task is None:
             sub = self._topology.subtopology_of(topic)
-            task = Task(sub, number, self._restore(topic, number))
-            self._tasks[topic, number] = task
+            task = self._tasks[place] = Task(sub, number, self._restore(sub, number))
         return task
 
-    def _restore(self, topic: str, number: int) -> MemoryStore:
+    def _restore(self, sub: SubTopology, number: int) -> MemoryStore:
         """A new store from the committed changelogs, as a worker that takes the task builds it."""
         store = MemoryStore()
         changelogs: dict[str, int] = {}
         sources: Mapping[str, int] = {}
-        for short, name in self._topology.subtopology_of(topic).changelogs:
+        for short, name in sub.changelogs:
             log = self._committed[name, number]
             records = [(delivery.key or b"", delivery.value) for delivery in log]
             for key, value in records:
@@ -232,13 +232,7 @@ class Driver:
         return store
 
     def _process(self, task: Task, records: list[SourceRecord]) -> None:
-        batch = RecordBatch(
-            topic=records[0].topic,
-            partition=task.partition,
-            records=records,
-            next_offset=records[-1].offset + 1,
-        )
-        result = task.process(batch, now_ms=self._now_ms)
+        result = task.process(_batch_of(records), now_ms=self._now_ms)
         self._pending += result.deliveries
         for ledger in result.ledgers.values():
             self._count(ledger)
@@ -262,33 +256,23 @@ class Driver:
 
     def _publish(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
-            for number in self._partitions_for(delivery):
+            for number in self._logs.partitions_for(delivery):
                 self._committed[delivery.topic, number].append(delivery)
-                if delivery.topic in self._read_here:
-                    self._receive(delivery, number)
-
-    def _partitions_for(self, delivery: Delivery) -> Iterable[int]:
-        if delivery.partition == EVERY_PARTITION:
-            return range(self._partition_count(delivery.topic))
-        if delivery.partition is not None:
-            return (delivery.partition,)
-        return (self._partition_of(delivery.topic, delivery.key),)
-
-    def _receive(self, delivery: Delivery, number: int) -> None:
-        place = delivery.topic, number
-        record = SourceRecord(
-            topic=delivery.topic,
-            partition=number,
-            offset=len(self._logs[place]),
-            timestamp_ms=delivery.timestamp_ms,
-            key=delivery.key,
-            value=delivery.value,
-            headers=delivery.headers,
-        )
-        self._logs[place].append(record)
-        self._waiting.setdefault(place, []).append(record)
+                if delivery.topic in self._first:
+                    record = self._logs.append(number, delivery)
+                    self._waiting.setdefault((delivery.topic, number), []).append(record)
 
     @property
     def topics(self) -> dict[str, TopicKind]:
         """The topics that the pipelines read and write."""
         return {spec.name: spec.kind for spec in self._topology.topics}
+
+
+def _batch_of(records: list[SourceRecord]) -> RecordBatch:
+    first, last = records[0], records[-1]
+    return RecordBatch(topic=first.topic, partition=first.partition, records=records, next_offset=last.offset + 1)
+
+
+def _is_ahead(record: SourceRecord, task: Task) -> bool:
+    is_own = record.partition == task.partition and record.topic in task.sub.source_topics
+    return is_own and record.offset >= task.position(record.topic)

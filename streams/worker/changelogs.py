@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +46,7 @@ class ChangelogReader:
     ) -> None:
         self._options = options
         self._short_by_topic = {topic: short for short, topic in sub.changelogs}
+        self._inputs = {topic: sub.inputs_of(short) for short, topic in sub.changelogs}
         self._fingerprint = sub.fingerprint
         self._partition = partition
         self._watch = watch
@@ -104,7 +105,7 @@ class ChangelogReader:
     def _apply(self, store: Store, messages: list[Any], positions: dict[str, int], marker: Marker) -> Marker:
         """Into the store in one write: the marker names the positions of all changelogs, so none may be missing."""
         records: dict[str, list[Entry]] = {}
-        sources = marker.sources
+        sources = dict(marker.sources)
         for message in messages:
             error, topic = message.error(), message.topic()
             if error is None:
@@ -112,7 +113,7 @@ class ChangelogReader:
                 records.setdefault(self._short_by_topic[topic], []).append((key, value))
                 positions[topic] = message.offset() + 1
                 if key == MARKER_KEY and value is not None:
-                    sources = decode_marker(value).sources
+                    sources |= _own(decode_marker(value), self._inputs[topic])
             elif error.code() == KafkaError._PARTITION_EOF:
                 # Past control records and holes, which never arrive as records.
                 positions[topic] = max(positions[topic], message.offset())
@@ -123,6 +124,11 @@ class ChangelogReader:
         marker = replace(marker, changelogs=dict(positions), sources=sources, written_ms=now_ms)
         apply_changelogs(store, records, marker)
         return marker
+
+
+def _own(marker: Marker, inputs: Iterable[str]) -> Mapping[str, int]:
+    """Positions that a marker is the one to tell: another pipeline's topic may long be read by others' tasks."""
+    return {topic: marker.sources[topic] for topic in inputs if topic in marker.sources}
 
 
 def _is_reached(positions: Mapping[str, int], targets: Mapping[str, int]) -> bool:

@@ -1,6 +1,6 @@
 """The engine: tasks of this worker, their batches, and the checkpoints that make everything visible at once.
 
-One batch:  Faust's agent → ``handle`` → ``Task.process`` → the open transaction.
+One batch:  Faust's agent → ``handle`` → ``Inputs`` → ``Task.process`` → the open transaction.
 Every 200 ms:  ``checkpoint`` → window results, changelogs and offsets into the transaction → commit → the stores.
 A rebalance:  ``leave`` (last checkpoint, close stores) → ``capture`` → ``take`` (restore in the background, then seek).
 
@@ -14,14 +14,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from streams.pipeline.topology import Topology
+from streams.records import RecordBatch
 from streams.settings import Settings
 
 from .assignor import GroupFacts, MemberFacts, Place, TaskAssignor
 from .background import Background
 from .checkpoint import Checkpointer
+from .fetched import Fetched, Port, lags_of
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
@@ -40,14 +42,6 @@ T = TypeVar("T")
 
 LEAVE_SECONDS = 20.0
 INTERNAL_ERROR_RATIO = 0.01
-
-
-class Port(Protocol):
-    """What the engine asks of whoever fetches."""
-
-    async def rewind(self, offsets: dict[Place, int]) -> None: ...
-
-    def lag(self, topic: str, partition: int, processed: int) -> int | None: ...
 
 
 class Engine:
@@ -81,7 +75,7 @@ class Engine:
         self._captured: Membership | None = None
         self._had: tuple[Place, ...] = ()
         """The last assignment: when a member tells what it owns, it has already been revoked."""
-        self._handed: dict[Place, int] = {}
+        self.fetched = Fetched(topology, lambda: self.tasks)
         self._committing = Background(threads=1)
         """Of its own: a commit that waited for a restore to end would come too late."""
         self._background = Background()
@@ -132,8 +126,9 @@ class Engine:
             group=self.settings.app, generation=generation, member_id=member_id, instance=self.instance
         )
 
-    def take(self, places: set[Place]) -> None:
-        """These tasks are ours: restore each in the background and begin."""
+    def take(self, partitions: set[tuple[str, int]]) -> None:
+        """The tasks that read these partitions are ours: restore each in the background and begin."""
+        places = {self.fetched.place_of(*partition) for partition in partitions}
         self.membership = self._captured
         self.epoch += 1
         self.expected = frozenset(places)
@@ -148,14 +143,14 @@ class Engine:
 
     async def _begin(self, place: Place, owned: OwnedTask, epoch: int) -> bool:
         """A task restored for ``epoch`` starts to process; False where a rebalance was quicker."""
-        start = owned.task.position(place[0])
+        starts = {(topic, place[1]): owned.task.position(topic) for topic in owned.task.sub.source_topics}
         async with self.fetching:
             if epoch != self.epoch:
                 return False
             self.tasks[place] = owned
-            self._handed[place] = start
+            self.fetched.begin(starts)
             self.metrics.tasks.set(len(self.tasks))
-            await self._require(self.port).rewind({place: start})
+            await self._require(self.port).rewind(starts)
         return True
 
     async def leave(self) -> None:
@@ -176,35 +171,40 @@ class Engine:
         for owned in self.tasks.values():
             owned.task.store.close()
         self.tasks = {}
-        self._handed = {}
+        self.fetched.forget()
         self.metrics.forget_tasks()
 
     # -- batches
-
-    def hand_over(self, run: Run) -> None:
-        """A run goes into Faust's buffer."""
-        self._handed[run.place] = run.records[-1].offset + 1
-
-    def is_waiting(self, topic: str, partition: int) -> bool:
-        """Records that were fetched have not been processed yet."""
-        owned = self.tasks.get((topic, partition))
-        return owned is not None and self._handed.get((topic, partition), 0) > owned.task.position(topic)
 
     async def handle(self, run: Run) -> None:
         """Process one run inside the open transaction; called by the agent, to which no exception goes back."""
         try:
             async with self.lock:
-                owned = self.tasks.get(run.place)
+                owned = self.fetched.task_of(*run.place)
                 if owned is None or run.epoch != self.epoch:
                     return
-                self._process(owned, run)
-                if owned.is_refused or self._pace.is_due(self.pending_bytes):
-                    await self._checkpoint()
+                owned.inputs.add(run.batch())
+                await self._work(owned)
         except Exception as error:  # Faust would count the run as done
             stop_for(error, f"batch of {run.place[0]}[{run.place[1]}]@{run.records[0].offset}")
 
-    def _process(self, owned: OwnedTask, run: Run) -> None:
-        batch = run.batch()
+    async def _work(self, owned: OwnedTask) -> None:
+        """Process what may be processed of the inputs of a task; the lock is held."""
+        epoch, number = self.epoch, owned.task.partition
+
+        def is_caught_up(topic: str) -> bool:
+            return self._require(self.port).lag(topic, number, owned.task.position(topic)) == 0
+
+        while epoch == self.epoch:
+            batch = owned.inputs.next_batch(is_caught_up, now_ms=int(time.monotonic() * 1_000))
+            if batch is None:
+                return
+            self._process(owned, batch)
+            if owned.is_refused or self._pace.is_due(self.pending_bytes):
+                await self._checkpoint()
+            await asyncio.sleep(0)
+
+    def _process(self, owned: OwnedTask, batch: RecordBatch) -> None:
         first, position = batch.records[0].offset, owned.task.position(batch.topic)
         if first < position:
             stop_process(ExitCode.BUG, f"{batch.topic}[{batch.partition}] goes back from {position} to {first}")
@@ -231,6 +231,9 @@ class Engine:
             self.beat = time.monotonic()
             try:
                 async with self.lock:
+                    for place in list(self.tasks):
+                        if (owned := self.tasks.get(place)) is not None:
+                            await self._work(owned)  # one input may have waited for another in vain
                     self._advance_clocks()
                     if self._pace.is_due():
                         await self._checkpoint()
@@ -239,10 +242,10 @@ class Engine:
 
     def _advance_clocks(self) -> None:
         now_ms = time.time_ns() // 1_000_000
-        for (topic, number), owned in self.tasks.items():
-            lag = self._require(self.port).lag(topic, number, owned.task.position(topic))
-            owned.task.advance_clock(now_ms=now_ms, is_caught_up=lag == 0)
-            owned.observe(self.metrics, lag, now_ms)
+        for owned in self.tasks.values():
+            lags = lags_of(owned.task, self.port)
+            owned.task.advance_clock(now_ms=now_ms, caught_up={topic for topic, lag in lags.items() if lag == 0})
+            owned.observe(self.metrics, lags, now_ms)
 
     async def _checkpoint(self) -> None:
         """Commit what all tasks have done; the lock is held, the world stands still."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from streams.ledger import Ledger
+from streams.pipeline.inputs import Inputs
 from streams.pipeline.task import BatchResult, Task
 from streams.pipeline.topology import SubTopology
 from streams.state.stores.base import Store
@@ -16,21 +19,24 @@ class OwnedTask:
 
     def __init__(self, task: Task, *, must_commit: bool) -> None:
         self.task = task
+        self.inputs = Inputs(task.sub)
+        """What was fetched for it; who aborts drops the task, and this with it."""
         self.must_commit = must_commit
         """The very first start: its offset is committed although nothing has moved."""
         self.is_refused = False
         """The open transaction takes no more: a checkpoint will find out why."""
         self.changelog_ends: dict[str, int] = {}
-        self._ledgers: list[dict[str, Ledger]] = []
+        self._ledgers: list[tuple[str, dict[str, Ledger]]] = []
         self._commit_times_ms: list[int] = []
 
     @classmethod
-    def begin(cls, sub: SubTopology, partition: int, store: Store, start: Start) -> OwnedTask:
-        """A task over its restored store, at its committed offset."""
+    def begin(cls, sub: SubTopology, partition: int, store: Store, starts: Mapping[str, Start]) -> OwnedTask:
+        """A task over its restored store, each of its topics at its committed offset."""
         task = Task(sub, partition, store)
-        task.start_at(sub.source_topics[0], start.offset)
-        owned = cls(task, must_commit=start.is_first)
-        owned.changelog_ends = {} if start.metadata is None else dict(start.metadata.e)
+        owned = cls(task, must_commit=any(start.is_first for start in starts.values()))
+        for topic, start in starts.items():
+            task.start_at(topic, start.offset)
+            owned.changelog_ends.update({} if start.metadata is None else start.metadata.e)
         return owned
 
     @property
@@ -40,7 +46,7 @@ class OwnedTask:
 
     def note(self, result: BatchResult) -> None:
         """Keep a batch's outcomes until they are committed."""
-        self._ledgers.append(dict(result.ledgers))
+        self._ledgers.append((result.topic, dict(result.ledgers)))
         self._commit_times_ms += result.commit_times_ms
 
     def committed(self, positions: dict[str, int], metrics: WorkerMetrics, *, now_ms: int) -> None:
@@ -48,8 +54,8 @@ class OwnedTask:
         self.task.commit(positions, now_ms=now_ms)
         self.changelog_ends.update(positions)
         self.must_commit = False
-        for ledgers in self._ledgers:
-            metrics.count(self.task.sub.source_topics[0], ledgers)
+        for topic, ledgers in self._ledgers:
+            metrics.count(topic, ledgers)
         for time_ms in self._commit_times_ms:
             metrics.latency.observe(max(0, now_ms - time_ms) / 1000)
         self._ledgers, self._commit_times_ms = [], []
@@ -60,11 +66,12 @@ class OwnedTask:
         self.is_refused = False
         self._ledgers, self._commit_times_ms = [], []
 
-    def observe(self, metrics: WorkerMetrics, lag: int | None, now_ms: int) -> None:
-        """Lag and watermark delay of this task."""
-        topic, number = self.task.sub.source_topics[0], str(self.task.partition)
-        if lag is not None:
-            metrics.lag.labels(topic, number).set(lag)
+    def observe(self, metrics: WorkerMetrics, lags: Mapping[str, int | None], now_ms: int) -> None:
+        """Lag by topic and watermark delay of this task."""
+        number = str(self.task.partition)
+        for topic, lag in lags.items():
+            if lag is not None:
+                metrics.lag.labels(topic, number).set(lag)
         metrics.quality.observe(self.task.standings(), self.task.partition, now_ms)
         for pipeline, watermark_ms in self.task.watermarks().items():
             if watermark_ms is not None:

@@ -30,6 +30,8 @@ from .transactions import fence
 
 logger = logging.getLogger("streams.worker")
 
+Starting = Mapping[str, Start]
+"""By input, where it begins."""
 HALF_DELETE_RETENTION_MS = 7 * 86_400_000 // 2
 
 
@@ -52,30 +54,31 @@ class Restorer:
         self._instance_left = instance_left
 
     def restore(
-        self, sub: SubTopology, partition: int, start: Start, watch: Watch
+        self, sub: SubTopology, partition: int, starts: Starting, watch: Watch
     ) -> Store | None:
-        """The store of a task, as of ``start``; ``None`` where it is not wanted any more.
+        """The store of a task, as of ``starts`` of its inputs; ``None`` where it is not wanted any more.
 
         What does not belong together is refused by name.
         """
-        (source,) = sub.source_topics
-        bounds = dict(self._starts.bounds([source, *(topic for _, topic in sub.changelogs)], partition))
-        self._check_source(f"{source}[{partition}]", start, *bounds[source])
-        ends = {topic: held for topic, held in bounds.items() if topic != source}
-        self._check_metadata(sub, partition, start, {topic: end for topic, (_, end) in ends.items()})
-        store = self._open(sub, partition, start, ends)
+        bounds = dict(self._starts.bounds([*starts, *(topic for _, topic in sub.changelogs)], partition))
+        for source, start in starts.items():
+            self._check_source(f"{source}[{partition}]", start, *bounds.pop(source))
+        targets = {topic: end for topic, (_, end) in bounds.items()}
+        for source, start in starts.items():
+            self._check_metadata(sub, f"{source}[{partition}]", start, targets)
+        store = self._open(sub, partition, starts, targets)
         marker = read_marker(store)
-        positions = {topic: marker.changelogs.get(topic, low) for topic, (low, _) in ends.items()}
-        targets = {topic: end for topic, (_, end) in ends.items()}
+        positions = {topic: marker.changelogs.get(topic, low) for topic, (low, _) in bounds.items()}
         reader = ChangelogReader(
-            self._options, sub, partition, watch=watch, fence_owner=lambda: self._fence_owner(start)
+            self._options, sub, partition, watch=watch, fence_owner=lambda: self._fence_owners(starts)
         )
         restored = reader.read(store, positions, targets)
         if restored is None:
             store.close()
             return None
-        self._check_added(sub, partition, start, store)
-        self._check_marker(sub, partition, start, restored)
+        self._check_added(sub, partition, starts, store)
+        for source, start in starts.items():
+            self._check_marker(f"{source}[{partition}]", start, restored.sources.get(source))
         return store
 
     def _check_source(self, place: str, start: Start, first: int, end: int) -> None:
@@ -92,11 +95,10 @@ class Restorer:
                 " go on from %d", place, start.offset, first - 1, first,
             )  # fmt: skip
 
-    def _check_metadata(self, sub: SubTopology, partition: int, start: Start, ends: Mapping[str, int]) -> None:
+    def _check_metadata(self, sub: SubTopology, place: str, start: Start, ends: Mapping[str, int]) -> None:
         found = start.metadata
         if found is None:
             return
-        place = f"{sub.source_topics[0]}[{partition}]"
         for short, shape in sub.shapes.items():
             known = found.f.get(short, "")
             if known and known[:8] != shape:
@@ -119,11 +121,12 @@ class Restorer:
                     " or re-created: restore the topic, or start with a new STREAMS_APP",
                 )
 
-    def _check_added(self, sub: SubTopology, partition: int, start: Start, store: Store) -> None:
+    def _check_added(self, sub: SubTopology, partition: int, starts: Starting, store: Store) -> None:
         """A table that the last checkpoint did not have starts empty, or it misses what happened in between."""
-        if start.metadata is None:
+        told = [start.metadata.f for start in starts.values() if start.metadata is not None]
+        if not told:
             return
-        for short in sub.shapes.keys() - start.metadata.f.keys():
+        for short in sub.shapes.keys() - {known for shapes in told for known in shapes}:
             if next(iter(store.scan(store_key(short, b""), short.encode() + b"\x01")), None) is not None:
                 stop_process(
                     ExitCode.STATE_REFUSED,
@@ -136,13 +139,13 @@ class Restorer:
         return None if root is None else root / sub.source_topics[0] / str(partition)
 
     def _open(
-        self, sub: SubTopology, partition: int, start: Start, ends: Mapping[str, tuple[int, int]]
+        self, sub: SubTopology, partition: int, starts: Starting, ends: Mapping[str, int]
     ) -> Store:
         folder = self._folder(sub, partition)
         if folder is None:
             return MemoryStore()
         store = self._open_folder(folder)
-        reason = self._why_foreign(store, sub, start, ends)
+        reason = self._why_foreign(store, sub, starts, ends)
         if reason is None:
             return store
         logger.warning("local state %s is %s: rebuilding it from the changelogs", folder, reason)
@@ -161,7 +164,7 @@ class Restorer:
             return RocksStore(folder)
 
     def _why_foreign(
-        self, store: Store, sub: SubTopology, start: Start, ends: Mapping[str, tuple[int, int]]
+        self, store: Store, sub: SubTopology, starts: Starting, ends: Mapping[str, int]
     ) -> str | None:
         try:
             marker = read_marker(store)
@@ -171,31 +174,33 @@ class Restorer:
             return None
         if marker.fingerprint != sub.fingerprint:
             return "of another plan"
-        if any(at > ends.get(topic, (0, 0))[1] for topic, at in marker.changelogs.items()):
+        if any(at > ends.get(topic, 0) for topic, at in marker.changelogs.items()):
             return "ahead of its changelog"
-        if any(at > start.offset for at in marker.sources.values()):
+        if any(at > starts[topic].offset for topic, at in marker.sources.items() if topic in starts):
             return "ahead of the committed offset"
         if marker.written_ms and marker.written_ms < time.time() * 1000 - HALF_DELETE_RETENTION_MS:
             return "older than the changelog keeps deletions"
         return None
 
-    def _check_marker(self, sub: SubTopology, partition: int, start: Start, marker: Marker) -> None:
-        (topic,) = sub.source_topics
-        found = marker.sources.get(topic)
+    def _check_marker(self, place: str, start: Start, found: int | None) -> None:
         if start.is_first and found is None:
             return
         if found != start.offset and not (found is None and start.metadata is None):
             stop_process(
                 ExitCode.STATE_REFUSED,
-                f"{topic}[{partition}]: the state is as of {found}, the committed offset is {start.offset}; they were"
+                f"{place}: the state is as of {found}, the committed offset is {start.offset}; they were"
                 " committed together, so one of them was changed by hand. Start with a new STREAMS_APP",
             )
 
-    def _fence_owner(self, start: Start) -> bool:
-        """End the transaction of the task's former owner, if that member has left the group."""
-        if start.metadata is None or not self._instance_left(start.metadata.t):
-            return False
-        logger.warning("fencing %s: it died in a transaction", start.metadata.t)
-        fence(self._options, start.metadata.t)
-        return True
+    def _fence_owners(self, starts: Starting) -> bool:
+        """End the transaction of the task's former owner, if that member has left the group.
+
+        There are two where inputs that were read apart have just come together.
+        """
+        owners = {start.metadata.t for start in starts.values() if start.metadata is not None}
+        gone = [owner for owner in sorted(owners) if self._instance_left(owner)]
+        for owner in gone:
+            logger.warning("fencing %s: it died in a transaction", owner)
+            fence(self._options, owner)
+        return bool(gone)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 
 import msgspec
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
@@ -69,11 +70,12 @@ class Starts:
     def __init__(self, options: Mapping[str, object], *, app: str) -> None:
         self._options = {**options, "enable.auto.commit": False, "group.id": app}
 
-    def read(self, topic: str, partitions: list[int]) -> Mapping[int, Start]:
-        """By partition, the committed offset that no pending transaction can still change."""
+    def read(self, topics: Iterable[str], partitions: Iterable[int]) -> Mapping[tuple[str, int], Start]:
+        """By topic and partition, the committed offset that no pending transaction can still change."""
+        asked = [TopicPartition(topic, number) for topic, number in product(topics, partitions)]
         with self._client("read_committed") as client:
-            committed = _committed(client, [TopicPartition(topic, number) for number in partitions])
-        return {found.partition: self._start(found) for found in committed}
+            committed = _committed(client, asked)
+        return {(found.topic, found.partition): self._start(found) for found in committed}
 
     def _start(self, found: TopicPartition) -> Start:
         if found.error is not None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from streams.pipeline.topology import Topology
 
@@ -43,14 +43,17 @@ class Taking:
 
     async def take(self, places: frozenset[Place], is_wanted: Callable[[], bool], begin: Begin) -> None:
         """Read where ``places`` begin, then restore each; ``is_wanted`` turns false when a rebalance comes."""
-        for topic in sorted({topic for topic, _ in places}):
-            numbers = sorted(number for name, number in places if name == topic)
-            starts = await self._background.run(self._starts.read, topic, numbers)
+        for first in sorted({first for first, _ in places}):
+            topics = self._topology.subtopology_of(first).source_topics
+            numbers = sorted(number for name, number in places if name == first)
+            starts = await self._background.run(self._starts.read, topics, numbers)
             for number in numbers:
-                work = self._take((topic, number), starts[number], is_wanted, begin)
-                self._background.spawn(work, "restoring a task")
+                own = {topic: starts[topic, number] for topic in topics}
+                self._background.spawn(self._take((first, number), own, is_wanted, begin), "restoring a task")
 
-    async def _take(self, place: Place, start: Start, is_wanted: Callable[[], bool], begin: Begin) -> None:
+    async def _take(
+        self, place: Place, starts: Mapping[str, Start], is_wanted: Callable[[], bool], begin: Begin
+    ) -> None:
         topic, number = place
         async with self._restoring[place]:
             if not is_wanted():
@@ -59,11 +62,11 @@ class Taking:
             sub = self._topology.subtopology_of(topic)
             gauge = self._metrics.restored.labels(topic, str(number))
             watch = Watch(progress=gauge.set, is_wanted=is_wanted)
-            store = await self._background.run(self._restorer.restore, sub, number, start, watch)
+            store = await self._background.run(self._restorer.restore, sub, number, starts, watch)
             if store is None:
                 return
-            if await begin(place, OwnedTask.begin(sub, number, store, start)):
-                took_s = time.monotonic() - begun
-                logger.info("task %s[%d] begins at %d after %.2f s", topic, number, start.offset, took_s)
+            if await begin(place, OwnedTask.begin(sub, number, store, starts)):
+                at = ", ".join(f"{name}@{start.offset}" for name, start in starts.items())
+                logger.info("task %s[%d] begins at %s after %.2f s", topic, number, at, time.monotonic() - begun)
             else:
                 store.close()

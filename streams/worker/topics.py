@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.errors import ConfigurationError, Problem
-from streams.pipeline.topology import TopicKind, TopicSpec, Topology
+from streams.pipeline.topology import TopicKind, TopicSpec, Topology, find_uneven
 
 from .starts import find_crowded
 
@@ -56,7 +56,7 @@ class TopicKeeper:
         needs = self._needs(topology.topics, sources, max_record_bytes)
         there = self._limits(name for name in needs if name in counts)
         counted = _wrong_counts(topology.topics, counts, sources)
-        problems = [*counted, *_wrong_limits(there, needs), *find_crowded(topology)]
+        problems = [*find_uneven(topology, sources), *counted, *_wrong_limits(there, needs), *find_crowded(topology)]
         if problems:
             raise ConfigurationError(problems)
         missing = [spec for spec in topology.topics if spec.name not in counts]

@@ -67,7 +67,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         generation = self.app.consumer_generation_id
         async with engine.fetching:
             epoch = engine.epoch
-            active = set(self._get_active_partitions())
+            active = {tp for tp in self._get_active_partitions() if not self._is_full(tp)}
             runs = await self._getmany(active_partitions=active, timeout=0.1) if active else {}
         if not runs:
             await self.sleep(0.01 if active else 0.05)
@@ -81,8 +81,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     yield tp, self._to_message(tp, record)
             elif records and epoch == engine.epoch:
                 run = Run(epoch=epoch, records=records)
-                engine.hand_over(run)
+                engine.fetched.hand_over(run)
                 yield tp, _run_message(tp, run, generation)
+
+    def _is_full(self, tp: TP) -> bool:
+        engine: Engine = self.app.engine
+        return tp.topic in engine.topics and engine.fetched.is_full(tp.topic, tp.partition)
 
     async def perform_seek(self) -> None:
         """Faust's recovery calls this when streams may go on: our own partitions begin when their state is there."""
@@ -110,7 +114,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
         # At the end of the log the position stands behind control records that no batch ever shows.
-        if state.position >= state.highwater and not self.app.engine.is_waiting(topic, partition):
+        if state.position >= state.highwater and not self.app.engine.fetched.is_waiting(topic, partition):
             return 0
         return max(0, int(state.highwater) - processed)
 

@@ -15,7 +15,6 @@ from confluent_kafka.admin import AdminClient
 
 from streams.pipeline.topology import TopicKind
 
-from .assignor import Place
 from .background import Background
 from .engine import Engine
 
@@ -31,7 +30,7 @@ class Trimmer:
         self._engine = engine
         specs = engine.topology.topics
         self._topics = frozenset(spec.name for spec in specs if spec.kind is TopicKind.REPARTITION)
-        self._trimmed: dict[Place, int] = {}
+        self._trimmed: dict[tuple[str, int], int] = {}
         self._background = Background(threads=1)
 
     async def keep_trimming(self) -> None:
@@ -41,13 +40,16 @@ class Trimmer:
             if offsets := self.due():
                 await self._background.run(self.trim, offsets)
 
-    def due(self) -> Mapping[Place, int]:
-        """By task the committed offset, where it has moved since the last time."""
-        tasks = {place: owned.task for place, owned in self._engine.tasks.items() if place[0] in self._topics}
-        offsets = {place: task.committed_position(place[0]) for place, task in tasks.items()}
+    def due(self) -> Mapping[tuple[str, int], int]:
+        """By topic and partition the committed offset, where it has moved since the last time."""
+        offsets = {
+            (topic, number): owned.task.committed_position(topic)
+            for (_, number), owned in self._engine.tasks.items()
+            for topic in self._topics.intersection(owned.task.sub.source_topics)
+        }
         return {place: offset for place, offset in offsets.items() if offset > self._trimmed.get(place, 0)}
 
-    def trim(self, offsets: Mapping[Place, int]) -> None:
+    def trim(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Delete the records before ``offsets``; blocks."""
         admin = AdminClient({**self._engine.settings.librdkafka(), "log_level": 0})
         wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]

@@ -11,6 +11,7 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from .engine import Engine
@@ -32,7 +33,7 @@ class Watchdog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._moved: dict[tuple[str, int], tuple[int, float]] = {}
+        self._moved: dict[tuple[str, int], tuple[Mapping[str, int], float]] = {}
         self._joined_at = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -72,12 +73,14 @@ class Watchdog:
     def _check_progress(self, now: float) -> None:
         """A partition whose records wait in our own buffer must move."""
         for place, owned in list(self._engine.tasks.items()):
-            position = owned.task.position(place[0])
-            last, since = self._moved.get(place, (-1, now))
-            if position != last or not self._engine.is_waiting(*place):
-                self._moved[place] = (position, now)
+            positions = owned.task.positions()
+            last, since = self._moved.get(place, ({}, now))
+            # One input may wait for another that has much to catch up.
+            if positions != last or not any(self._engine.fetched.is_waiting(topic, place[1]) for topic in positions):
+                self._moved[place] = (positions, now)
             elif now - since > STALL_SECONDS:
-                stop_process(ExitCode.OVERDUE, f"{place[0]}[{place[1]}] stands at {position} while records wait")
+                at = ", ".join(f"{topic}[{place[1]}] stands at {position}" for topic, position in positions.items())
+                stop_process(ExitCode.OVERDUE, f"{at} while records wait")
 
     def _check_disk(self, folder: Path) -> None:
         if folder.exists() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES:

@@ -221,7 +221,7 @@ def test_a_masked_value_is_in_no_delivery_no_changelog_and_no_header(
 
     for start in range(0, len(changes), size):
         result = task.process(a_batch(*changes[start : start + size], offset=start), now_ms=10_000)
-        task.advance_clock(now_ms=10_000_000 + start, is_caught_up=True)
+        task.advance_clock(now_ms=10_000_000 + start, caught_up=task.sub.source_topics)
         prepared = task.prepare_checkpoint()
         letters = [letter for ledger in result.ledgers.values() for letter in ledger.dead_letters]
 

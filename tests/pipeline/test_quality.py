@@ -210,7 +210,7 @@ def _in_one_batch(driver: Driver, sent: list[dict[str, Any]]) -> None:
         for offset, record in enumerate(sent)
     ]
     if records:
-        driver._logs["cdc.users.v1", 0] += records
+        driver._logs.records += records
         driver._process(driver._task("cdc.users.v1", 0), records)
 
 

@@ -10,7 +10,7 @@ from streams.records import SourceRecord
 from streams.worker.engine import INTERNAL_ERROR_RATIO
 from streams.worker.metrics import WorkerMetrics
 
-from .builders import a_record, a_run, an_engine, owned_task
+from .builders import TOPIC, a_record, a_run, an_engine, owned_task
 
 MINUTE_MS = 60_000
 
@@ -98,7 +98,7 @@ def test_errors_of_the_minute_before_are_forgotten() -> None:
 
 def test_what_is_told_of_a_task_goes_with_it(tmp_path: Path) -> None:
     engine = an_engine(tmp_path)
-    owned_task(engine, a_record()).observe(engine.metrics, 5, 3_000)
+    owned_task(engine, a_record()).observe(engine.metrics, {TOPIC: 5}, 3_000)
     place = {"topic": "things.v1", "partition": "0"}
     before = value(engine.metrics, "cdc_lag_records", **place)
 

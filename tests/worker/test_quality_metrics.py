@@ -49,7 +49,7 @@ def test_a_stage_tells_its_open_findings_until_it_is_somebody_elses() -> None:
     stage.tell(plus("a", "[1]"), plus("a", "[2]"), plus("b", "[1]"), plus("b", "[2]")).commit()
     labels = {"pipeline": "users", "dataset": "com.acme/users", "rule": UNIQUE, "partition": "0"}
 
-    OwnedTask(stage.task, must_commit=False).observe(metrics, None, 0)
+    OwnedTask(stage.task, must_commit=False).observe(metrics, {}, 0)
     assert value(metrics, "cdc_quality_open_findings", **labels) == 2
 
     metrics.forget_tasks()

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from ..engine import Engine
+from ..fetched import lags_of
 
 PEER_SECONDS = 2.0
 
@@ -27,13 +28,9 @@ class StatusReader:
         """This worker, its tasks and its ledger; the other workers by address."""
         engine = self._engine
         tasks = [
-            {
-                "topic": topic,
-                "partition": number,
-                "position": owned.task.position(topic),
-                "lag": engine.port.lag(topic, number, owned.task.position(topic)) if engine.port else None,
-            }
-            for (topic, number), owned in sorted(engine.tasks.items())
+            {"topic": topic, "partition": number, "position": owned.task.position(topic), "lag": lag}
+            for (_, number), owned in sorted(engine.tasks.items())
+            for topic, lag in lags_of(owned.task, engine.port).items()
         ]
         return {
             "instance": engine.instance,
