@@ -20,6 +20,7 @@ LAYERS = {
     "state": 2,
     "pipeline": 3,
     "worker": 4,
+    "planning": 5,
     "app": 5,
     "cli": 6,
     "__main__": 7,

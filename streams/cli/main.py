@@ -14,6 +14,7 @@ COMMANDS = {
     "contracts": ("contracts", "Look at the contracts in schemas/ and check them."),
     "embedded": ("embedded", "PostgreSQL and Kafka on this machine, without Docker."),
     "pipelines": ("pipelines", "What the pipelines in schemas/ do."),
+    "plan": ("plan", "What the files mean, and what differs from what runs."),
     "tables": ("tables", "Read the live tables of running workers."),
 }
 
@@ -48,6 +49,7 @@ def cli() -> None:
       streams embedded up                              PostgreSQL and Kafka; prints their addresses
       export STREAMS_BROKERS=127.0.0.1:PORT            the address of Kafka
       streams contracts check                          every mistake in schemas/, with file and line
+      streams plan                                     topics, tables, tasks; and what differs from what runs
       streams capture --database URL --tables users    changes of a table into cdc.users.v1
       faust -A streams.app worker -l info              run the pipelines in schemas/pipelines
       streams tables get users 1                       look at a row of a live table

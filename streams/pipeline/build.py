@@ -141,6 +141,7 @@ class PlanBuilder:
             routes=routes,
             dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
             app=self._app,
+            spec=pipeline.document.value,
         )
 
     def _deduplication(self) -> tuple[Deduplication | None, str]:

@@ -6,7 +6,7 @@ Everything connected by shared tables or by a shared source topic is one sub-top
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
 
@@ -15,6 +15,7 @@ from streams.state.changelog import changelog_topic
 
 from .plan import Plan
 from .stages import stage_plan
+from .steps import step_digests
 from .tables import state_changelog
 
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
@@ -56,6 +57,8 @@ class SubTopology:
     """(short name, full topic name), fixed order."""
     shapes: Mapping[str, str]
     """By short name, 8 hex digits of what its entries depend on: key, window and columns of a table, dedup."""
+    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By pipeline and step, a digest of what its file says: what a plan is compared with, and no state depends on."""
 
     def plans_of(self, topic: str) -> tuple[Plan, ...]:
         """Whose records those of ``topic`` are."""
@@ -157,6 +160,7 @@ def _subtopology(app: str, plans: tuple[Plan, ...]) -> SubTopology:
         fingerprint=_digest([*sources, *shapes.items()]),
         changelogs=tuple((short, changelog_topic(app, short)) for short in shapes),
         shapes=shapes,
+        steps={plan.name: digests for plan in plans if (digests := step_digests(plan))},
     )
 
 

@@ -58,10 +58,11 @@ class Checkpointer:
             f={short: shape + self._topic_ids[short] for short, shape in sub.shapes.items()},
             e=owned.changelog_ends,
         )
-        text = msgspec.json.encode(metadata)
-        if len(text) > METADATA_BYTES:
-            text = msgspec.json.encode(msgspec.structs.replace(metadata, e={}))
-        return text.decode()
+        # What is compared only when somebody asks goes first where there is no room.
+        for held in (msgspec.structs.replace(metadata, p=sub.steps), metadata):
+            if len(text := msgspec.json.encode(held)) <= METADATA_BYTES:
+                return text.decode()
+        return msgspec.json.encode(msgspec.structs.replace(metadata, e={})).decode()
 
     def commit(
         self, changelog: list[ChangelogRun], offsets: list[TopicPartition], membership: Membership

@@ -36,6 +36,8 @@ class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By changelog's short name: 8 hex digits of what its entries depend on, then 8 of its topic's id."""
     e: dict[str, int] = {}
     """By changelog topic, an offset that its end has reached: a lower bound."""
+    p: dict[str, dict[str, str]] = {}
+    """By pipeline and step of its file, a digest of what it said: for ``streams plan``, where there is room for it."""
 
 
 METADATA_BYTES = 4_000

@@ -34,7 +34,15 @@ class BrokerAwayError(Exception):
 class TopicKeeper:
     """Looks topics up and creates what is missing. Blocks."""
 
-    def __init__(self, options: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, object],
+        *,
+        broker_seconds: float = BROKER_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._broker_seconds = broker_seconds
+        self._patience_seconds = patience_seconds
         self._brokers = options["bootstrap.servers"]
         self._last_error = "it does not answer"
         # Its own log would repeat the same line twenty times a second; the last error is told once, in the end.
@@ -50,7 +58,7 @@ class TopicKeeper:
 
         Raises ``ConfigurationError`` for what does not fit, ``BrokerAwayError`` where no broker answers.
         """
-        self._wait_for_broker()
+        self.wait_for_broker()
         sources = self._wait_for([spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE])
         counts = self._partition_counts()
         needs = self._needs(topology.topics, sources, max_record_bytes)
@@ -62,12 +70,13 @@ class TopicKeeper:
         missing = [spec for spec in topology.topics if spec.name not in counts]
         self._create(missing, sources, needs)
 
-    def _wait_for_broker(self) -> None:
-        deadline = time.monotonic() + BROKER_SECONDS
+    def wait_for_broker(self) -> Mapping[str, int]:
+        """By topic the number of its partitions, once a broker answers; else ``BrokerAwayError``."""
+        deadline = time.monotonic() + self._broker_seconds
         while True:
             try:
                 self._admin.list_topics(timeout=2)
-                return
+                return self._partition_counts()
             except KafkaException:
                 self._admin.poll(0)
             if time.monotonic() > deadline:
@@ -78,7 +87,7 @@ class TopicKeeper:
             logger.warning("waiting for a Kafka broker on %s", self._brokers)
 
     def _wait_for(self, names: list[str]) -> Mapping[str, int]:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         said = 0.0
         while True:
             counts = self._partition_counts()
@@ -146,7 +155,8 @@ class TopicKeeper:
 
 def group_instances(options: Mapping[str, object], group: str) -> frozenset[str]:
     """Instance ids of the group's members now. Blocks; its client lives for this question alone."""
-    described = AdminClient(dict(options)).describe_consumer_groups([group])
+    client = AdminClient(dict(options))  # must outlive its question: one that is collected never answers
+    described = client.describe_consumer_groups([group])
     members = described[group].result(30).members
     return frozenset(member.group_instance_id or member.client_id for member in members)
 
