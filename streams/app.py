@@ -18,6 +18,7 @@ import sys
 from streams.contracts import read_contracts
 from streams.contracts.registry import SchemaSource
 from streams.contracts.registry_http import HttpRegistry
+from streams.dsl import load_modules
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import DeadLetterStyle, Limits
@@ -39,6 +40,7 @@ def create_app() -> StreamsApp:
             dead_letter_style=DeadLetterStyle(settings.dead_letter_style),
             limits=Limits(record_bytes=settings.max_record_bytes),
             registry=_registry(settings),
+            built=load_modules(settings.pipeline_modules),
         )
     except ConfigurationError as error:
         raise ConfigurationError([*problems, *error.problems]) from None

@@ -52,6 +52,8 @@ class Settings:
     max_record_bytes: int = 1_000_000
     pipelines: tuple[str, ...] | None = None
     """Which pipelines this process runs; ``None``: all."""
+    pipeline_modules: tuple[str, ...] = ()
+    """Python modules whose pipelines run beside those of ``schemas``."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -87,6 +89,7 @@ class Settings:
             mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
             max_record_bytes=number("MAX_RECORD_BYTES", 1_000_000, "bytes"),
             pipelines=words("PIPELINES") or None,
+            pipeline_modules=words("PIPELINE_MODULES"),
         )
         problems += [*settings._problems(), *_misspelt(given)]
         if problems:

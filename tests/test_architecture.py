@@ -19,6 +19,7 @@ LAYERS = {
     "quality": 2,
     "state": 2,
     "pipeline": 3,
+    "dsl": 4,
     "worker": 4,
     "planning": 5,
     "app": 5,

@@ -10,6 +10,7 @@ import click
 
 from streams.contracts import read_contracts
 from streams.contracts.registry import MemoryRegistry
+from streams.dsl import load_modules
 from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.topology import TopicSpec, Topology
@@ -68,7 +69,12 @@ def read_topology(settings: Settings, schemas: Path | None) -> Topology:
     key = settings.mask_key() or b"only to describe"
     contracts = read_contracts(schemas or settings.schemas)
     return compile_topology(
-        contracts, app=settings.app, only=settings.pipelines, mask_key=key, registry=MemoryRegistry()
+        contracts,
+        app=settings.app,
+        only=settings.pipelines,
+        mask_key=key,
+        registry=MemoryRegistry(),
+        built=load_modules(settings.pipeline_modules),
     )
 
 

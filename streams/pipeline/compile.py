@@ -27,27 +27,29 @@ def compile_topology(
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT,
     limits: Limits | None = None,
     registry: SchemaSource | None = None,
+    built: Iterable[Pipeline] = (),
 ) -> Topology:
-    """The topology of all pipelines in ``contracts``, or of those named in ``only``.
+    """The topology of all pipelines in ``contracts`` and of those ``built`` in Python, or of those named in ``only``.
 
     ``mask_key``: secret of ``mask: hash``; without it such masks are refused. ``registry``: where formats that name
     their schemas by id find them; without it they are refused. Raises ``ConfigurationError`` with
     every problem of the pipelines, and those that ``contracts`` came with.
     """
-    pipelines, unreadable = read_pipelines(contracts.pipeline_texts)
-    problems = [*contracts.problems, *unreadable]
+    read, unreadable = read_pipelines(contracts.pipeline_texts)
+    pipelines = (*read, *built)
+    problems = [*contracts.problems, *unreadable, *_repeated(pipelines)]
     if only is not None:
         pipelines = _chosen(pipelines, only, problems)
     quality = QualityBuilder(contracts, pipelines, app=app, secret=mask_key)
     plans: dict[str, Plan] = {}
     for pipeline in pipelines:
-        built = quality.build(pipeline)
-        builder = PlanBuilder(pipeline, contracts, built.reads, app=app, mask_key=mask_key, registry=registry)
+        checked = quality.build(pipeline)
+        builder = PlanBuilder(pipeline, contracts, checked.reads, app=app, mask_key=mask_key, registry=registry)
         plan = builder.build()
         problems += builder.problems
         if plan is not None:
             plan = replace(plan, dead_letter_style=dead_letter_style, limits=limits or Limits())
-            plans[pipeline.name] = replace(plan, quality=built.rules, stage=built.stage)
+            plans[pipeline.name] = replace(plan, quality=checked.rules, stage=checked.stage)
     problems += _shared_names(pipelines, plans)
     claims = quality.finish()
     # One rule of a dataset may be wrong in all of its pipelines, and once is enough.
@@ -55,6 +57,15 @@ def compile_topology(
     if problems:
         raise ConfigurationError(problems)
     return build_topology(app, [replace(plan, claims=claims.get(name)) for name, plan in plans.items()])
+
+
+def _repeated(pipelines: Iterable[Pipeline]) -> Iterable[Problem]:
+    """Names that two have; of files alone, the grammar has told it already."""
+    first: dict[str, Pipeline] = {}
+    for pipeline in pipelines:
+        other = first.setdefault(pipeline.name, pipeline)
+        if other is not pipeline:
+            yield pipeline.document.problem(("pipeline",), f"{other.document.file} has this name already")
 
 
 def _chosen(pipelines: tuple[Pipeline, ...], only: Iterable[str], problems: list[Problem]) -> tuple[Pipeline, ...]:

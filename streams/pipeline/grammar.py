@@ -66,6 +66,11 @@ def parse_pipeline(text: str, file: str) -> Pipeline:
         document = parse_yaml(text, file)
     except DocumentError as error:
         raise ConfigurationError([error.problem]) from None
+    return pipeline_of(document)
+
+
+def pipeline_of(document: Document) -> Pipeline:
+    """The pipeline that ``document`` describes; raises ``ConfigurationError`` with every problem of it."""
     problems = list(shape_problems(document, grammar_schema(), _validator()))
     if not problems:
         problems = [*_later_problems(document), *_own_problems(document)]

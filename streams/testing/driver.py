@@ -17,6 +17,7 @@ from streams.ledger import Ledger, RuleId
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.inputs import Inputs
 from streams.pipeline.query import scan_rows
+from streams.pipeline.spec import Pipeline
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology, TopicKind, Topology, find_uneven
 from streams.records import Delivery, Headers, RecordBatch, SourceRecord
@@ -30,6 +31,7 @@ from .logs import Logs, Place
 class Driver:
     """Runs pipelines in memory. ``send`` processes at once, ``commit`` is a checkpoint of every task.
 
+    ``pipelines``: names of those in ``schemas``, and pipelines built in Python; ``None``: all of ``schemas``.
     ``registry``: where records that name a schema find it, such as a ``MemoryRegistry``. Errors in contracts and
     pipelines raise ``ConfigurationError`` with every problem.
     """
@@ -38,19 +40,16 @@ class Driver:
         self,
         schemas: str | Path,
         *,
-        pipelines: Iterable[str] | None = None,
+        pipelines: Iterable[str | Pipeline] | None = None,
         start_ms: int = 0,
         partitions: Mapping[str, int] | None = None,
         app: str = "driver",
         mask_key: bytes | None = b"driver",
         registry: SchemaSource | None = None,
     ) -> None:
+        only, built = _chosen(pipelines)
         self._topology: Topology = compile_topology(
-            read_contracts(schemas),
-            app=app,
-            only=None if pipelines is None else tuple(pipelines),
-            mask_key=mask_key,
-            registry=registry,
+            read_contracts(schemas), app=app, only=only, built=built, mask_key=mask_key, registry=registry
         )
         self._now_ms = start_ms
         self._logs = Logs(self._topology, partitions or {})
@@ -276,3 +275,12 @@ def _batch_of(records: list[SourceRecord]) -> RecordBatch:
 def _is_ahead(record: SourceRecord, task: Task) -> bool:
     is_own = record.partition == task.partition and record.topic in task.sub.source_topics
     return is_own and record.offset >= task.position(record.topic)
+
+
+def _chosen(pipelines: Iterable[str | Pipeline] | None) -> tuple[list[str] | None, list[Pipeline]]:
+    """(names of those to run, or all; those that were built in Python)."""
+    if pipelines is None:
+        return None, []
+    chosen = list(pipelines)
+    built = [held for held in chosen if isinstance(held, Pipeline)]
+    return [held if isinstance(held, str) else held.name for held in chosen], built

@@ -1,0 +1,122 @@
+"""The DSL: what is written in Python is the value that the file gives, and a mistake names the line of the call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streams.dsl import Stream, load_modules, stream, tumbling
+from streams.errors import ConfigurationError
+from streams.pipeline.grammar import parse_pipeline
+from streams.pipeline.spec import Pipeline
+from streams.testing import Driver
+
+FOLDER = Path(__file__).parent.parent / "schemas"
+CONTRACT = "iglu:com.acme.shop/{}/jsonschema/1-*-*"
+
+
+def a_stream(name: str, dataset: str = "", **options: object) -> Stream:
+    dataset = dataset or name
+    return stream(
+        f"cdc.{dataset}.v1", pipeline=name, format="debezium-json", contract=CONTRACT.format(dataset), **options  # type: ignore[arg-type]
+    )
+
+
+ORDERS = (
+    a_stream("orders", key=["customer_id"])
+    .deduplicate("identity", keep="24h")
+    .derive(amount_gross="round(amount * 1.19, 2)")
+    .table("orders")
+    .route("orders.enriched.v1", key=["customer_id"], contract=CONTRACT.format("orders_enriched"))
+    .build()
+)
+REVENUE = (
+    a_stream("revenue", "orders", key=["customer_id"], event_time="created_at")
+    .filter("op = 'INSERT'")
+    .group_by("customer_id")
+    .window(tumbling("10s", grace="10s"))
+    .aggregate(
+        "revenue_by_customer",
+        {"orders": "count(*)", "revenue": "sum(amount)", "biggest": "max(amount)"},
+        emit="final",
+        idle="5s",
+    )
+    .to("revenue_by_customer.v1")
+    .group_by("customer_id")
+    .aggregate(
+        "customer_totals",
+        {"orders": "count(*)", "revenue": "sum(amount)", "average": "avg(amount)", "last_order": "max(created_at)"},
+    )
+    .to("customer_totals.v1")
+    .build()
+)
+PRODUCTS = (
+    a_stream("products").table("products").route("products.changes.v1", value="envelope", on_delete="event").build()
+)
+USERS = (
+    a_stream("users")
+    .mask(email="hash", ssn="redact", credit_card="partial")
+    .table("users")
+    .route("users.masked.v1")
+    .errors(dead_letters="cdc.users.v1-users-dlt")
+    .build()
+)
+TWINS = {held.name: held for held in (ORDERS, REVENUE, PRODUCTS, USERS)}
+
+
+@pytest.mark.parametrize("file", sorted((FOLDER / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_pipeline_file_has_a_twin_that_is_the_same_value(file: Path) -> None:
+    assert TWINS[file.stem] == parse_pipeline(file.read_text("utf-8"), file.name)
+
+
+def test_a_common_beginning_goes_on_in_two_ways() -> None:
+    common = a_stream("orders").table("orders")
+
+    first, second = common.route("a.v1"), common.route("b.v1")
+
+    assert [held.to for held in first.build().routes + second.build().routes] == ["a.v1", "b.v1"]
+    assert common.build().routes == ()
+
+
+def test_a_mistake_names_the_python_file_and_the_line_of_its_call() -> None:
+    begun = a_stream("orders").table("orders")
+    wrong = begun.group_by("customer_id").window({"tumbling": "soon"}).aggregate("t", {"n": "count(*)"})
+    line = wrong.lines["aggregate", 0]
+
+    with pytest.raises(ConfigurationError) as caught:
+        wrong.route("a.v1", keys=["id"]).build()
+
+    problems = [(problem.file, problem.line, problem.path) for problem in caught.value.problems]
+    assert (__file__, line, "aggregate[0].window.tumbling") in problems
+    assert (__file__, line + 4, "route[0].keys") in problems
+
+
+def test_a_pipeline_in_python_runs_in_the_driver_beside_those_of_files() -> None:
+    again: Pipeline = a_stream("again", "products").table("again").route("again.v1").build()
+    driver = Driver(FOLDER, pipelines=["products", again])
+    value = b'{"before":null,"after":{"id":1},"source":{"ts_ms":1},"op":"c","ts_ms":1}'
+
+    driver.send("cdc.products.v1", key=b'{"id":1}', value=value)
+
+    assert len(driver.records("cdc.products.v1-again-dlt")) == len(driver.records("cdc.products.v1-products-dlt"))
+    assert sum(driver.ledger().values()) == 2
+
+
+def test_modules_give_the_pipelines_that_have_a_name_there() -> None:
+    assert list(load_modules([__name__])) == [ORDERS, REVENUE, PRODUCTS, USERS]
+
+
+def test_every_module_that_gives_nothing_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "broken_pipelines.py").write_text(
+        "from streams.dsl import stream\n\nodd = stream('a', pipeline='Odd', format='json', contract='x').build()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_modules(["no.such_module", "json", "broken_pipelines"])
+
+    told = [str(problem) for problem in caught.value.problems]
+    assert any("no.such_module cannot be imported" in text for text in told)
+    assert any("json holds no pipeline" in text for text in told)
+    assert any("broken_pipelines.py:3" in text for text in told)
