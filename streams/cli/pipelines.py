@@ -13,7 +13,7 @@ from streams.contracts.registry import MemoryRegistry
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.pipeline.plan import Plan
-from streams.pipeline.topology import Topology, build_topology, table_names
+from streams.pipeline.topology import Topology, all_table_names, build_topology
 from streams.settings import Settings
 
 from .contracts import schemas_option
@@ -43,8 +43,8 @@ def list_pipelines(schemas: Path | None, output: str) -> None:
         {
             "pipeline": plan.name,
             "source": plan.topic,
-            "tables": list(table_names(plan)),
-            "publishes": [*(route.to for route in plan.routes), *(held.to for held in plan.aggregations if held.to)],
+            "tables": list(all_table_names(plan)),
+            "publishes": [*(route.to for route in plan.routes), *(held.to for held in plan.judged if held.to)],
             "dead_letters": plan.dead_letters,
         }
         for plan in topology.plans

@@ -2,7 +2,7 @@
 
 In:   events with their final rows, and the watermark as each found it.
 Out:  the groups they changed, each as it stood after the event; late events are counted, and told apart.
-Next: streams.pipeline.route
+Next: streams.pipeline.exchange.send
 
 Windows are half-open, [start, start + size), aligned to the epoch, and closed once watermark >= end + grace.
 INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.

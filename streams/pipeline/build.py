@@ -13,6 +13,8 @@ from streams.errors import Problem
 
 from .aggregates.columns import compile_column
 from .covers import partial, pseudonym, redact
+from .exchange.build import is_local, make_exchanges
+from .exchange.plan import Needs
 from .expressions import ExpressionError, Scope, compile_aggregate, compile_condition, compile_expression, to_json
 from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
@@ -60,6 +62,8 @@ class PlanBuilder:
         """Parts of the envelope that steps read: ``key``, ``source``."""
         self._columns: dict[str, Column] = {}
         self._key: tuple[str, ...] = ()
+        self._needs: dict[str, Needs] = {}
+        """By table: what its aggregation reads of an event."""
 
     def build(self) -> Plan | None:
         """The plan; ``None`` where ``problems`` say why not."""
@@ -115,8 +119,11 @@ class PlanBuilder:
         masks = self._masks()
         derivations = self._derivations()
         table = self._table()
-        aggregations = tuple(self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates))
-        routes = RouteBuilder(self, pipeline, self._columns, family.newest.key, table, aggregations).build()
+        kept = [self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates)]
+        partitioned = pipeline.source.key or self._key
+        local = tuple(held for held in kept if is_local(held.by, partitioned))
+        exchanges = make_exchanges(self._app, pipeline.name, (held for held in kept if held not in local), self._needs)
+        routes = RouteBuilder(self, pipeline, self._columns, family.newest.key, table, local).build()
         check_source(self, pipeline, family.newest, has_registry=self._registry is not None)
         if by == "identity" or table is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
@@ -137,7 +144,8 @@ class PlanBuilder:
             masks=masks,
             derivations=derivations,
             table=table,
-            aggregations=tuple(replace(held, is_attached=held.table in attached) for held in aggregations),
+            aggregations=tuple(replace(held, is_attached=held.table in attached) for held in local),
+            exchanges=exchanges,
             routes=routes,
             dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
             app=self._app,
@@ -257,7 +265,9 @@ class PlanBuilder:
     def _aggregation(self, spec: AggregateSpec, index: int) -> Aggregation:
         path: Path = ("aggregate", index)
         self.require_columns(spec.by, (*path, "by"), self._columns)
-        self._check_local(spec, path)
+        needs = Needs(columns=frozenset(spec.by))
+        if not spec.by:
+            self.problem((*path, "by"), "one group of all rows arrives later; name columns")
         columns: list[AggregateColumn] = []
         slot = 1
         for name, text in spec.columns.items():
@@ -266,9 +276,12 @@ class PlanBuilder:
                 continue
             if name in spec.by or name in ("window_start", "window_end"):
                 self.problem((*path, "columns", name), "a result has this column already")
-            self._reads |= frozenset() if call.argument is None else call.argument.envelope
+            if (read := call.argument) is not None:
+                self._reads |= read.envelope
+                needs |= Needs(columns=read.columns, images=read.images, envelope=read.envelope)
             columns.append(replace(compile_column(name, call, slot), meaning=call.meaning))
             slot += len(columns[-1].initial)
+        self._needs[spec.table] = needs
         return Aggregation(
             table=spec.table,
             by=spec.by,
@@ -282,13 +295,3 @@ class PlanBuilder:
             to=spec.to,
             late_to=spec.late,
         )
-
-    def _check_local(self, spec: AggregateSpec, path: Path) -> None:
-        """A group must live in one task: without repartitioning that takes the topic's own key."""
-        key = self._pipeline.source.key or self._key
-        if not key or not set(key) <= set(spec.by):
-            message = (
-                f"groups by {', '.join(spec.by) or 'nothing'}, but the topic is partitioned by"
-                f" {', '.join(key) or 'no key'} (source.key); repartitioning arrives later"
-            )
-            self.problem((*path, "by"), message)

@@ -15,7 +15,7 @@ from .grammar import read_pipelines
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
-from .topology import Topology, build_topology, table_names
+from .topology import Topology, all_table_names, build_topology
 
 
 def compile_topology(
@@ -86,7 +86,7 @@ def _shared_names(pipelines: tuple[Pipeline, ...], plans: Mapping[str, Plan]) ->
     sources = {pipeline.source.topic for pipeline in pipelines}
     for pipeline in pipelines:
         plan = plans.get(pipeline.name)
-        for table in () if plan is None else table_names(plan):
+        for table in () if plan is None else all_table_names(plan):
             if table in owners:
                 yield pipeline.document.problem((), f"table {table} belongs to pipeline {owners[table]}; rename it")
             owners[table] = pipeline.name

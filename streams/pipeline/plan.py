@@ -13,6 +13,7 @@ from enum import Enum
 from streams.contracts.model import Contract, ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
+from .exchange.plan import Exchange
 from .rules.plan import Claims, QualityRules, Stage
 
 Evaluate = Callable[[ChangeEvent], object]
@@ -140,6 +141,15 @@ class Aggregation:
     is_attached: bool = False
     """A route adds this table's running results to its rows."""
 
+    @property
+    def open_ms(self) -> int:
+        """How long after its start a window takes events; zero without windows."""
+        return 0 if self.size_ms is None else self.size_ms + self.grace_ms
+
+    def closes_ms(self, event_time_ms: int) -> int:
+        """The watermark that closes the window of an event of that time; only where there are windows."""
+        return event_time_ms - event_time_ms % (self.size_ms or 1) + self.open_ms
+
     def read(self, state: Accumulator) -> dict[str, object]:
         """The aggregate columns of one group."""
         return {column.name: column.read(state) for column in self.columns}
@@ -221,6 +231,10 @@ class Plan:
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None
     aggregations: tuple[Aggregation, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    """Where its events go whose groups live in other tasks."""
+    receives: Exchange | None = None
+    """The plan is the stage behind an exchange: its records are events that another stage has sent."""
     routes: tuple[Route, ...] = ()
     dead_letters: str
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
@@ -228,6 +242,18 @@ class Plan:
     limits: Limits = Limits()
     spec: Mapping[str, object] = field(default_factory=dict)
     """The pipeline file as parsed: for ``describe`` and the fingerprint."""
+
+    @property
+    def pipeline(self) -> str:
+        """Under which pipeline's name its outcomes are told: a stage has a name of its own."""
+        if self.receives is not None:
+            return self.receives.pipeline
+        return self.name if self.settles is None else self.settles.pipeline
+
+    @property
+    def judged(self) -> tuple[Aggregation, ...]:
+        """The aggregations for which this plan says whether an event is late: its own, and those behind exchanges."""
+        return (*self.aggregations, *(held for exchange in self.exchanges for held in exchange.aggregations))
 
     @property
     def topics(self) -> tuple[str, ...]:

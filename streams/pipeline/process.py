@@ -6,7 +6,7 @@ when they come.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from streams.ledger import Ledger, Outcome
@@ -19,6 +19,8 @@ from .clock import advance_clock
 from .decode import decode_records
 from .deduplicate import drop_duplicates
 from .derive import derive_columns
+from .exchange.receive import arrivals
+from .exchange.send import exchange_events
 from .filter import keep_matching
 from .mask import mask_events
 from .plan import Plan
@@ -58,21 +60,42 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     told = claim_values(walk, plan.claims, tables, now_ms=now_ms)
     materialise_rows(events, plan.table, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
+    exchanged = exchange_events(events, plan, clock, ledger)
+    aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
     deliveries = route_events(events, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
-    deliveries += [*told, *set_aside(ledger, plan, now_ms=now_ms)]
+    deliveries += [*exchanged.deliveries, *told, *set_aside(ledger, plan, now_ms=now_ms)]
     return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
+
+
+def process_arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Carry on a batch of what another stage has sent; its events have been counted there, so the ledger has none.
+
+    Whether an event finds its window closed is a question of its place among what upstreams tell of time, not of
+    where batches are cut. It does so only where its own upstream was idle: then it is late, and counted, here.
+    """
+    ledger = Ledger(0)
+    deliveries: list[Delivery] = []
+    for run in arrivals(batch, plan, tables):
+        aggregated = aggregate_events(run.events, plan.aggregations, tables, run.clock, Ledger(0))
+        late = {
+            table: [event for event in events if event.record.offset not in run.late.get(table, ())]
+            for table, events in aggregated.late.items()
+        }
+        ledger.late_by_table.update({table: len(events) for table, events in late.items() if events})
+        deliveries += route_events(run.events, plan, replace(aggregated, late=late))
+    return PipelineResult(deliveries=deliveries, ledger=ledger)
 
 
 def _count_used(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated, ledger: Ledger) -> None:
     """An event is ``late`` only if it came too late for every table and nothing else used it."""
     late = 0
-    if plan.aggregations and plan.table is None and not plan.routes:
+    if plan.judged and plan.table is None and not plan.routes:
         counts: dict[tuple[int, Operation], int] = {}
         for events_of_table in aggregated.late.values():
             for event in events_of_table:
                 place = event.record.offset, event.operation  # a record may hold two events
                 counts[place] = counts.get(place, 0) + 1
-        late = sum(count == len(plan.aggregations) for count in counts.values())
+        late = sum(count == len(plan.judged) for count in counts.values())
     ledger.end(Outcome.LATE, late)
     ledger.end(Outcome.PROCESSED, len(events) - late)

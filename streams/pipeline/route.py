@@ -28,7 +28,7 @@ def route_events(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated) 
     deliveries: list[Delivery] = []
     for route in plan.routes:
         deliveries += map(_publisher(route, plan, aggregated), present)
-    for aggregation in plan.aggregations:
+    for aggregation in plan.judged:
         if aggregation.late_to is not None:
             deliveries += _late(aggregated.late[aggregation.table], aggregation, aggregation.late_to)
     return deliveries

@@ -90,8 +90,7 @@ class RouteBuilder:
         table, column = text.split(".", 1)
         aggregation = self._aggregations.get(table)
         if aggregation is None:
-            there = ", ".join(self._aggregations) or "none"
-            self._reporter.problem(path, f"no aggregate table {table!r} in this pipeline; there are: {there}")
+            self._reporter.problem(path, self._why_not(table))
             return None
         for known in aggregation.columns:
             if known.name == column:
@@ -99,3 +98,12 @@ class RouteBuilder:
         there = ", ".join(known.name for known in aggregation.columns)
         self._reporter.problem(path, f"table {table} has no column {column!r}; there are: {there}")
         return None
+
+    def _why_not(self, table: str) -> str:
+        for spec in self._pipeline.aggregates:
+            if spec.table == table:
+                return (
+                    f"{table} is grouped by {', '.join(spec.by)} and kept in another stage, behind a repartition topic;"
+                    " attach takes tables grouped by the columns that partition the source (source.key)"
+                )
+        return f"no aggregate table {table!r} in this pipeline; there are: {', '.join(self._aggregations) or 'none'}"

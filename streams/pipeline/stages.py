@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .exchange.plan import Exchange
 from .plan import Codec, EventTime, Plan
 from .rules.plan import Stage
 
@@ -17,6 +18,25 @@ def stage_plan(plan: Plan, stage: Stage) -> Plan:
         event_time=EventTime(column=None, read=None),
         max_future_ms=plan.max_future_ms,
         settles=stage,
+        dead_letters=plan.dead_letters,
+        dead_letter_style=plan.dead_letter_style,
+        app=plan.app,
+        limits=plan.limits,
+    )
+
+
+def exchange_plan(plan: Plan, exchange: Exchange) -> Plan:
+    """An ordinary plan that carries on with the events that ``plan`` sends through ``exchange``."""
+    return Plan(
+        name=exchange.stage,
+        topic=exchange.topic,
+        contract=plan.contract,
+        key=exchange.by,
+        codec=Codec(name="exchange", decode=lambda record: None, has_images=False),
+        event_time=EventTime(column=None, read=None),
+        max_future_ms=plan.max_future_ms,
+        receives=exchange,
+        aggregations=exchange.aggregations,
         dead_letters=plan.dead_letters,
         dead_letter_style=plan.dead_letter_style,
         app=plan.app,

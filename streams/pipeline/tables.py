@@ -28,6 +28,7 @@ _EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before thos
 
 CACHED_ROWS = 20_000
 CACHED_GROUPS = 50_000
+CACHED_UPSTREAMS = 10_000
 
 
 class StoredRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,6 +38,15 @@ class StoredRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     order: tuple[int, int, int]
     """Of the change that wrote it."""
     row: dict[str, Any]
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How far one partition of the stage before has come, as it says itself."""
+
+    watermark_ms: int | None = None
+    """Largest event time seen; ``None``: none yet, or it has not been heard of."""
+    idle: dict[str, int] = {}
+    """By aggregation that need not wait for it: wall clock (ms) of its last record."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -50,6 +60,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By aggregation: windows that start before this are closed and, where ``final``, published."""
     purged: dict[str, int] = {}
     """By aggregation: windows that start before this are gone."""
+
+    idle: dict[str, int] = {}
+    """By aggregation behind an exchange that need not wait for this input: wall clock (ms) of its last record."""
+    told: Upstream | None = None
+    """What the stages behind exchanges have been told last."""
 
     def clock(self, table: str) -> int | None:
         """What closes the windows of ``table``."""
@@ -111,6 +126,7 @@ MOVED_KEY = b""
 
 decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
 _progress = msgspec.json.Decoder(Progress).decode
+_decode_upstream = msgspec.json.Decoder(Upstream).decode
 _decode_claimed = msgspec.json.Decoder(Claimed).decode
 _decode_holders = msgspec.json.Decoder(Holders).decode
 _decode_standing = msgspec.json.Decoder(Standing).decode
@@ -167,6 +183,10 @@ class PipelineTables:
     """Identity to the event time (ms) when it may be forgotten."""
     progress: Table[Progress]
     rows: Table[StoredRow] | None
+    upstreams: Table[Upstream]
+    """By partition of the stage before; empty where records come from a source."""
+    partitions: int
+    """How many partitions each of its inputs has."""
     moved: Table[MovedRow]
     """One entry at most, under ``MOVED_KEY``."""
     groups: Mapping[str, Table[Accumulator]]
@@ -180,7 +200,8 @@ class PipelineTables:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
-        return (self.seen, self.progress, self.moved, *rows, *self.groups.values(), *self.claims.values(), *settled)
+        own = (self.seen, self.progress, self.upstreams, self.moved)
+        return (*own, *rows, *self.groups.values(), *self.claims.values(), *settled)
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -210,11 +231,13 @@ def state_changelog(plan: Plan) -> str:
     return f"{plan.name}-state"
 
 
-def open_tables(plan: Plan, store: Store) -> PipelineTables:
-    """The tables of ``plan`` over ``store``."""
+def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTables:
+    """The tables of ``plan`` over ``store``; ``partitions``: how many each of its inputs has."""
     return PipelineTables(
         seen=PackedTable(state_changelog(plan), b"s", store),
         progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
+        upstreams=_open(state_changelog(plan), _decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
+        partitions=partitions,
         moved=_open(state_changelog(plan), _decode_moved, store, cached=1, prefix=b"m"),
         rows=None if plan.table is None else _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS),
         groups={

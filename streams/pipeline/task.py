@@ -30,10 +30,12 @@ from streams.state.overlay import Entry
 from streams.state.stores.base import Store, StoreFailedError
 
 from .close import close_windows, force_idle
+from .exchange.clocks import force_clocks
+from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
 from .forget import Forgetter
 from .plan import Plan
-from .process import PipelineResult, process_batch
+from .process import PipelineResult, process_arrivals, process_batch
 from .rules.plan import Stage
 from .set_aside import set_aside
 from .settle import process_claims
@@ -72,12 +74,12 @@ class Checkpoint:
 class Task:
     """One partition of a sub-topology; ``store`` has been restored to the committed state."""
 
-    def __init__(self, sub: SubTopology, partition: int, store: Store) -> None:
+    def __init__(self, sub: SubTopology, partition: int, store: Store, *, partitions: int = 1) -> None:
         self.sub = sub
         self.partition = partition
         self.store = store
         self._app = sub.plans[0].app
-        self._tables = {plan.name: open_tables(plan, store) for plan in sub.plans}
+        self._tables = {plan.name: open_tables(plan, store, partitions=partitions) for plan in sub.plans}
         self._forgetters = {plan.name: Forgetter(plan.deduplicate) for plan in sub.plans}
         self._marker = read_marker(store)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
@@ -122,6 +124,11 @@ class Task:
         """By pipeline the largest event time seen, ms."""
         return {name: tables.current_progress().watermark for name, tables in self._tables.items()}
 
+    @property
+    def is_stage(self) -> bool:
+        """It reads what another stage of a pipeline has sent."""
+        return any(plan.settles is not None or plan.receives is not None for plan in self.sub.plans)
+
     def standings(self) -> list[tuple[Stage, PipelineTables]]:
         """Stages of rules about several rows, with their state."""
         return [(plan.settles, self._tables[plan.name]) for plan in self.sub.plans if plan.settles is not None]
@@ -131,7 +138,7 @@ class Task:
     def process(self, batch: RecordBatch, *, now_ms: int) -> BatchResult:
         """Carry ``batch`` through every pipeline that reads it; ``now_ms``: the wall clock, ms since the epoch."""
         plans, tables = self._plans[batch.topic], self._tables
-        results = {_reported(plan): self._process(batch, plan, tables[plan.name], now_ms) for plan in plans}
+        results = {plan.pipeline: self._process(batch, plan, tables[plan.name], now_ms) for plan in plans}
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
@@ -150,7 +157,8 @@ class Task:
         except Exception:
             # A bug, or a result too large to publish: undo the batch and find the record that does it.
             _discard(tables)
-            return self._isolate(batch, plan, tables, now_ms)
+            result = self._isolate(batch, plan, tables, now_ms)
+        note_records(plan, tables)
         _keep(tables)
         return result
 
@@ -184,8 +192,12 @@ class Task:
                 self._last_record_ms[topic] = now_ms
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
-            silent_ms = now_ms - max(self._last_record_ms[topic] for topic in plan.topics)
-            force_idle(plan.aggregations, tables, silent_ms)
+            since_ms = max(self._last_record_ms[topic] for topic in plan.topics)
+            if plan.receives is None:
+                force_idle(plan.aggregations, tables, now_ms - since_ms)
+                note_silence(plan, tables, since_ms=since_ms, now_ms=now_ms)
+            elif plan.topic in caught_up:
+                force_clocks(plan, tables, now_ms=now_ms)
             if plan.settles is not None and plan.topic in caught_up:
                 judge_freshness(plan.settles, tables, now_ms=now_ms)
             _keep(tables)
@@ -205,6 +217,7 @@ class Task:
             deliveries += close_windows(plan.aggregations, tables)
             if plan.settles is not None:
                 deliveries += publish_findings(plan.settles, tables)
+            deliveries += tell_downstream(plan, tables, self.partition)
             self._forgetters[plan.name].forget(tables)
             _keep(tables)
             changelog += self._changes(plan, tables, entries)
@@ -260,12 +273,9 @@ class Task:
 
 
 def _walk(plan: Plan) -> Callable[..., PipelineResult]:
+    if plan.receives is not None:
+        return process_arrivals
     return process_batch if plan.settles is None else process_claims
-
-
-def _reported(plan: Plan) -> str:
-    """Under which pipeline's name the outcomes of ``plan`` are told."""
-    return plan.name if plan.settles is None else plan.settles.pipeline
 
 
 def _keep(tables: PipelineTables) -> None:

@@ -14,7 +14,7 @@ from streams.errors import Problem
 from streams.state.changelog import changelog_topic
 
 from .plan import Plan
-from .stages import stage_plan
+from .stages import exchange_plan, stage_plan
 from .steps import step_digests
 from .tables import state_changelog
 
@@ -105,6 +105,9 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
         if plan.stage is not None:
             stages.append(stage_plan(plan, plan.stage))
             specs += _stage_topics(app, stages[-1], source=plan.topic)
+        for exchange in plan.exchanges:
+            stages.append(exchange_plan(plan, exchange))
+            specs += _exchange_topics(app, stages[-1], source=plan.topic)
         for spec in specs:
             topics.setdefault(spec.name, spec)
     subs = tuple(_subtopology(app, group) for group in _connected((*plans, *stages)))
@@ -150,6 +153,12 @@ def table_names(plan: Plan) -> tuple[str, ...]:
     return (*rows, *(aggregation.table for aggregation in plan.aggregations))
 
 
+def all_table_names(plan: Plan) -> tuple[str, ...]:
+    """Names of the tables of a whole pipeline, whichever of its stages keeps them."""
+    rows = () if plan.table is None else (plan.table.name,)
+    return (*rows, *(aggregation.table for aggregation in plan.judged))
+
+
 def _subtopology(app: str, plans: tuple[Plan, ...]) -> SubTopology:
     first = (plan.topic for plan in plans)
     sources = tuple(dict.fromkeys((*first, *(topic for plan in plans for topic in plan.further_topics))))
@@ -183,16 +192,19 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
 
 def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:
     yield TopicSpec(name=plan.topic, kind=TopicKind.SOURCE, source=plan.topic)
-    output = (("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS),)
-    # Records carry event time: a broker's default retention would delete results of old events at once.
-    kept = (("retention.ms", "-1"), *output)
-    names = [route.to for route in plan.routes]
-    names += [name for aggregation in plan.aggregations for name in (aggregation.to, aggregation.late_to) if name]
-    for name in names:
-        yield TopicSpec(name=name, kind=TopicKind.OUTPUT, source=plan.topic, config=kept)
+    yield from _outputs(plan, source=plan.topic)
     yield from _changelogs(app, plan, source=plan.topic)
     dead = (("message.timestamp.type", "LogAppendTime"), ("retention.ms", MONTH_MS))
     yield TopicSpec(name=plan.dead_letters, kind=TopicKind.DEAD_LETTERS, source=plan.topic, config=dead)
+
+
+def _outputs(plan: Plan, *, source: str) -> Iterable[TopicSpec]:
+    # Records carry event time: a broker's default retention would delete results of old events at once.
+    kept = (("retention.ms", "-1"), ("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS))
+    names = [route.to for route in plan.routes]
+    names += [name for aggregation in plan.aggregations for name in (aggregation.to, aggregation.late_to) if name]
+    for name in names:
+        yield TopicSpec(name=name, kind=TopicKind.OUTPUT, source=source, config=kept)
 
 
 def _changelogs(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
@@ -210,10 +222,21 @@ def _stage_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
     """What the stage reads, keeps and tells; partitions as the pipeline's ``source`` has them."""
     stage = plan.settles
     assert stage is not None
-    output = ("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS)
-    # What has been read is trimmed; what has not must stay, however long the workers are away.
-    kept = (("retention.ms", "-1"), ("segment.bytes", str(64 << 20)), output)
-    yield TopicSpec(name=stage.topic, kind=TopicKind.REPARTITION, source=source, config=kept)
-    compacted = (("cleanup.policy", "compact"), output)
+    yield _between(stage.topic, source)
+    compacted = (("cleanup.policy", "compact"), ("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS))
     yield TopicSpec(name=stage.findings, kind=TopicKind.OUTPUT, source=source, config=compacted)
+    yield from _changelogs(app, plan, source=source)
+
+
+def _between(topic: str, source: str) -> TopicSpec:
+    """A topic between stages. What has been read is trimmed; what has not stays, however long workers are away."""
+    output = ("message.timestamp.after.max.ms", LARGEST_TIMESTAMP_MS)
+    kept = (("retention.ms", "-1"), ("segment.bytes", str(64 << 20)), output)
+    return TopicSpec(name=topic, kind=TopicKind.REPARTITION, source=source, config=kept)
+
+
+def _exchange_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
+    """What the stage behind an exchange reads, keeps and publishes."""
+    yield _between(plan.topic, source)
+    yield from _outputs(plan, source=source)
     yield from _changelogs(app, plan, source=source)

@@ -21,11 +21,10 @@ from streams.pipeline.spec import Pipeline
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology, TopicKind, Topology, find_uneven
 from streams.records import Delivery, Headers, RecordBatch, SourceRecord
-from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker
-from streams.state.stores.memory import MemoryStore
 
 from .committed import CommittedRecord, hashable
 from .logs import Logs, Place
+from .restored import restored
 
 
 class Driver:
@@ -134,12 +133,13 @@ class Driver:
 
     def advance(self, *, ms: int) -> None:
         """Let wall clock pass: idle windows close. Ends with a checkpoint."""
+        self._attend()
         self._now_ms += ms
         for task in self._tasks.values():
             task.advance_clock(now_ms=self._now_ms, caught_up=task.sub.source_topics)
         self.commit()
         # A stage has heard only now what was there before; for it, time passes after that.
-        if stages := [task for task in self._tasks.values() if task.standings()]:
+        if stages := [task for task in self._tasks.values() if task.is_stage]:
             for task in stages:
                 task.advance_clock(now_ms=self._now_ms, caught_up=task.sub.source_topics)
             self.commit()
@@ -212,23 +212,22 @@ class Driver:
         task = self._tasks.get(place)
         if task is None:
             sub = self._topology.subtopology_of(topic)
-            task = self._tasks[place] = Task(sub, number, self._restore(sub, number))
+            task = self._tasks[place] = self._new_task(sub, number)
         return task
 
-    def _restore(self, sub: SubTopology, number: int) -> MemoryStore:
-        """A new store from the committed changelogs, as a worker that takes the task builds it."""
-        store = MemoryStore()
-        changelogs: dict[str, int] = {}
-        sources: Mapping[str, int] = {}
-        for short, name in sub.changelogs:
-            log = self._committed[name, number]
-            records = [(delivery.key or b"", delivery.value) for delivery in log]
-            for key, value in records:
-                if key == MARKER_KEY and value is not None:
-                    sources = decode_marker(value).sources
-            changelogs[name] = len(log)
-            apply_changelogs(store, {short: records}, Marker(changelogs=changelogs, sources=sources))
-        return store
+    def _new_task(self, sub: SubTopology, number: int) -> Task:
+        partitions = self._logs.count(sub.source_topics[0])
+        task = Task(sub, number, restored(sub, number, self._committed), partitions=partitions)
+        task.advance_clock(now_ms=self._now_ms, caught_up=())  # silence is counted from here
+        return task
+
+    def _attend(self) -> None:
+        """Tasks of partitions that have got nothing yet: others wait until they have said that they are idle."""
+        for sub in self._topology.subtopologies:
+            first = sub.source_topics[0]
+            if any(plan.exchanges for plan in sub.plans):
+                for number in range(self._logs.count(first)):
+                    self._task(first, number)
 
     def _process(self, task: Task, records: list[SourceRecord]) -> None:
         result = task.process(_batch_of(records), now_ms=self._now_ms)

@@ -89,7 +89,7 @@ class Engine:
         """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
         options, app, run = self.settings.librdkafka(), self.settings.app, self._background.run
         keeper = TopicKeeper(options)
-        await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
+        counts = await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
         self.transactions = Transactions(options, f"{app}-{self.instance}")
         await run(self.transactions.open)
         topic_ids = await run(keeper.topic_ids, self.topology)
@@ -101,7 +101,7 @@ class Engine:
             topic_ids=topic_ids,
             instance_left=lambda owner: owner.removeprefix(f"{app}-") not in group_instances(options, app),
         )
-        self._taking = Taking(self.topology, self._background, starts, restorer, self.metrics)
+        self._taking = Taking(self.topology, self._background, starts, restorer, self.metrics, counts)
         self._checkpointer = Checkpointer(self.transactions, self.metrics, topic_ids)
 
     # -- the group

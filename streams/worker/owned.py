@@ -30,9 +30,11 @@ class OwnedTask:
         self._commit_times_ms: list[int] = []
 
     @classmethod
-    def begin(cls, sub: SubTopology, partition: int, store: Store, starts: Mapping[str, Start]) -> OwnedTask:
+    def begin(
+        cls, sub: SubTopology, partition: int, store: Store, starts: Mapping[str, Start], *, partitions: int = 1
+    ) -> OwnedTask:
         """A task over its restored store, each of its topics at its committed offset."""
-        task = Task(sub, partition, store)
+        task = Task(sub, partition, store, partitions=partitions)
         owned = cls(task, must_commit=any(start.is_first for start in starts.values()))
         for topic, start in starts.items():
             task.start_at(topic, start.offset)

@@ -32,13 +32,15 @@ class Taking:
     """Brings assigned tasks to where they may process."""
 
     def __init__(
-        self, topology: Topology, background: Background, starts: Starts, restorer: Restorer, metrics: WorkerMetrics
-    ) -> None:
+        self, topology: Topology, background: Background, starts: Starts, restorer: Restorer, metrics: WorkerMetrics,
+        counts: Mapping[str, int],
+    ) -> None:  # fmt: skip
         self._topology = topology
         self._background = background
         self._starts = starts
         self._restorer = restorer
         self._metrics = metrics
+        self._counts = counts
         self._restoring: dict[Place, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def take(self, places: frozenset[Place], is_wanted: Callable[[], bool], begin: Begin) -> None:
@@ -65,7 +67,7 @@ class Taking:
             store = await self._background.run(self._restorer.restore, sub, number, starts, watch)
             if store is None:
                 return
-            if await begin(place, OwnedTask.begin(sub, number, store, starts)):
+            if await begin(place, OwnedTask.begin(sub, number, store, starts, partitions=self._counts[topic])):
                 at = ", ".join(f"{name}@{start.offset}" for name, start in starts.items())
                 logger.info("task %s[%d] begins at %s after %.2f s", topic, number, at, time.monotonic() - begun)
             else:

@@ -53,8 +53,8 @@ class TopicKeeper:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._last_error = error.str()
 
-    def prepare(self, topology: Topology, *, max_record_bytes: int) -> None:
-        """Wait for the sources, create the rest.
+    def prepare(self, topology: Topology, *, max_record_bytes: int) -> Mapping[str, int]:
+        """Wait for the sources, create the rest; by topic, how many partitions its source has.
 
         Raises ``ConfigurationError`` for what does not fit, ``BrokerAwayError`` where no broker answers.
         """
@@ -69,6 +69,7 @@ class TopicKeeper:
             raise ConfigurationError(problems)
         missing = [spec for spec in topology.topics if spec.name not in counts]
         self._create(missing, sources, needs)
+        return {spec.name: sources[spec.source] for spec in topology.topics}
 
     def wait_for_broker(self) -> Mapping[str, int]:
         """By topic the number of its partitions, once a broker answers; else ``BrokerAwayError``."""

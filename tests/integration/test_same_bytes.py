@@ -54,6 +54,32 @@ route:
   - {to: bench.rows.v1, key: [customer_id]}
 """
 
+BY_STATUS = """
+pipeline: spread
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+deduplicate: {by: [id, lsn], keep: 24h}
+derive: {last_digit: "customer_id % 7"}
+aggregate:
+  - table: closed_by_digit
+    by: [last_digit]
+    window: {tumbling: 5s, grace: 2s}
+    columns: {orders: "count(*)", mean: "avg(amount)", biggest: "max(amount)"}
+    emit: final
+    idle: 1h
+    to: bench.closed_by_digit.v1
+    late: bench.late_by_digit.v1
+  - table: digits
+    by: [last_digit]
+    columns: {orders: "count(*)", revenue: "sum(amount)"}
+    to: bench.digits.v1
+"""
+
 pytestmark = [pytest.mark.integration]
 
 By = dict[tuple[int, bytes | None], list[tuple[object, ...]]]
@@ -130,6 +156,34 @@ def test_workload_w_and_its_windows(cluster: Cluster, unique: Callable[[str], st
     running = by_key(read_whole(cluster.brokers, f"{stamp}.running.v1"), has_broker_time=False)
     driven = by_key(driver.records(f"{stamp}.running.v1"), has_broker_time=False)
     assert last_of_each(running) == last_of_each(driven)
+
+
+def test_groups_of_two_workers_that_meet_through_a_repartition_topic(
+    cluster: Cluster, unique: Callable[[str], str]
+) -> None:
+    stamp = unique("spread")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, spread=BY_STATUS)
+    source, between = f"{stamp}.orders.v1", f"{cluster.app}-spread-by-last_digit-repartition"
+    cluster.create_topic(source)
+    produce(cluster.brokers, source, ({"key": event.key, "value": event.value} for event in workload(40_000)))
+    cluster.start("one")
+    cluster.start("two")
+    # The last record of a transaction is its end: what is left of a partition may be that alone, for ever.
+    cluster.wait_until(lambda: cluster.lag(source) == 0)
+    driver = drive(schemas, cluster.app, {source: read_whole(cluster.brokers, source)}, 4)
+    wanted = {
+        topic: by_key(driver.records(f"{stamp}.{topic}"), has_broker_time=False)
+        for topic in ("closed_by_digit.v1", "digits.v1", "late_by_digit.v1")
+    }
+
+    def worked(topic: str) -> By:
+        return by_key(read_whole(cluster.brokers, f"{stamp}.{topic}"), has_broker_time=False)
+
+    cluster.wait_until(lambda: last_of_each(worked("digits.v1")) == last_of_each(wanted["digits.v1"]))
+    cluster.wait_until(lambda: len(worked("closed_by_digit.v1")) >= len(wanted["closed_by_digit.v1"]))
+    assert worked("closed_by_digit.v1") == wanted["closed_by_digit.v1"] != {}
+    assert worked("late_by_digit.v1") == wanted["late_by_digit.v1"]
+    assert read_whole(cluster.brokers, between)
 
 
 def test_real_captured_changes(cluster: Cluster, unique: Callable[[str], str]) -> None:

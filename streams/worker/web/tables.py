@@ -192,7 +192,7 @@ def _describe(plan: Plan, name: str) -> dict[str, object]:
         if aggregation.table == name:
             return {
                 "table": name,
-                "pipeline": plan.name,
+                "pipeline": plan.pipeline,
                 "key": list(aggregation.by),
                 "window_ms": aggregation.size_ms,
                 "columns": [column.name for column in aggregation.columns],

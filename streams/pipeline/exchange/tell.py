@@ -1,0 +1,62 @@
+"""Tell: how far time has come in one partition, for all tasks that its events may go to.
+
+In:   the watermark, and the wall clock of an input that is caught up and silent.
+Out:  at a checkpoint, where it has changed, one record for every partition of each repartition topic.
+Next: streams.pipeline.exchange.clocks (the stage that reads them)
+
+Only the partition itself may say that nobody needs to wait for it: a worker that is dead or slow says nothing, and so
+its events are never late for that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from streams.records import EVERY_PARTITION, Delivery
+
+from ..plan import Plan
+from ..tables import PipelineTables, Upstream
+from .wire import Told, encode
+
+
+def note_silence(plan: Plan, tables: PipelineTables, *, since_ms: int, now_ms: int) -> None:
+    """The input is caught up, and its last record came at ``since_ms`` (wall clock)."""
+    progress = tables.current_progress()
+    silent_ms = now_ms - since_ms
+    idle = {
+        aggregation.table: since_ms
+        for exchange in plan.exchanges
+        for aggregation in exchange.windowed
+        if silent_ms >= aggregation.idle_ms and aggregation.table not in progress.idle
+    }
+    if idle:
+        tables.set_progress(replace(progress, idle={**progress.idle, **idle}))
+
+
+def note_records(plan: Plan, tables: PipelineTables) -> None:
+    """Records have come: an input that was idle holds windows open again."""
+    if plan.exchanges and (progress := tables.current_progress()).idle:
+        tables.set_progress(replace(progress, idle={}))
+
+
+def tell_downstream(plan: Plan, tables: PipelineTables, partition: int) -> Iterator[Delivery]:
+    """What has changed since the last checkpoint; it stands behind the events that it is about."""
+    exchanges = [exchange for exchange in plan.exchanges if exchange.windowed]
+    if not exchanges:
+        return
+    progress = tables.current_progress()
+    current = Upstream(watermark_ms=progress.watermark, idle=progress.idle)
+    if current == (progress.told or Upstream()):
+        return
+    tables.set_progress(replace(progress, told=current))
+    value = encode(Told(partition=partition, watermark_ms=current.watermark_ms, idle=current.idle))
+    for exchange in exchanges:
+        yield Delivery(
+            topic=exchange.topic,
+            key=None,
+            value=value,
+            timestamp_ms=max(current.watermark_ms or 0, 0),
+            partition=EVERY_PARTITION,
+        )
