@@ -276,7 +276,7 @@ class PlanBuilder:
                 continue
             if name in spec.by or name in ("window_start", "window_end"):
                 self.problem((*path, "columns", name), "a result has this column already")
-            if (read := call.argument) is not None:
+            for read in call.parts:
                 self._reads |= read.envelope
                 needs |= Needs(columns=read.columns, images=read.images, envelope=read.envelope)
             columns.append(replace(compile_column(name, call, slot), meaning=call.meaning))

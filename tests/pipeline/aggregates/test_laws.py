@@ -8,6 +8,7 @@ from decimal import localcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.pipeline.aggregates.columns import compile_column
 from streams.pipeline.aggregates.numbers import EXACT_SUMS
@@ -17,15 +18,23 @@ from streams.records import ChangeEvent
 
 from ..builders import SCOPE, an_event, laws
 
-MERGED = ["count(*)", "count(d)", "sum(d)", "sum(i)", "avg(d)", "min(d)", "max(t)"]
-RETRACTED = ["count(*)", "count(d)", "sum(d)", "avg(d)"]
+MERGED = [
+    *("count(*)", "count(d)", "sum(d)", "sum(i)", "avg(d)", "min(d)", "max(t)", "first(t)", "last(d)"),
+    *("arg_max(t, d)", "arg_min(d, t)", "approx_count_distinct(d)", "approx_quantile(d, 0.3)"),
+    *("string_agg(t, '+')", "list(d, 4)", "sum(d) filter (where i > 0)", "count(*) filter (where t = 'a')"),
+]
+RETRACTED = [
+    *("count(*)", "count(d)", "sum(d)", "avg(d)", "approx_quantile(d, 0.7)"),
+    *("sum(d) filter (where i > 0)", "count(*) filter (where t = 'a')"),
+]
 
 values = st.none() | st.integers(-20, 20) | st.decimals(-9, 9, places=2)
 events = st.builds(
-    lambda d, i, t: an_event({"d": d, "i": i, "t": t}),
+    lambda d, i, t, at: replace(an_event({"d": d, "i": i, "t": t}), event_time_ms=at),
     values,
     st.none() | st.integers(-9, 9),
     st.none() | st.text("ab"),
+    st.integers(0, 9),
 )
 
 
