@@ -14,6 +14,7 @@ from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.pipeline.plan import Plan
 from streams.pipeline.topology import Topology, all_table_names, build_topology
+from streams.planning.lineage import Lineage, facets, lineage_of
 from streams.settings import Settings
 
 from .contracts import schemas_option
@@ -30,6 +31,7 @@ def command() -> None:
     \b
       streams pipelines list                  sources, tables, routes
       streams pipelines describe orders       its steps, and the topics that a worker creates for it
+      streams pipelines lineage orders        what each column that goes out is computed from
     """
 
 
@@ -59,16 +61,58 @@ def list_pipelines(schemas: Path | None, output: str) -> None:
 def describe(name: str, schemas: Path | None, output: str) -> None:
     """Describe one pipeline: its steps in order, as its file says, and its topics."""
     topology, documents = _read(schemas)
-    plan = next((plan for plan in topology.plans if plan.name == name), None)
-    if plan is None:
-        known = ", ".join(sorted(documents))
-        raise click.BadParameter(f"no pipeline {name!r}; there are: {known}", param_hint="NAME")
+    plan = _named(topology, name)
     topics = list(_topics(topology, plan))
     if output == "json":
         show_rows([{"pipeline": name, "steps": documents[name], "topics": topics}], output)
         return
     show_rows(_steps(documents[name]), output, title=name)
     show_rows(topics, output, title="topics")
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.option("--column", help="Only columns that go out under this name.")
+@schemas_option
+@output_option
+def lineage(name: str | None, column: str | None, schemas: Path | None, output: str) -> None:
+    """Tell for each column that goes out the source's columns it is computed from, and through what.
+
+    A table and a topic are outputs. DIRECT: the value goes in; INDIRECT: it only decides, as a filter, a group or a
+    route's condition do. ``--output json`` is OpenLineage's facet columnLineage by output. It is read from the
+    expressions, no data is looked at.
+    """
+    topology, _ = _read(schemas)
+    plans = topology.plans if name is None else (_named(topology, name),)
+    found = [held for plan in plans for held in lineage_of(plan) if column in (None, held.column)]
+    if column is not None and not found:
+        raise click.BadParameter(f"no column {column!r} goes out; leave --column out to see all", param_hint="--column")
+    if output == "json":
+        show_rows(facets(found, namespace=f"kafka://{Settings.from_env().brokers}"), output)
+    else:
+        show_rows([row for held in found for row in _origins(held)], output, title="Lineage")
+
+
+def _origins(held: Lineage) -> Iterator[Mapping[str, object]]:
+    place = {"output": held.output, "column": held.column}
+    if not held.origins:
+        yield {**place, "from": "", "how": "no column", "through": "", "class": ""}
+    for origin in held.origins:
+        yield {
+            **place,
+            "from": f"{origin.dataset}.{origin.column}",
+            "how": f"{'DIRECT' if origin.is_direct else 'INDIRECT'} {origin.subtype}",
+            "through": origin.through,
+            "class": f"{origin.classification or ''}{' (masked)' if origin.is_masked else ''}",
+        }
+
+
+def _named(topology: Topology, name: str) -> Plan:
+    plan = next((plan for plan in topology.plans if plan.name == name), None)
+    if plan is None:
+        known = ", ".join(sorted(plan.name for plan in topology.plans))
+        raise click.BadParameter(f"no pipeline {name!r}; there are: {known}", param_hint="NAME")
+    return plan
 
 
 def _read(schemas: Path | None) -> tuple[Topology, Mapping[str, Mapping[str, Any]]]:

@@ -68,3 +68,25 @@ def test_broken_files_are_told_whole(tmp_path: Path) -> None:
     assert isinstance(result.exception, ConfigurationError)
     with pytest.raises(ConfigurationError, match=r"pipelines/a\.yaml:2[\s\S]*pipelines/b\.yaml"):
         raise result.exception
+
+
+def test_lineage_tells_what_a_column_is_computed_from_and_that_it_is_masked() -> None:
+    derived = run("lineage", "orders", "--column", "amount_gross").output
+    masked = run("lineage", "users", "--column", "email").output
+
+    assert "cdc.orders.v1.amount " in derived and "derive: round(amount * 1.19, 2)" in derived
+    assert "mask: hash" in masked and "(masked)" in masked
+
+
+def test_lineage_as_json_is_openlineages_facet_by_output() -> None:
+    told = json.loads(run("lineage", "revenue", "--output", "json").output)
+
+    assert {(one["job"], one["name"]) for one in told} >= {("revenue", "revenue_by_customer.v1")}
+    fields = next(one for one in told if one["name"] == "revenue_by_customer.v1")["facets"]["columnLineage"]["fields"]
+    assert {origin["field"] for origin in fields["revenue"]["inputFields"]} >= {"amount", "customer_id"}
+
+
+def test_lineage_of_a_column_that_nobody_publishes_is_wrong_use() -> None:
+    result = run("lineage", "--column", "nothing")
+
+    assert (result.exit_code, "--column" in result.output) == (2, True)

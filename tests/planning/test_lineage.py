@@ -57,10 +57,15 @@ def test_as_openlineage_writes_it() -> None:
         "inputFields": [
             {
                 "namespace": "kafka://k:9092",
-                "name": "orders",
+                "name": "cdc.orders.v1",
                 "field": "amount",
                 "transformations": [
-                    {"type": "DIRECT", "subtype": "TRANSFORMATION", "description": "derive: amount * 2", "masking": False}
+                    {
+                        "type": "DIRECT",
+                        "subtype": "TRANSFORMATION",
+                        "description": "derive: amount * 2",
+                        "masking": False,
+                    }
                 ],
             }
         ]
