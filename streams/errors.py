@@ -147,6 +147,17 @@ class EventTimeInFutureError(PipelineError):
         self.allowed_ms = allowed_ms
 
 
+class JoinMissingError(PipelineError):
+    """The row that an event is to be joined with is not there, or not yet."""
+
+    reason = "join_missing"
+    retriable = True
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"no row of table {table} has the event's key")
+        self.table = table
+
+
 class RecordTooLargeError(PipelineError):
     """The record, or what would be published of it, exceeds the size a topic takes."""
 

@@ -19,11 +19,10 @@ from .expressions import ExpressionError, Scope, compile_aggregate, compile_cond
 from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
 from .group import group_by
-from .identity import hide, identify_by_change, identify_by_columns
+from .joins import JoinBuilder, Partner
 from .plan import (
     AggregateColumn,
     Aggregation,
-    Deduplication,
     Derivation,
     Emission,
     Evaluate,
@@ -32,7 +31,7 @@ from .plan import (
     RowTable,
 )
 from .routes import RouteBuilder
-from .sources import UNREAD, check_source, event_time_of, is_untold
+from .sources import UNREAD, check_source, deduplication_of, event_time_of
 from .spec import AggregateSpec, Pipeline
 
 T = TypeVar("T")
@@ -50,9 +49,11 @@ class PlanBuilder:
         app: str,
         mask_key: bytes | None,
         registry: SchemaSource | None = None,
+        partners: Mapping[str, Partner] | None = None,
     ) -> None:
         self.problems: list[Problem] = []
         self._registry = registry
+        self._partners = partners or {}
         self._pipeline = pipeline
         self._contracts = contracts
         self._app = app
@@ -60,7 +61,8 @@ class PlanBuilder:
         self._is_change_format = pipeline.source.format in CHANGE_FORMATS
         self._reads = set(reads)
         """Parts of the envelope that steps read: ``key``, ``source``."""
-        self._columns: dict[str, Column] = {}
+        self.columns: dict[str, Column] = {}
+        """Of the row as it is at this step."""
         self._key: tuple[str, ...] = ()
         self._needs: dict[str, Needs] = {}
         """By table: what its aggregation reads of an event."""
@@ -70,7 +72,7 @@ class PlanBuilder:
         family = self.resolve(self._pipeline.source.contract, ("source", "contract"))
         if family is None:
             return None
-        self._columns = dict(family.newest.columns)
+        self.columns = dict(family.newest.columns)
         self._key = self._pipeline.source.identity or family.newest.key
         plan = self._plan(family)
         return None if self.problems else plan
@@ -107,23 +109,24 @@ class PlanBuilder:
             return None
 
     def _scope(self) -> Scope:
-        return Scope(columns=self._columns, envelope=self._is_change_format)
+        return Scope(columns=self.columns, envelope=self._is_change_format)
 
     # -- the parts, in the order of the steps
 
     def _plan(self, family: ContractFamily) -> Plan:
         pipeline = self._pipeline
-        event_time = event_time_of(self, pipeline.source.event_time, self._columns)
-        deduplicate, by = self._deduplication()
+        event_time = event_time_of(self, pipeline.source.event_time, self.columns)
+        deduplicate, by = deduplication_of(self, pipeline, self.columns, self._key)
         condition = self._condition()
         masks = self._masks()
+        joins = JoinBuilder(self, pipeline, self._partners).build(self.columns, self._key)
         derivations = self._derivations()
         table = self._table()
         kept = [self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates)]
         partitioned = pipeline.source.key or self._key
         local = tuple(held for held in kept if is_local(held.by, partitioned))
         exchanges = make_exchanges(self._app, pipeline.name, (held for held in kept if held not in local), self._needs)
-        routes = RouteBuilder(self, pipeline, self._columns, family.newest.key, table, local).build()
+        routes = RouteBuilder(self, pipeline, self.columns, family.newest.key, table, local).build()
         check_source(self, pipeline, family.newest, has_registry=self._registry is not None)
         if by == "identity" or table is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
@@ -142,6 +145,8 @@ class PlanBuilder:
             deduplicate_by=by,
             condition=condition,
             masks=masks,
+            joins=joins,
+            partners=tuple(dict.fromkeys(join.pipeline for join in joins)),
             derivations=derivations,
             table=table,
             aggregations=tuple(replace(held, is_attached=held.table in attached) for held in local),
@@ -151,27 +156,6 @@ class PlanBuilder:
             app=self._app,
             spec=pipeline.document.value,
         )
-
-    def _deduplication(self) -> tuple[Deduplication | None, str]:
-        spec = self._pipeline.deduplicate
-        by = ("identity" if self._is_change_format else "none") if spec is None else spec.by
-        keep_ms = 86_400_000 if spec is None else spec.keep_ms
-        if by == "none":
-            return None, "none"
-        if by == "identity":
-            if not self._is_change_format:
-                self.problem(("deduplicate", "by"), "identity is for change formats; name event_id or columns")
-            if is_untold(self, self._pipeline, self._key):
-                return None, "none"
-            identify = identify_by_change(self._key)
-            is_secret = any(column in self._pipeline.mask for column in self._key)
-            return Deduplication(identify=hide(identify) if is_secret else identify, keep_ms=keep_ms), "identity"
-        columns = ("event_id",) if isinstance(by, str) else by
-        self.require_columns(columns, ("deduplicate", "by"), self._columns)
-        is_secret = any(column in self._pipeline.mask for column in columns)
-        otherwise = hide(identify_by_change(self._key)) if self._is_change_format else None
-        identify = identify_by_columns(columns, is_secret=is_secret, unless_sent=otherwise)
-        return Deduplication(identify=identify, keep_ms=keep_ms), repr(columns)
 
     def _condition(self) -> Callable[..., bool] | None:
         text = self._pipeline.filter
@@ -190,13 +174,13 @@ class PlanBuilder:
     def _masks(self) -> tuple[MaskRule, ...]:
         rules = []
         for name, kind in self._pipeline.mask.items():
-            column = self._columns.get(name)
+            column = self.columns.get(name)
             if column is None:
-                self.require_columns((name,), ("mask", name), self._columns)
+                self.require_columns((name,), ("mask", name), self.columns)
             elif (rule := self._mask(name, kind, column)) is not None:
                 rules.append(rule)
         for name in (name for name, kind in self._pipeline.mask.items() if kind == "drop"):
-            self._columns.pop(name, None)
+            self.columns.pop(name, None)
         return tuple(rules)
 
     def _mask(self, name: str, kind: str, column: Column) -> MaskRule | None:
@@ -244,7 +228,7 @@ class PlanBuilder:
             if expression is None or evaluate is None:
                 continue
             derivations.append(Derivation(column=name, evaluate=evaluate))
-            self._columns[name] = Column(name=name, type=expression.type)
+            self.columns[name] = Column(name=name, type=expression.type)
         return tuple(derivations)
 
     def _table(self) -> RowTable | None:
@@ -254,7 +238,7 @@ class PlanBuilder:
         key = spec.key or self._key
         if not key:
             self.problem(("table",), "the contract has no key; name one: table: {name: …, key: […]}")
-        self.require_columns(key, ("table", "key"), self._columns)
+        self.require_columns(key, ("table", "key"), self.columns)
         for name in key:
             if name in self._pipeline.mask:
                 self.problem(("mask", name), f"{name} is the key of table {spec.name}; a masked key finds no row")
@@ -264,7 +248,7 @@ class PlanBuilder:
 
     def _aggregation(self, spec: AggregateSpec, index: int) -> Aggregation:
         path: Path = ("aggregate", index)
-        self.require_columns(spec.by, (*path, "by"), self._columns)
+        self.require_columns(spec.by, (*path, "by"), self.columns)
         needs = Needs(columns=frozenset(spec.by))
         if not spec.by:
             self.problem((*path, "by"), "one group of all rows arrives later; name columns")
@@ -285,7 +269,7 @@ class PlanBuilder:
         return Aggregation(
             table=spec.table,
             by=spec.by,
-            group=group_by(spec.by, self._columns),
+            group=group_by(spec.by, self.columns),
             size_ms=spec.tumbling_ms,
             grace_ms=spec.grace_ms,
             idle_ms=spec.idle_ms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from streams.contracts.documents import Path
@@ -12,6 +12,7 @@ from streams.errors import ConfigurationError, Problem
 
 from .build import PlanBuilder
 from .grammar import read_pipelines
+from .joins import Partner, in_order
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
@@ -41,15 +42,22 @@ def compile_topology(
     if only is not None:
         pipelines = _chosen(pipelines, only, problems)
     quality = QualityBuilder(contracts, pipelines, app=app, secret=mask_key)
-    plans: dict[str, Plan] = {}
-    for pipeline in pipelines:
+
+    def builder_of(pipeline: Pipeline, partners: Mapping[str, Partner]) -> tuple[PlanBuilder, Plan | None]:
         checked = quality.build(pipeline)
-        builder = PlanBuilder(pipeline, contracts, checked.reads, app=app, mask_key=mask_key, registry=registry)
+        builder = PlanBuilder(
+            pipeline, contracts, checked.reads, app=app, mask_key=mask_key, registry=registry, partners=partners
+        )
         plan = builder.build()
-        problems += builder.problems
-        if plan is not None:
-            plan = replace(plan, dead_letter_style=dead_letter_style, limits=limits or Limits())
-            plans[pipeline.name] = replace(plan, quality=checked.rules, stage=checked.stage)
+        return builder, plan and replace(
+            plan,
+            dead_letter_style=dead_letter_style,
+            limits=limits or Limits(),
+            quality=checked.rules,
+            stage=checked.stage,
+        )
+
+    plans = _built(pipelines, builder_of, problems)
     problems += _shared_names(pipelines, plans)
     claims = quality.finish()
     # One rule of a dataset may be wrong in all of its pipelines, and once is enough.
@@ -57,6 +65,26 @@ def compile_topology(
     if problems:
         raise ConfigurationError(problems)
     return build_topology(app, [replace(plan, claims=claims.get(name)) for name, plan in plans.items()])
+
+
+def _built(
+    pipelines: tuple[Pipeline, ...],
+    build: Callable[[Pipeline, Mapping[str, Partner]], tuple[PlanBuilder, Plan | None]],
+    problems: list[Problem],
+) -> Mapping[str, Plan]:
+    """By name, in the order of ``pipelines``; each is built behind those whose tables it joins."""
+    plans: dict[str, Plan] = {}
+    partners: dict[str, Partner] = {}
+    ordered, circles = in_order(pipelines)
+    problems += circles
+    for pipeline in ordered:
+        builder, plan = build(pipeline, partners)
+        problems += builder.problems
+        if plan is not None:
+            plans[pipeline.name] = plan
+            if plan.table is not None:
+                partners[plan.table.name] = Partner(pipeline=pipeline, plan=plan, columns=builder.columns)
+    return {pipeline.name: plans[pipeline.name] for pipeline in pipelines if pipeline.name in plans}
 
 
 def _repeated(pipelines: Iterable[Pipeline]) -> Iterable[Problem]:

@@ -1,6 +1,6 @@
 """Derive: columns that are computed from others.
 
-In:   masked events.
+In:   masked events with their joined columns.
 Out:  the same events with the derived columns in their rows, in JSON view.
 Next: streams.pipeline.agree
 """

@@ -18,7 +18,7 @@ from streams.errors import ConfigurationError, Problem
 from streams.quality.grammar import RulesReader, read_on_fail
 from streams.quality.rules import RuleSet
 
-from .spec import AggregateSpec, Deduplicate, Pipeline, RouteSpec, Source, TableSpec
+from .spec import AggregateSpec, Deduplicate, JoinSpec, Pipeline, RouteSpec, Source, TableSpec
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 FULL = "full"
@@ -29,7 +29,6 @@ CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf
 _LATER: tuple[tuple[Path, str], ...] = (
     (("where",), "where: membership of rows arrives later; use filter, which drops events"),
     (("lookup",), "lookup: look-ups arrive later"),
-    (("join",), "join: joins arrive later"),
     (("errors", "retry"), "errors.retry: retries arrive later; without it such records are dead letters"),
     (("errors", "in_order"), "errors.in_order: parking arrives later with retries"),
 )
@@ -154,6 +153,7 @@ def _build(document: Document) -> Pipeline:
         filter=value.get("filter"),
         quality=_quality(document, []),
         mask=value.get("mask", {}),
+        joins=tuple(map(_join, value.get("join", ()))),
         derive=value.get("derive", {}),
         table=_table(value.get("table")),
         aggregates=tuple(_aggregate(held) for held in value.get("aggregate", ())),
@@ -195,6 +195,17 @@ def _deduplicate(value: Mapping[str, Any] | None) -> Deduplicate | None:
 
 def _table(value: Mapping[str, Any] | None) -> TableSpec | None:
     return None if value is None else TableSpec(name=value["name"], key=_columns(value.get("key")))
+
+
+def _join(value: Mapping[str, Any]) -> JoinSpec:
+    return JoinSpec(
+        table=value["table"],
+        by=tuple(value["by"]),
+        columns=value.get("columns", {}),
+        # YAML's null means that the columns are null: keep.
+        missing=value.get("missing", "retry") or "keep",
+        has_same_keys=value.get("same_keys", False),
+    )
 
 
 def _aggregate(value: Mapping[str, Any]) -> AggregateSpec:

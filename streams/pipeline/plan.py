@@ -85,6 +85,31 @@ class Derivation:
     evaluate: Evaluate
 
 
+class Missing(Enum):
+    """What becomes of an event whose partner in a join is not there."""
+
+    RETRY = "retry"
+    """It is tried again; without retries it is dead (``join_missing``)."""
+    KEEP = "keep"
+    """It goes on, the joined columns are null."""
+    DROP = "drop"
+    """It is filtered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Columns that come from a row of another pipeline's table."""
+
+    table: str
+    pipeline: str
+    """Who keeps the table."""
+    by: tuple[str, ...]
+    """Of the stream, in the order of the table's key."""
+    columns: tuple[tuple[str, str], ...]
+    """(column of the table, its name here)."""
+    missing: Missing
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowTable:
     """The latest row by key."""
@@ -228,6 +253,7 @@ class Plan:
     settles: Stage | None = None
     """The plan is a stage's: its records are claims, and no step but ``streams.pipeline.settle`` sees them."""
     masks: tuple[MaskRule, ...] = ()
+    joins: tuple[Join, ...] = ()
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None
     aggregations: tuple[Aggregation, ...] = ()

@@ -22,6 +22,7 @@ from .derive import derive_columns
 from .exchange.receive import arrivals
 from .exchange.send import exchange_events
 from .filter import keep_matching
+from .join import join_rows
 from .mask import mask_events
 from .plan import Plan
 from .quality import check_quality
@@ -54,6 +55,7 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     wanted = keep_matching(came, plan.condition, plan.table, tables, ledger, is_sound=is_sound)
     events = check_quality(wanted, plan.quality, ledger, now_ms=now_ms)
     events = mask_events(events, plan.masks)
+    events = join_rows(events, plan.joins, tables.partners, ledger)
     events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     walk = Walk(decoded=decoded, came=came, wanted=wanted, passed=events)

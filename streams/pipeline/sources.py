@@ -9,7 +9,8 @@ from streams.contracts.model import Column, Contract
 from .formats.codecs import REGISTERED_FORMATS
 from .formats.times import event_time_reader, is_event_time
 from .grammar import CHANGE_FORMATS
-from .plan import Codec, EventTime
+from .identity import hide, identify_by_change, identify_by_columns
+from .plan import Codec, Deduplication, EventTime
 from .routes import Reporter
 from .spec import Pipeline
 
@@ -39,7 +40,7 @@ def check_source(reporter: Reporter, pipeline: Pipeline, contract: Contract, *, 
         reporter.problem(("source", "identity"), message)
 
 
-def is_untold(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...]) -> bool:
+def _is_untold(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...]) -> bool:
     """Nothing tells two changes apart: rows of one COPY have one log position, and wal2json says no more of them."""
     if key or pipeline.source.format != "wal2json-v2":
         return False
@@ -47,6 +48,31 @@ def is_untold(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...]) -> b
         message = "without a key nothing tells wal2json's equal rows apart; name columns, or none"
         reporter.problem(("deduplicate", "by"), message)
     return True
+
+
+def deduplication_of(
+    reporter: Reporter, pipeline: Pipeline, columns: Mapping[str, Column], key: tuple[str, ...]
+) -> tuple[Deduplication | None, str]:
+    """What makes two records the same change, and the word or the columns it is asked by."""
+    spec, is_change_format = pipeline.deduplicate, pipeline.source.format in CHANGE_FORMATS
+    by = ("identity" if is_change_format else "none") if spec is None else spec.by
+    keep_ms = 86_400_000 if spec is None else spec.keep_ms
+    if by == "none":
+        return None, "none"
+    if by == "identity":
+        if not is_change_format:
+            reporter.problem(("deduplicate", "by"), "identity is for change formats; name event_id or columns")
+        if _is_untold(reporter, pipeline, key):
+            return None, "none"
+        identify = identify_by_change(key)
+        is_secret = any(column in pipeline.mask for column in key)
+        return Deduplication(identify=hide(identify) if is_secret else identify, keep_ms=keep_ms), "identity"
+    names = ("event_id",) if isinstance(by, str) else by
+    reporter.require_columns(names, ("deduplicate", "by"), columns)
+    is_secret = any(column in pipeline.mask for column in names)
+    otherwise = hide(identify_by_change(key)) if is_change_format else None
+    identify = identify_by_columns(names, is_secret=is_secret, unless_sent=otherwise)
+    return Deduplication(identify=identify, keep_ms=keep_ms), repr(names)
 
 
 def event_time_of(reporter: Reporter, name: str | None, columns: Mapping[str, Column]) -> EventTime:

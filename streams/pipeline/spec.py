@@ -48,6 +48,19 @@ class TableSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinSpec:
+    """Columns from another pipeline's table."""
+
+    table: str
+    by: tuple[str, ...]
+    columns: Mapping[str, str]
+    """Name here, by the table's column."""
+    missing: str
+    has_same_keys: bool
+    """The author vouches for the keys' bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AggregateSpec:
     """Groups and their windows."""
 
@@ -85,6 +98,7 @@ class Pipeline:
     quality: RuleSet
     """Its own rules, beside those of its contract."""
     mask: Mapping[str, str]
+    joins: tuple[JoinSpec, ...]
     derive: Mapping[str, str]
     table: TableSpec | None
     aggregates: tuple[AggregateSpec, ...]

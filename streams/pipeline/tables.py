@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from struct import Struct as Layout
 from typing import Any, TypeVar, cast
@@ -194,6 +194,8 @@ class PipelineTables:
     """By short name of the changelog: what each row claims."""
     stage: Mapping[str, StageTables]
     """By rule."""
+    partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
+    """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
 
     @property
     def all(self) -> Iterable[Table[Any] | PackedTable]:
@@ -229,6 +231,19 @@ class Aggregated:
 def state_changelog(plan: Plan) -> str:
     """Short name of the changelog that holds what a pipeline remembers beside its tables."""
     return f"{plan.name}-state"
+
+
+def open_all(plans: Iterable[Plan], store: Store, *, partitions: int) -> dict[str, PipelineTables]:
+    """By pipeline its tables; those of others that it joins are the others' own, changes of this moment included."""
+    opened = {plan.name: open_tables(plan, store, partitions=partitions) for plan in plans}
+    rows = {plan.table.name: opened[plan.name].rows for plan in plans if plan.table is not None}
+    return {
+        plan.name: replace(
+            opened[plan.name],
+            partners={join.table: held for join in plan.joins if (held := rows.get(join.table)) is not None},
+        )
+        for plan in plans
+    }
 
 
 def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTables:

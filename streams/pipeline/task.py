@@ -39,7 +39,7 @@ from .process import PipelineResult, process_arrivals, process_batch
 from .rules.plan import Stage
 from .set_aside import set_aside
 from .settle import process_claims
-from .tables import PipelineTables, open_tables, state_changelog
+from .tables import PipelineTables, open_all, state_changelog
 from .topology import SubTopology
 
 NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
@@ -79,7 +79,7 @@ class Task:
         self.partition = partition
         self.store = store
         self._app = sub.plans[0].app
-        self._tables = {plan.name: open_tables(plan, store, partitions=partitions) for plan in sub.plans}
+        self._tables = open_all(sub.plans, store, partitions=partitions)
         self._forgetters = {plan.name: Forgetter(plan.deduplicate) for plan in sub.plans}
         self._marker = read_marker(store)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}

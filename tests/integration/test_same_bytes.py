@@ -14,7 +14,7 @@ import pytest
 
 from streams.embedded import EmbeddedKafka
 from streams.testing import Driver
-from tests.bench.workload import workload
+from tests.bench.workload import BASE_MS, workload
 from tests.pipeline.captured import SCHEMAS as CAPTURED_SCHEMAS
 from tests.pipeline.captured import TABLES, captured_table
 
@@ -78,6 +78,34 @@ aggregate:
     by: [last_digit]
     columns: {orders: "count(*)", revenue: "sum(amount)"}
     to: bench.digits.v1
+"""
+
+PEOPLE = """
+pipeline: people
+source:
+  topic: bench.people.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+table: {name: people, key: [customer_id]}
+"""
+
+JOINED = """
+pipeline: joined
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+join:
+  - {table: people, by: [customer_id], columns: {amount: credit, email: contact}, missing: drop}
+derive: {left_over: "credit - amount"}
+route:
+  - {to: bench.joined.v1, key: [customer_id]}
 """
 
 pytestmark = [pytest.mark.integration]
@@ -156,6 +184,31 @@ def test_workload_w_and_its_windows(cluster: Cluster, unique: Callable[[str], st
     running = by_key(read_whole(cluster.brokers, f"{stamp}.running.v1"), has_broker_time=False)
     driven = by_key(driver.records(f"{stamp}.running.v1"), has_broker_time=False)
     assert last_of_each(running) == last_of_each(driven)
+
+
+def test_orders_joined_to_their_customers_in_the_order_of_event_times(
+    cluster: Cluster, unique: Callable[[str], str]
+) -> None:
+    stamp = unique("joined")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, people=PEOPLE, joined=JOINED)
+    (schemas / "pipelines" / "w.yaml").unlink()
+    people, orders = f"{stamp}.people.v1", f"{stamp}.orders.v1"
+    parts = [(people, 0, 150), (orders, 5_000, 15_000), (people, 40_000, 2_000), (orders, 50_000, 15_000)]
+    for topic in (people, orders):
+        cluster.create_topic(topic)
+    # All orders are written before the first customer: only their event times say who came first.
+    for topic, first, count in sorted(parts, key=lambda part: part[0]):
+        events = workload(count, first=first, customers=200)
+        produce(cluster.brokers, topic, ({"key": event.key, "value": event.value} for event in events))
+    cluster.start("one")
+    cluster.wait_until(lambda: cluster.lag(orders) == 0 and cluster.lag(people) == 0)
+    driver = Driver(schemas, app=cluster.app, partitions={people: 4, orders: 4}, start_ms=BASE_MS)
+    for topic, first, count in parts:
+        for event in workload(count, first=first, customers=200):
+            driver.send(topic, key=event.key, value=event.value)
+
+    worked = by_key(read_whole(cluster.brokers, f"{stamp}.joined.v1"), has_broker_time=False)
+    assert worked == by_key(driver.records(f"{stamp}.joined.v1"), has_broker_time=False) != {}
 
 
 def test_groups_of_two_workers_that_meet_through_a_repartition_topic(

@@ -42,7 +42,8 @@ EXPECTED = [
     " price",
     "pipelines/e.yaml:5: source.contract: no contract iglu:com.acme/orders/jsonschema/9-*-*; there are:"
     " iglu:com.acme/orders/jsonschema/1-0-0",
-    "pipelines/f.yaml:8: join: join: joins arrive later",
+    "pipelines/f.yaml:9: join[0].table: no pipeline that runs here keeps the latest rows of users;"
+    " tables of rows: none",
     "pipelines/g.yaml:9: mask.amount: partial is for text; amount is numeric",
     "pipelines/g.yaml:10: mask.mail: no column 'mail'; there are: amount, at, code, customer_id, email, id, note,"
     " price",

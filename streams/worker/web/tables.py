@@ -200,5 +200,6 @@ def _describe(plan: Plan, name: str) -> dict[str, object]:
     key = [] if plan.table is None else list(plan.table.key)
     dropped = {mask.column for mask in plan.masks if mask.cover is None and mask.evaluate is None}
     columns = [column for column in plan.contract.newest.columns if column not in dropped]
+    columns += [own for join in plan.joins for _, own in join.columns]
     columns += [held.column for held in plan.derivations if held.column not in columns]
     return {"table": name, "pipeline": plan.name, "key": key, "window_ms": None, "columns": columns}

@@ -1,0 +1,131 @@
+"""Joins: what a pipeline file says of other pipelines' tables, checked and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from streams.contracts.documents import Path
+from streams.contracts.model import Column
+from streams.errors import Problem
+
+from .plan import Join, Missing, Plan
+from .routes import Reporter
+from .spec import JoinSpec, Pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """A table of latest rows that other pipelines may read."""
+
+    pipeline: Pipeline
+    plan: Plan
+    columns: Mapping[str, Column]
+    """Of its rows, derived ones included."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Of the table."""
+        return () if self.plan.table is None else self.plan.table.key
+
+    @property
+    def partitioned_by(self) -> tuple[str, ...]:
+        """The columns that decide its topic's partition."""
+        return self.pipeline.source.key or self.plan.key
+
+
+def in_order(pipelines: Iterable[Pipeline]) -> tuple[list[Pipeline], list[Problem]]:
+    """Each pipeline behind those whose tables it reads; circles are problems, and their pipelines left out."""
+    waiting = list(pipelines)
+    owners = {pipeline.table.name: pipeline.name for pipeline in waiting if pipeline.table is not None}
+    ready: list[Pipeline] = []
+    while waiting:
+        open_names = {pipeline.name for pipeline in waiting}
+        free = [held for held in waiting if not {owners.get(join.table) for join in held.joins} & open_names]
+        if not free:
+            return ready, [_circle(pipeline, open_names) for pipeline in waiting]
+        ready += free
+        waiting = [pipeline for pipeline in waiting if pipeline not in free]
+    return ready, []
+
+
+def _circle(pipeline: Pipeline, names: Iterable[str]) -> Problem:
+    message = f"joins lead back to this pipeline, through {', '.join(sorted(names))}; put the table in one of its own"
+    return pipeline.document.problem(("join",), message)
+
+
+class JoinBuilder:
+    """Compiles the joins of one pipeline; mistakes go to ``reporter``."""
+
+    def __init__(self, reporter: Reporter, pipeline: Pipeline, partners: Mapping[str, Partner]) -> None:
+        self._reporter = reporter
+        self._pipeline = pipeline
+        self._partners = partners
+
+    def build(self, columns: dict[str, Column], key: tuple[str, ...]) -> tuple[Join, ...]:
+        """The joins, in the order of the file; ``columns`` of the stream, to which theirs are added."""
+        return tuple(self._joins(columns, key))
+
+    def _joins(self, columns: dict[str, Column], key: tuple[str, ...]) -> Iterator[Join]:
+        for index, spec in enumerate(self._pipeline.joins):
+            path: Path = ("join", index)
+            partner = self._partners.get(spec.table)
+            if partner is None:
+                there = ", ".join(sorted(self._partners)) or "none"
+                message = f"no pipeline that runs here keeps the latest rows of {spec.table}; tables of rows: {there}"
+                self._reporter.problem((*path, "table"), message)
+                continue
+            self._reporter.require_columns(spec.by, (*path, "by"), columns)
+            self._reporter.require_columns(tuple(spec.columns), (*path, "columns"), partner.columns)
+            self._check_key(spec, path, partner, columns)
+            self._check_local(spec, path, partner, key)
+            for theirs, own in spec.columns.items():
+                if own in columns:
+                    self._reporter.problem((*path, "columns", theirs), f"the row has a column {own} already; rename it")
+                elif theirs in partner.columns:
+                    columns[own] = replace(partner.columns[theirs], name=own, nullable=True)
+            yield Join(
+                table=spec.table,
+                pipeline=partner.plan.name,
+                by=spec.by,
+                columns=tuple(spec.columns.items()),
+                missing=Missing(spec.missing),
+            )
+
+    def _check_key(self, spec: JoinSpec, path: Path, partner: Partner, columns: Mapping[str, Column]) -> None:
+        """Each column of the table's key has its counterpart here: of the same type, and in the same cover."""
+        if len(spec.by) != len(partner.key):
+            message = f"the key of {spec.table} is {', '.join(partner.key)}; name as many columns, in that order"
+            self._reporter.problem((*path, "by"), message)
+            return
+        for own, theirs in zip(spec.by, partner.key, strict=True):
+            if own not in columns or theirs not in partner.columns:
+                continue
+            kinds = columns[own].type, partner.columns[theirs].type
+            if kinds[0] is not kinds[1]:
+                told = f"{own} is {kinds[0].value}, {theirs} of {spec.table} is {kinds[1].value}; they never match"
+                self._reporter.problem((*path, "by"), told)
+            masks = self._pipeline.mask.get(own), partner.pipeline.mask.get(theirs)
+            if masks[0] != masks[1]:
+                told = f"{own} is masked here and {theirs} of {spec.table} is not alike; they never match"
+                self._reporter.problem((*path, "by"), told)
+
+    def _check_local(self, spec: JoinSpec, path: Path, partner: Partner, key: tuple[str, ...]) -> None:
+        """Row and partner must meet in one task: without repartitioning that takes the topics' own keys."""
+        counterpart = dict(zip(partner.key, spec.by, strict=False))
+        wanted = tuple(counterpart.get(column) for column in partner.partitioned_by)
+        own = self._pipeline.source.key or key
+        if wanted != own:
+            message = (
+                f"the topic is partitioned by {', '.join(own) or 'no key'} (source.key), a join by"
+                f" {', '.join(spec.by)} with {spec.table}, which is partitioned by"
+                f" {', '.join(partner.partitioned_by)}, needs both alike; repartitioning arrives later"
+            )
+            self._reporter.problem((*path, "by"), message)
+        elif own != partner.partitioned_by and not spec.has_same_keys:
+            message = (
+                f"{', '.join(own)} here is {', '.join(partner.partitioned_by)} in {spec.table}: record keys that hold"
+                " names differ, and so do their partitions. Repartitioning arrives later; where the keys of both topics"
+                " have the same bytes for the same values, say same_keys: true"
+            )
+            self._reporter.problem((*path, "by"), message)
