@@ -13,15 +13,13 @@ from streams.contracts.registry import MemoryRegistry
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.pipeline.plan import Plan
+from streams.pipeline.steps import ORDER
 from streams.pipeline.topology import Topology, all_table_names, build_topology
 from streams.planning.lineage import Lineage, facets, lineage_of
 from streams.settings import Settings
 
 from .contracts import schemas_option
 from .output import output_option, show_rows
-
-STEPS = ("source", "deduplicate", "filter", "quality", "mask", "derive", "table", "aggregate", "route", "errors")
-"""Keys of a pipeline file, in the order in which a batch goes through them."""
 
 
 @click.group()
@@ -126,7 +124,7 @@ def _read(schemas: Path | None) -> tuple[Topology, Mapping[str, Mapping[str, Any
 
 
 def _steps(document: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
-    for step in (step for step in STEPS if step in document):
+    for step in (step for step in ORDER if step in document):
         held = document[step]
         parts = held if isinstance(held, list) else [held]
         for part in parts:

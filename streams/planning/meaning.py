@@ -86,7 +86,9 @@ def _task(sub: SubTopology) -> TaskMeaning:
 
 
 def _tables(topology: Topology, sub: SubTopology) -> Iterator[TableMeaning]:
-    told = {table.name: table for plan in sub.plans for table in _told(plan)}
+    aggregates = (held for plan in topology.plans for held in _aggregates(plan))
+    windows = {held["table"]: window_text(held.get("window")) for held in aggregates}
+    told = {table.name: table for plan in sub.plans for table in _told(plan, windows)}
     source_of = {spec.name: spec.source for spec in topology.topics}
     for short, topic in sub.changelogs:
         known = told.get(short)
@@ -114,13 +116,12 @@ class _Told:
     entry_bytes: int | None = None
 
 
-def _told(plan: Plan) -> Iterator[_Told]:
+def _told(plan: Plan, windows: Mapping[str, str]) -> Iterator[_Told]:
     newest = plan.contract.newest
     if plan.table is not None:
         width = ROW_BYTES + key_width(plan.table.key, newest.columns) + row_width(newest.columns, newest.schema)
         width += sum(len(derived.column) + 4 + 12 for derived in plan.derivations)
         yield _Told(plan.table.name, plan.name, "latest rows", plan.table.key, "", width)
-    windows = {held["table"]: window_text(held.get("window")) for held in _aggregates(plan)}
     for aggregation in plan.aggregations:
         window = windows.get(aggregation.table, "")
         width = key_width(aggregation.by, newest.columns) + (8 if window else 0)
@@ -153,7 +154,7 @@ def _keys(plan: Plan) -> Iterator[KeyMeaning]:
     yield KeyMeaning(pipeline=plan.name, what=f"source {plan.topic}", columns=partitioned, place=place)
     if plan.table is not None:
         yield _key(plan, f"table {plan.table.name}", plan.table.key, partitioned)
-    for aggregation in plan.aggregations:
+    for aggregation in plan.judged:
         yield _key(plan, f"group {aggregation.table}", aggregation.by, partitioned)
     for route in plan.routes:
         place = "partition of the output, by Kafka's murmur2 of the key"

@@ -1,0 +1,27 @@
+"""Meaning: what the files say of tables, keys and tasks, also behind a repartition topic and of joined topics."""
+
+from __future__ import annotations
+
+from streams.planning.meaning import meaning_of
+from tests.pipeline.builders import a_pipeline, a_topology
+
+WINDOWED = {"table": "by_code", "by": ["code"], "columns": {"n": "count(*)"}, "window": {"tumbling": "1m"}}
+
+
+def test_a_group_that_meets_in_a_stage_is_told_with_its_window_its_key_and_its_task() -> None:
+    meaning = meaning_of(a_topology(a_pipeline(aggregate=[WINDOWED])))
+
+    (table,) = (table for table in meaning.tables if table.name == "by_code")
+    (key,) = (key for key in meaning.keys if key.what == "group by_code")
+    assert (table.kind, table.key, table.window) == ("windows", ("code",), "tumbling 1m")
+    assert (key.columns, key.place) == (("code",), "stage keyed by code (repartition topic)")
+    assert [task.sources for task in meaning.tasks if "by_code" in task.stores] == [meaning.repartitions]
+
+
+def test_a_join_makes_one_task_of_both_topics() -> None:
+    users = a_pipeline("users", source={"topic": "cdc.users.v1"}, table={"name": "users"}, route=None)
+    join = {"table": "users", "by": ["id"], "columns": {"code": "user_code"}}
+    meaning = meaning_of(a_topology(a_pipeline(join=[join]), users))
+
+    assert [sorted(task.pipelines) for task in meaning.tasks] == [["orders", "users"]]
+    assert [len(task.sources) for task in meaning.tasks] == [2]
