@@ -97,7 +97,6 @@ def test_ten_broken_files_are_reported_in_one_start_with_file_line_and_path(tmp_
 LATER = {
     "where": "where: \"note = 'a'\"",
     "lookup": 'lookup: {vat: {call: "shop:rate", args: [id]}}',
-    "joins": "join: [{table: users, by: [id], columns: {note: other}}]",
     "retries": "errors: {retry: {join_missing: [5s]}}",
     "parking": "errors: {in_order: park}",
     "over: rows": 'aggregate: [{table: x, by: [id], over: rows, columns: {n: "count(*)"}}]',
@@ -107,7 +106,8 @@ LATER = {
     "tokenize": "mask: {note: tokenize}",
     "where of a route": "route: [{to: a, where: \"note = 'a'\"}]",
     "avro": "route: [{to: a, format: avro}]",
-    "repartitioning": 'aggregate: [{table: x, by: [note], columns: {n: "count(*)"}}]',
+    "one group of all rows": 'aggregate: [{table: x, by: [], columns: {n: "count(*)"}}]',
+    "count(distinct note)": 'aggregate: [{table: x, by: [id], columns: {n: "count(distinct note)"}}]',
 }
 
 
