@@ -1,7 +1,7 @@
 """One batch, all steps: the only place that knows their order.
 
-The way of a batch, from top to bottom, is the specification. Look-ups, joins and retries take their places here
-when they come.
+The way of a batch, from top to bottom, is the specification. Look-ups and retries take their places here when they
+come.
 """
 
 from __future__ import annotations

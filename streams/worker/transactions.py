@@ -50,6 +50,7 @@ class Transactions:
         self.busy_since: float | None = None
         """Monotonic seconds at which the running call began; ``None`` while none runs."""
         self._positions: dict[tuple[str, int], int] = {}
+        self._partitions: dict[str, tuple[int, ...]] = {}
         self._producer = Producer(
             {
                 **options,
@@ -112,9 +113,12 @@ class Transactions:
     def _partitions_for(self, delivery: Delivery) -> Iterable[int]:
         if delivery.partition != EVERY_PARTITION:
             return (PARTITION_BY_KEY if delivery.partition is None else delivery.partition,)
-        # Asked of the broker each time: it is for a TRUNCATE, which is rare.
-        partitions: Iterable[int] = self._producer.list_topics(delivery.topic, 10).topics[delivery.topic].partitions
-        return partitions
+        # Asked of the broker once: checkpoints tell every partition how far time has come, and what goes to all of a
+        # topic goes to topics of our own, whose number of partitions is that of their source since start-up.
+        if delivery.topic not in self._partitions:
+            known = self._producer.list_topics(delivery.topic, 10).topics[delivery.topic].partitions
+            self._partitions[delivery.topic] = tuple(known)
+        return self._partitions[delivery.topic]
 
     def send_changelog(self, runs: Iterable[ChangelogRun]) -> None:
         """Queue changelog records and remember where the last of each partition will stand.
