@@ -5,7 +5,8 @@ Out:  batches to process: always of the input whose next record has the smallest
 Next: streams.pipeline.task
 
 Events of two topics meet in the order in which they happened, also when one of the topics has a backlog. An input of
-which nothing is here holds the others up only while something of it may be on its way, and for a second at most.
+which nothing is here holds the others up only while something of it is on its way, and not for ever: a transaction may
+hang in it, or its broker be gone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .formats.times import NO_TIME
 from .plan import Plan
 from .topology import SubTopology
 
-PATIENCE_MS = 1_000
+PATIENCE_MS = 30_000
 MOST_WAITING = 4
 """Batches of one input that wait for another one; no more are to be fetched then."""
 

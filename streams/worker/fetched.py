@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from streams.pipeline.task import Task
@@ -37,6 +37,8 @@ class Fetched:
         self._first = {topic: sub.source_topics[0] for sub in topology.subtopologies for topic in sub.source_topics}
         self._handed: dict[tuple[str, int], int] = {}
         """By topic and partition: behind the last record that was fetched."""
+        self._reader: dict[tuple[str, int], int] = {}
+        """Where the reader stands; all that it passed has been handed over."""
 
     def place_of(self, topic: str, partition: int) -> Place:
         """The task that reads a partition."""
@@ -49,14 +51,24 @@ class Fetched:
     def begin(self, starts: Mapping[tuple[str, int], int]) -> None:
         """A task is read from there on."""
         self._handed.update(starts)
+        for place in starts:
+            self._reader.pop(place, None)
 
     def forget(self) -> None:
         """Nothing is read any more."""
-        self._handed = {}
+        self._handed, self._reader = {}, {}
 
-    def hand_over(self, run: Run) -> None:
-        """A run goes into Faust's buffer."""
-        self._handed[run.place] = run.records[-1].offset + 1
+    def hand_over(self, runs: Iterable[Run], positions: Mapping[tuple[str, int], int]) -> None:
+        """All runs of one fetch go into Faust's buffer; ``positions``: where it left the reader.
+
+        All at once: while one is processed, the others must be known to wait.
+        """
+        self._handed.update({run.place: run.records[-1].offset + 1 for run in runs})
+        self._reader.update(positions)
+
+    def reader_position(self, topic: str, partition: int) -> int | None:
+        """The offset that is fetched next, as of the last fetch that is known whole; ``None``: none was made."""
+        return self._reader.get((topic, partition))
 
     def is_waiting(self, topic: str, partition: int) -> bool:
         """Records that were fetched have not been processed yet."""

@@ -68,21 +68,36 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         async with engine.fetching:
             epoch = engine.epoch
             active = {tp for tp in self._get_active_partitions() if not self._is_full(tp)}
-            runs = await self._getmany(active_partitions=active, timeout=0.1) if active else {}
-        if not runs:
+            fetched = await self._getmany(active_partitions=active, timeout=0.1) if active else {}
+            own = {tp: records for tp, records in fetched.items() if tp.topic in engine.topics and records}
+            runs = {TP(tp.topic, tp.partition): Run(epoch=epoch, records=records) for tp, records in own.items()}
+            if epoch == engine.epoch:
+                engine.fetched.hand_over(runs.values(), self._positions(active))
+        if not fetched:
             await self.sleep(0.01 if active else 0.05)
-            return
-        for partition, records in runs.items():
+        for partition, records in fetched.items():
             tp = TP(partition.topic, partition.partition)
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
-                return  # whatever is not handed over is read again from the committed offsets
+                return  # whatever does not come so far is read again from the committed offsets
             if tp.topic not in engine.topics:
                 for record in records:
                     yield tp, self._to_message(tp, record)
-            elif records and epoch == engine.epoch:
-                run = Run(epoch=epoch, records=records)
-                engine.fetched.hand_over(run)
-                yield tp, _run_message(tp, run, generation)
+            elif tp in runs and epoch == engine.epoch:
+                yield tp, _run_message(tp, runs[tp], generation)
+
+    def _positions(self, partitions: set[TP]) -> dict[tuple[str, int], int]:
+        """Where the reader stands in our own topics."""
+        states = {tp: self._state_of(tp) for tp in partitions if tp.topic in self.app.engine.topics}
+        return {
+            (tp.topic, tp.partition): int(state.position)
+            for tp, state in states.items()
+            if state is not None and state.has_valid_position
+        }
+
+    def _state_of(self, tp: TP) -> Any:
+        """What aiokafka knows of a partition; ``None`` if it is not ours."""
+        assignment = self._thread._consumer._subscription.subscription.assignment
+        return assignment.state_value(driver.ensure_aiokafka_TP(tp))
 
     def _is_full(self, tp: TP) -> bool:
         engine: Engine = self.app.engine
@@ -108,13 +123,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     def lag(self, topic: str, partition: int, processed: int) -> int | None:
         """Records behind ``processed`` that readers of committed records will get; ``None``: not known yet."""
-        consumer = self._thread._consumer
-        place = driver.ensure_aiokafka_TP(TP(topic, partition))
-        state = consumer._subscription.subscription.assignment.state_value(place)
-        if state is None or state.highwater is None or not state.has_valid_position:
+        state = self._state_of(TP(topic, partition))
+        position = self.app.engine.fetched.reader_position(topic, partition)
+        if state is None or state.highwater is None or position is None:
             return None
         # At the end of the log the position stands behind control records that no batch ever shows.
-        if state.position >= state.highwater and not self.app.engine.fetched.is_waiting(topic, partition):
+        if position >= state.highwater and not self.app.engine.fetched.is_waiting(topic, partition):
             return 0
         return max(0, int(state.highwater) - processed)
 

@@ -41,8 +41,9 @@ def settled(
 
 def refusal(cluster: OrdersCluster) -> tuple[int, str]:
     """Exit code and last words of worker ``a``."""
+    before = len(cluster.log("a"))
     code = cluster.start("a").wait(60)
-    (words,) = (line for line in cluster.log("a").splitlines()[-60:] if "stopping with exit code" in line)
+    (words,) = (line for line in cluster.log("a")[before:].splitlines() if "stopping with exit code" in line)
     return code, words
 
 

@@ -104,7 +104,7 @@ def test_a_worker_without_an_assignment_ends_after_a_while(engine: Engine, stops
 
 def test_a_partition_that_stands_while_records_wait_ends_the_process(engine: Engine, stops: list[ExitCode]) -> None:
     owned_task(engine, a_record(0))
-    engine.fetched.hand_over(a_run(a_record(1)))
+    engine.fetched.hand_over([a_run(a_record(1))], {})
     dog = Watchdog(engine)
 
     dog.look(at(engine, 0))
@@ -117,7 +117,7 @@ def test_a_partition_that_stands_while_records_wait_ends_the_process(engine: Eng
 
 def test_a_partition_that_moves_once_in_a_while_is_left_alone(engine: Engine, stops: list[ExitCode]) -> None:
     owned = owned_task(engine, a_record(0))
-    engine.fetched.hand_over(a_run(a_record(9)))
+    engine.fetched.hand_over([a_run(a_record(9))], {})
     dog = Watchdog(engine)
 
     for offset in range(1, 5):
