@@ -13,9 +13,11 @@ from streams.contracts.registry import MemoryRegistry
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.pipeline.plan import Plan
-from streams.pipeline.steps import ORDER
 from streams.pipeline.topology import Topology, all_table_names, build_topology
+from streams.planning.drawing import draw
+from streams.planning.graph import graph_of
 from streams.planning.lineage import Lineage, facets, lineage_of
+from streams.planning.wording import step_lines
 from streams.settings import Settings
 
 from .contracts import schemas_option
@@ -29,6 +31,7 @@ def command() -> None:
     \b
       streams pipelines list                  sources, tables, routes
       streams pipelines describe orders       its steps, and the topics that a worker creates for it
+      streams pipelines describe --svg plan.svg     all of them as a drawing
       streams pipelines lineage orders        what each column that goes out is computed from
     """
 
@@ -53,18 +56,29 @@ def list_pipelines(schemas: Path | None, output: str) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this file; no NAME: all.")
 @schemas_option
 @output_option
-def describe(name: str, schemas: Path | None, output: str) -> None:
-    """Describe one pipeline: its steps in order, as its file says, and its topics."""
+def describe(name: str | None, svg: Path | None, schemas: Path | None, output: str) -> None:
+    """Describe one pipeline: its steps in order, as its file says, and its topics.
+
+    --svg draws them: topics, steps, tables, joins, and the topics between stages. Without NAME all pipelines are in
+    the drawing, with what they share.
+    """
     topology, documents = _read(schemas)
-    plan = _named(topology, name)
-    topics = list(_topics(topology, plan))
+    plans = topology.plans if name is None else (_named(topology, name),)
+    if svg is not None:
+        _draw(topology, name, svg)
+        return
+    if name is None:
+        raise click.UsageError("name a pipeline, or --svg FILE to draw all of them")
+    topics = list(_topics(topology, plans[0]))
     if output == "json":
         show_rows([{"pipeline": name, "steps": documents[name], "topics": topics}], output)
         return
-    show_rows(_steps(documents[name]), output, title=name)
+    steps = ({"step": step, "what": text} for step, text in step_lines(documents[name]))
+    show_rows(steps, output, title=name)
     show_rows(topics, output, title="topics")
 
 
@@ -123,27 +137,14 @@ def _read(schemas: Path | None) -> tuple[Topology, Mapping[str, Mapping[str, Any
     return topology, {pipeline.name: pipeline.document.value for pipeline in pipelines}
 
 
-def _steps(document: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
-    for step in (step for step in ORDER if step in document):
-        held = document[step]
-        parts = held if isinstance(held, list) else [held]
-        for part in parts:
-            yield {"step": step, "what": _text(part)}
-
-
-def _text(value: object) -> str:
-    """YAML's flow style without its outer braces."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_nested(held)}" for key, held in value.items())
-    return _nested(value)
-
-
-def _nested(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + _text(value) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_nested, value)) + "]"
-    return str(value)
+def _draw(topology: Topology, name: str | None, file: Path) -> None:
+    graph = graph_of(topology, None if name is None else (name,))
+    what = "All pipelines" if name is None else f"Pipeline {name}"
+    try:
+        file.write_text(draw(graph, title=f"{what} of {topology.app}"), "utf-8")
+    except OSError as error:
+        raise click.BadParameter(f"{file}: {error.strerror}", param_hint="--svg") from None
+    click.echo(f"{what.lower()} drawn in {file}", err=True)
 
 
 def _topics(topology: Topology, plan: Plan) -> Iterator[Mapping[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,22 @@ def test_a_description_names_every_topic_that_a_worker_creates() -> None:
         {"topic": "streams-users-state-changelog", "kind": "changelog"},
         {"topic": "cdc.users.v1-users-dlt", "kind": "dead letters"},
     ]
+
+
+def test_a_drawing_is_written_of_one_pipeline_or_of_all(tmp_path: Path) -> None:
+    one, every = tmp_path / "one.svg", tmp_path / "all.svg"
+
+    results = [run("describe", "users", "--svg", str(one)), run("describe", "--svg", str(every))]
+
+    assert [result.exit_code for result in results] == [0, 0]
+    assert ("pipeline users" in one.read_text(), "pipeline orders" in one.read_text()) == (True, False)
+    assert {"pipeline users", "pipeline orders"} <= set(re.findall(r"pipeline \w+", every.read_text()))
+
+
+def test_to_describe_without_a_name_or_a_file_is_wrong_use(tmp_path: Path) -> None:
+    results = [run("describe"), run("describe", "--svg", str(tmp_path / "no" / "folder.svg"))]
+
+    assert [result.exit_code for result in results] == [2, 2]
 
 
 def test_a_pipeline_that_is_not_there_is_wrong_use_and_the_others_are_named() -> None:
