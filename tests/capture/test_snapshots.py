@@ -112,8 +112,11 @@ def test_a_snapshot_killed_again_and_again_under_load_ends_with_the_databases_ro
 
     told = database.told("parts")
     assert resolved(told) == parts_of(database)
-    # The first may die before its first transaction is committed: what is told is not stored yet.
-    assert cut == sorted(cut) and 0 < cut[-1] < len(reads_of(told)) < ROWS * 1.2, "each went on after the one before"
+    # The first may die before its first transaction is committed: what is told is not stored yet. On a busy machine the
+    # last may have ended before it is killed.
+    count = len(reads_of(told))
+    assert cut == sorted(cut) and count < ROWS * 1.2, "each went on after the one before"
+    assert any(0 < place < count for place in cut), "one was killed on its way"
 
 
 def test_rows_that_change_while_they_are_read_are_whole_though_the_log_did_not_send_all(
