@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from streams.errors import PipelineError
-from streams.records import SourceRecord
+from streams.records import ChangeEvent, SourceRecord
 
 RuleId = tuple[str, str, str]
 """(dataset, dimension, name) of a quality rule: labels of its metrics."""
@@ -34,19 +34,32 @@ class DeadLetter:
     error: PipelineError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An event that cannot go on now and may later, and why."""
+
+    event: ChangeEvent
+    error: PipelineError
+
+
 class Ledger:
     """The outcomes of one batch of one pipeline.
 
-    A step calls ``end`` for events that do not go on and ``bury`` for those that are dead; whatever is left
-    at the end of the walk is ``processed``. ``late_by_table`` counts events too late for one table, whatever
-    their outcome. ``checked`` and ``failed`` count what quality rules were asked and where they were broken.
+    A step calls ``end`` for events that do not go on, ``bury`` for those that are dead and ``retry`` for those that
+    may go on later; whatever is left at the end of the walk is ``processed``. ``late_by_table`` counts events too late
+    for one table, whatever their outcome. ``checked`` and ``failed`` count what quality rules were asked and where
+    they were broken.
     """
 
-    __slots__ = ("_counts", "checked", "dead_letters", "failed", "late_by_table", "size")
+    __slots__ = ("_counts", "_retried", "checked", "dead_letters", "failed", "failures", "late_by_table", "size")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, retried: Collection[str] = ()) -> None:
         self.size = size
         """Events of the batch: its records, and one more for each that holds two."""
+        self._retried = retried
+        """Reasons for which the pipeline tries again."""
+        self.failures: list[Failure] = []
+        """What is to be tried again; it has no outcome before somebody has seen to that."""
         self.dead_letters: list[DeadLetter] = []
         self.late_by_table: Counter[str] = Counter()
         self.checked: dict[RuleId, int] = {}
@@ -62,6 +75,13 @@ class Ledger:
         """Set ``record`` aside as dead."""
         self.dead_letters.append(DeadLetter(record=record, error=error))
         self.end(Outcome.DEAD)
+
+    def retry(self, event: ChangeEvent, error: PipelineError) -> None:
+        """Let ``event`` be tried again later; where the pipeline does not do so for this reason, it is dead."""
+        if error.reason in self._retried:
+            self.failures.append(Failure(event=event, error=error))
+        else:
+            self.bury(event.record, error)
 
     def note_checks(self, rule: RuleId, *, checked: int, failed: int) -> None:
         """Count that ``rule`` was asked ``checked`` times and was broken ``failed`` of them."""
@@ -88,6 +108,12 @@ class Ledger:
             self.end(outcome, events)
         for rule, checked in other.checked.items():
             self.note_checks(rule, checked=checked, failed=other.failed.get(rule, 0))
+
+    def branch(self) -> Ledger:
+        """A ledger that knows what this one does; what is noted there is not noted here."""
+        branch = Ledger(0, retried=self._retried)
+        branch.add(self)
+        return branch
 
     def is_balanced(self) -> bool:
         """Every event of the batch has exactly one outcome."""

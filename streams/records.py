@@ -7,7 +7,7 @@ they never take part in a reference cycle), which cost a tenth of a frozen datac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from msgspec import Struct
@@ -114,7 +114,7 @@ class Walk:
     """All of them, in their order."""
     came: list[ChangeEvent]
     """What honours its contract and is seen for the first time."""
-    wanted: list[ChangeEvent]
+    wanted: list[ChangeEvent] = field(default_factory=list)
     """What the filter kept, with the values as they came."""
-    passed: list[ChangeEvent]
+    passed: list[ChangeEvent] = field(default_factory=list)
     """What goes on."""

@@ -54,6 +54,8 @@ LISTS = {
 HOT = {"pipeline/formats/debezium_quick.py": {"decode"}, "capture/log/pgoutput.py": {"decode_message"}}
 """Once an event: a call more is microseconds more."""
 
+WALK = ("process_batch", "_match", "_publish")
+"""The way of a batch in ``pipeline/process.py``, in the order of its parts."""
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 ASYNC = ast.AsyncFunctionDef | ast.Await
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -229,8 +231,9 @@ def test_each_step_leads_to_the_one_that_process_takes_next() -> None:
     tree = tree_of(ROOT / "pipeline" / "process.py")
     modules = {alias.name: f"streams.pipeline.{node.module}" for node in tree.body
                if isinstance(node, ast.ImportFrom) and node.level for alias in node.names}  # fmt: skip
-    (walk,) = (node for node in tree.body if isinstance(node, FUNCTION) and node.name == "process_batch")
-    calls = sorted((node for node in ast.walk(walk) if isinstance(node, ast.Call)), key=lambda node: node.lineno)
+    walk = [node for node in tree.body if isinstance(node, FUNCTION) and node.name in WALK]
+    calls = [node for part in walk for node in ast.walk(part) if isinstance(node, ast.Call)]
+    calls.sort(key=lambda node: node.lineno)
     # What is set aside comes from the ledger: the way of the events ends with their routes.
     steps = [modules[name] for call in calls if (name := ast.unparse(call.func)) in modules and name != "set_aside"]
     said = {name_of(path): _heading("Next", path) for path in _steps()}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.errors import REASONS, DecodeError, KeyMissingError, PipelineError
-from streams.ledger import DeadLetter, Ledger, Outcome
+from streams.errors import REASONS, DecodeError, JoinMissingError, KeyMissingError, PipelineError
+from streams.ledger import DeadLetter, Failure, Ledger, Outcome
 from streams.records import SourceRecord
+
+from .pipeline.builders import an_event
 
 RECORD = SourceRecord(topic="t", partition=0, offset=7, timestamp_ms=0, key=None, value=None)
 ENDINGS = st.lists(st.tuples(st.sampled_from(Outcome), st.integers(0, 3)), max_size=10)
-
 
 def a_ledger(endings: list[tuple[Outcome, int]]) -> Ledger:
     ledger = Ledger(sum(events for _, events in endings))
@@ -67,3 +68,26 @@ def test_two_ledgers_together_count_what_both_counted(
     whole = a_ledger(first + second)
     assert (together.size, dict(together.counts)) == (whole.size, dict(whole.counts))
     assert (together.is_balanced(), dict(together.late_by_table)) == (True, {"t": 1})
+
+
+def test_an_event_that_may_go_on_later_has_no_outcome_yet_and_is_dead_where_nobody_tries_again() -> None:
+    event, error = an_event(), JoinMissingError("users")
+    waits, ends = Ledger(1, retried={"join_missing"}), Ledger(1)
+
+    waits.retry(event, error)
+    ends.retry(event, error)
+
+    assert (waits.failures, dict(waits.counts)) == ([Failure(event=event, error=error)], {})
+    assert (ends.failures, dict(ends.counts), ends.reasons()) == ([], {Outcome.DEAD: 1}, {"join_missing": 1})
+
+
+def test_what_is_noted_in_a_branch_is_not_noted_in_the_ledger() -> None:
+    ledger = Ledger(2, retried={"join_missing"})
+    ledger.end(Outcome.DUPLICATE)
+
+    branch = ledger.branch()
+    branch.end(Outcome.FILTERED)
+    branch.retry(an_event(), JoinMissingError("users"))
+
+    assert (branch.size, dict(branch.counts)) == (2, {Outcome.DUPLICATE: 1, Outcome.FILTERED: 1})
+    assert (len(branch.failures), ledger.failures, dict(ledger.counts)) == (1, [], {Outcome.DUPLICATE: 1})

@@ -2,7 +2,7 @@
 
 In:   masked events.
 Out:  the same events with the joined columns in their rows, in JSON view; without their partner they go on with
-      nulls, are filtered, or are dead, as the pipeline says.
+      nulls, are filtered, or are tried again, as the pipeline says.
 Next: streams.pipeline.derive
 
 A look-up sees the table as processed so far; a later change of the table changes nothing that was joined before. A
@@ -43,7 +43,7 @@ def _join(events: list[ChangeEvent], join: Join, rows: Table[StoredRow], ledger:
         if partner is not None or join.missing is Missing.KEEP or event.operation in _ALWAYS_GO_ON:
             joined.append(_with_columns(event, join, partner))
         elif join.missing is Missing.RETRY and key is not None:
-            ledger.bury(event.record, JoinMissingError(join.table))
+            ledger.retry(event, JoinMissingError(join.table))
         else:
             dropped += 1
     ledger.end(Outcome.FILTERED, dropped)

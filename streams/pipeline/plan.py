@@ -277,6 +277,11 @@ class Plan:
         return self.name if self.settles is None else self.settles.pipeline
 
     @property
+    def retried(self) -> frozenset[str]:
+        """Reasons for which an event is tried again."""
+        return frozenset()
+
+    @property
     def judged(self) -> tuple[Aggregation, ...]:
         """The aggregations for which this plan says whether an event is late: its own, and those behind exchanges."""
         return (*self.aggregations, *(held for exchange in self.exchanges for held in exchange.aggregations))

@@ -6,6 +6,7 @@ come.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -45,29 +46,41 @@ class PipelineResult:
 
 def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
     """Carry one batch through every step and say what must become of each record."""
-    ledger = Ledger(len(batch.records))
+    ledger = Ledger(len(batch.records), retried=plan.retried)
     decoded = decode_records(batch.records, plan, ledger)
     events = validate_events(decoded, plan, ledger, now_ms=now_ms)
-    commit_times_ms = tuple(event.committed_ms for event in (*events[:1], *events[-1:]))
     clock = advance_clock(events, tables)
     came = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
+    walk = _match(Walk(decoded=decoded, came=came), plan, tables, ledger, now_ms=now_ms)
+    deliveries = _publish(walk, plan, tables, ledger, clock=clock, now_ms=now_ms)
+    commit_times_ms = tuple(event.committed_ms for event in (*events[:1], *events[-1:]))
+    return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
+
+
+def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int) -> Walk:
+    """Which of the events go on, and with which rows: nothing is written here, so an event may come here again."""
     is_sound = None if plan.quality is None else partial(plan.quality.is_sound, now_ms=now_ms)
-    wanted = keep_matching(came, plan.condition, plan.table, tables, ledger, is_sound=is_sound)
+    wanted = keep_matching(walk.came, plan.condition, plan.table, tables, ledger, is_sound=is_sound)
     events = check_quality(wanted, plan.quality, ledger, now_ms=now_ms)
     events = mask_events(events, plan.masks)
     events = join_rows(events, plan.joins, tables.partners, ledger)
-    events = derive_columns(events, plan.derivations)
+    return replace(walk, wanted=wanted, passed=events)
+
+
+def _publish(
+    walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, clock: Mapping[int, int], now_ms: int
+) -> list[Delivery]:
+    """What the events that go on leave in tables, groups and topics."""
+    events = derive_columns(walk.passed, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
-    walk = Walk(decoded=decoded, came=came, wanted=wanted, passed=events)
-    told = claim_values(walk, plan.claims, tables, now_ms=now_ms)
+    told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
     materialise_rows(events, plan.table, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
     exchanged = exchange_events(events, plan, clock, ledger)
     aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
     deliveries = route_events(events, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
-    deliveries += [*exchanged.deliveries, *told, *set_aside(ledger, plan, now_ms=now_ms)]
-    return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
+    return [*deliveries, *exchanged.deliveries, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 
 def process_arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
