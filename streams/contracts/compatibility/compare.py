@@ -1,0 +1,42 @@
+"""Compare: two schemas of one kind, under one set of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from .json_schema.compare import compare_confluent
+from .model import Comparison
+
+Kind = Literal["json", "avro", "protobuf"]
+Rules = Literal["proof", "confluent-strict", "confluent-lenient"]
+KINDS: tuple[Kind, ...] = ("json", "avro", "protobuf")
+RULES: tuple[Rules, ...] = ("proof", "confluent-strict", "confluent-lenient")
+
+
+def compare(
+    old: Any,
+    new: Any,
+    *,
+    kind: Kind = "json",
+    rules: Rules = "proof",
+    resources: Mapping[str, object] | None = None,
+) -> Comparison:
+    """What became of ``old`` in ``new``; both are schemas as values or text.
+
+    ``rules`` matter for JSON Schema: ``proof`` asks for documents that break, the others are Confluent's. Avro is
+    judged by its resolution of reader and writer, Protobuf by its wire format and its JSON. ``resources``: what
+    references in the schemas name, by URI, name or file. Raises ``SchemaTextError`` for what is no schema.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is one of {', '.join(KINDS)}")
+    if rules not in RULES:
+        raise ValueError(f"rules are one of {', '.join(RULES)}")
+    return _COMPARERS[kind](old, new, rules, resources or {})
+
+
+def _compare_json(old: Any, new: Any, rules: Rules, resources: Mapping[str, object]) -> Comparison:
+    return compare_confluent(old, new, rules, resources)
+
+
+_COMPARERS: Mapping[Kind, Callable[[Any, Any, Rules, Mapping[str, object]], Comparison]] = {"json": _compare_json}

@@ -1,0 +1,1 @@
+"""JSON Schema: Confluent's two rule sets, and a proof by set algebra."""

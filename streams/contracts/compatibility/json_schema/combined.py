@@ -1,0 +1,68 @@
+"""Combined schemas (``allOf``, ``anyOf``, ``oneOf``, lists of types): which part of one became which of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from .found import Compare, Found, under
+from .shapes import Shape
+
+
+def combined_changes(
+    old: Shape, new: Shape, compare: Compare, is_compatible: Callable[[tuple[Found, ...]], bool]
+) -> Iterator[Found]:
+    """Parts are paired so that as many as can be are compatible; the smaller side must be paired whole."""
+    change = _criterion_change(old, new)
+    if change is not None:
+        yield Found(change)
+    if change == "COMBINED_TYPE_CHANGED":
+        return
+    before, after = old.shapes(), new.shapes()
+    yield from _size_change(len(before), len(after), old, new)
+    edges: dict[int, dict[int, tuple[Found, ...]]] = {}
+    for place, part in enumerate(before):
+        for other, candidate in enumerate(after):
+            found = compare(part, candidate)
+            if is_compatible(found):
+                edges.setdefault(place, {})[other] = under((old.criterion, str(place)), found)
+    pairs = _largest_matching(edges)
+    for other, place in sorted(pairs.items(), key=lambda pair: pair[1]):
+        yield from edges[place][other]
+    if len(pairs) < min(len(before), len(after)):
+        yield Found("COMBINED_TYPE_SUBSCHEMAS_CHANGED")
+
+
+def _size_change(before: int, after: int, old: Shape, new: Shape) -> Iterator[Found]:
+    """What grew is told as what it is now, what shrank as what it was."""
+    if before != after:
+        grew = before < after
+        word = "PRODUCT" if (new if grew else old).criterion == "allOf" else "SUM"
+        yield Found(f"{word}_TYPE_{'EXTENDED' if grew else 'NARROWED'}")
+
+
+def _criterion_change(old: Shape, new: Shape) -> str | None:
+    """With one part, all criteria say the same; any of several is the widest of them, all of them the narrowest."""
+    if old.criterion == new.criterion:
+        return None
+    singles = (len(old.parts) == 1, len(new.parts) == 1)
+    is_wider = {"anyOf": True, "oneOf": singles[0] or old.criterion == "allOf", "allOf": all(singles)}[new.criterion]
+    return "COMBINED_TYPE_EXTENDED" if is_wider else "COMBINED_TYPE_CHANGED"
+
+
+def _largest_matching(edges: dict[int, dict[int, tuple[Found, ...]]]) -> dict[int, int]:
+    """Right side → left side, as many pairs as possible (augmenting paths)."""
+    taken: dict[int, int] = {}
+
+    def seat(left: int, tried: set[int]) -> bool:
+        for right in edges[left]:
+            if right in tried:
+                continue
+            tried.add(right)
+            if right not in taken or seat(taken[right], tried):
+                taken[right] = left
+                return True
+        return False
+
+    for left in edges:
+        seat(left, set())
+    return taken

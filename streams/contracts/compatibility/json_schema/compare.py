@@ -1,0 +1,55 @@
+"""Compare two JSON Schemas by one of the three rule sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..model import Comparison, Found, SchemaTextError, bump_of, to_differences
+from .differ import Differ
+from .documents import checked_draft, read_schema
+from .explain import hint_of, message_of
+from .proof import can_overlap
+from .references import UnknownReferenceError
+from .rules import LENIENT, STRICT
+from .shapes import ShapeReader
+
+_CONFLUENT = {"confluent-strict": STRICT, "confluent-lenient": LENIENT}
+_UNNAMED = ("draft7", "2020-12", "draft4")
+"""Confluent's registry reads a schema that names no draft as draft 7."""
+
+
+def compare_confluent(old: Any, new: Any, rules: str, resources: Mapping[str, object]) -> Comparison:
+    """By Confluent's rules, as their registry would judge the change each way."""
+    before, after = read_schema(old), read_schema(new)
+    compatible = _CONFLUENT[rules]
+    try:
+        backward = _changes(before, after, compatible, resources)
+        forward = _changes(after, before, compatible, resources)
+    except (UnknownReferenceError, RecursionError) as error:
+        raise SchemaTextError(str(error)) from None
+    reads_old = not any(one.breaks for one in backward)
+    return Comparison(
+        backward=reads_old,
+        forward=not any(one.breaks for one in forward),
+        bump=bump_of(
+            is_changed=bool(backward) or before != after,
+            backward=reads_old,
+            can_overlap=reads_old or can_overlap(before, after, resources),
+        ),
+        differences=to_differences(backward, forward),
+    )
+
+
+def _changes(
+    old: Any, new: Any, compatible: frozenset[str], resources: Mapping[str, object]
+) -> tuple[Found, ...]:
+    before, after = (
+        ShapeReader(schema, checked_draft(schema, unnamed=_UNNAMED), resources).read(schema) for schema in (old, new)
+    )
+    found = Differ(compatible).changes(before, after)
+    return tuple(
+        Found(code=one.code, path=one.path, breaks=one.code not in compatible, message=message_of(one.code),
+              hint=hint_of(one.code))
+        for one in dict.fromkeys(found)
+    )  # fmt: skip

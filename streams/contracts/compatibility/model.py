@@ -1,0 +1,110 @@
+"""What a comparison says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+BACKWARD = "backward"
+FORWARD = "forward"
+
+Bump = Literal["none", "addition", "revision", "model"]
+BUMPS: tuple[Bump, ...] = ("none", "addition", "revision", "model")
+
+
+class SchemaTextError(ValueError):
+    """A schema that cannot be read, so that nothing can be said of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One change as a rule set sees it. ``path``: steps from the schema's root down to the change."""
+
+    code: str
+    path: tuple[str, ...]
+    breaks: bool
+    message: str
+    hint: str = ""
+    witness: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One change from the old schema to the new one."""
+
+    code: str
+    """Stable: programs may decide by it."""
+    path: str
+    """Where, as a JSON pointer: ``#/properties/email``; fields of Protobuf by number, of Avro by name."""
+    message: str
+    """What changed and what that means, in plain words."""
+    breaks: tuple[str, ...]
+    """``backward``: the new schema does not read all old data; ``forward``: the old one not all new data."""
+    witness: object = None
+    """A document that shows it: written under one schema, refused by the other. ``None`` where there is none."""
+    hint: str = ""
+    """How to reach the goal without breaking anybody; empty where nothing breaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Whether two schemas understand each other."""
+
+    backward: bool
+    """The new schema reads all data written under the old one: consumers may move first."""
+    forward: bool
+    """The old schema reads all data written under the new one: producers may move first."""
+    bump: Bump
+    """``none``: no change; ``addition``: all old data is valid; ``model``: none can be; ``revision``: some is."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def full(self) -> bool:
+        """Both at once."""
+        return self.backward and self.forward
+
+
+def to_differences(backward: Iterable[Found], forward: Iterable[Found]) -> tuple[Difference, ...]:
+    """One list of both directions: a change is told once, and what breaks the way back is told where it is."""
+    merged: dict[tuple[str, ...], list[Difference]] = {}
+    for one in backward:
+        breaks = (BACKWARD,) if one.breaks else ()
+        merged.setdefault(one.path, []).append(_difference(one, breaks))
+    for one in forward:
+        if one.breaks:
+            _merge(merged.setdefault(one.path, []), one)
+    return tuple(difference for held in merged.values() for difference in held)
+
+
+def _merge(there: list[Difference], one: Found) -> None:
+    told = [place for place, held in enumerate(there) if FORWARD not in held.breaks]
+    if not told:
+        there.append(_difference(one, (FORWARD,)))
+        return
+    held = there[told[0]]
+    there[told[0]] = Difference(
+        code=held.code, path=held.path, breaks=(*held.breaks, FORWARD), hint=held.hint or one.hint,
+        message=held.message, witness=one.witness if held.witness is None else held.witness,
+    )  # fmt: skip
+
+
+def _difference(one: Found, breaks: tuple[str, ...]) -> Difference:
+    return Difference(
+        code=one.code, path=pointer(one.path), message=one.message, breaks=breaks, witness=one.witness,
+        hint=one.hint if breaks else "",
+    )  # fmt: skip
+
+
+def pointer(path: tuple[str, ...]) -> str:
+    """``("properties", "a/b")`` as ``#/properties/a~1b``; the schema itself is ``#``."""
+    return "#" + "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def bump_of(*, is_changed: bool, backward: bool, can_overlap: bool) -> Bump:
+    """SchemaVer's answer: what the change means for data already written."""
+    if not is_changed:
+        return "none"
+    if backward:
+        return "addition"
+    return "revision" if can_overlap else "model"
