@@ -59,6 +59,11 @@ class Validator:
         known = self._known_names
         return tuple(dict.fromkeys(read_violation(error, known) for error in self._inner.iter_errors(value)))
 
+    def refusing_places(self, value: object) -> tuple[tuple[str, ...], ...]:
+        """Where in the schema ``value`` is refused: steps down to each keyword, through references."""
+        errors = self._inner.iter_errors(value)
+        return tuple(dict.fromkeys(tuple(map(str, error.evaluation_path)) for error in errors))
+
 
 def compile_validator(
     schema: object,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from .json_schema.compare import compare_confluent
+from .json_schema.evidence import compare_proof
 from .model import Comparison
 
 Kind = Literal["json", "avro", "protobuf"]
@@ -36,6 +37,8 @@ def compare(
 
 
 def _compare_json(old: Any, new: Any, rules: Rules, resources: Mapping[str, object]) -> Comparison:
+    if rules == "proof":
+        return compare_proof(old, new, resources)
     return compare_confluent(old, new, rules, resources)
 
 

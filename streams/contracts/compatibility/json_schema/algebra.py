@@ -12,51 +12,48 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs.canonical import CanonicalizationError, Containment, Satisfiability
 
-from streams.contracts.drafts import draft_of, in_draft
-
-_DRAFTS: Mapping[str, int] = {
-    "draft4": jsonschema_rs.Draft4,
-    "draft6": jsonschema_rs.Draft6,
-    "draft7": jsonschema_rs.Draft7,
-    "2019-09": jsonschema_rs.Draft201909,
-    "2020-12": jsonschema_rs.Draft202012,
-}
+_YES = {Containment.YES: True, Containment.NO: False}
+_SOME = {Satisfiability.YES: True, Satisfiability.NO: False}
 
 
 class DocumentSet:
-    """The documents that a schema admits."""
+    """The documents that a schema of 2020-12 admits."""
 
-    def __init__(self, schema: Any, draft: str, resources: Mapping[str, Any]) -> None:
-        known = [(uri, in_draft(held, draft_of(held) or draft)) for uri, held in resources.items()]
-        self._canonical = jsonschema_rs.canonicalize(
-            in_draft(schema, draft),
-            draft=_DRAFTS[draft],
-            validate_formats=True,
-            registry=jsonschema_rs.Registry(known) if known else None,
-            offline=True,
+    def __init__(self, schema: Any, resources: Mapping[str, Any]) -> None:
+        registry = jsonschema_rs.Registry(list(resources.items())) if resources else None
+        self._canonical = _asked(
+            lambda: jsonschema_rs.canonicalize(
+                schema, draft=jsonschema_rs.Draft202012, validate_formats=True, registry=registry, offline=True
+            )
         )
+        self._validator = jsonschema_rs.Draft202012Validator(
+            schema, validate_formats=True, registry=registry, offline=True
+        )
+
+    def holds(self, document: object) -> bool:
+        """Whether ``document`` is one of them."""
+        return self._validator.is_valid(document)
 
     def covers(self, other: DocumentSet) -> bool | None:
         """Whether it admits all that ``other`` admits."""
-        verdict = _asked(lambda: self._canonical.covers(other._canonical))
-        return {Containment.YES: True, Containment.NO: False}.get(verdict)
+        return _YES.get(_asked(lambda: self._canonical.covers(other._canonical)))
 
     def overlaps(self, other: DocumentSet) -> bool | None:
         """Whether some document is in both."""
-        verdict = _asked(lambda: self._canonical.intersect(other._canonical).satisfiability())
-        return {Satisfiability.YES: True, Satisfiability.NO: False}.get(verdict)
+        return _SOME.get(_asked(lambda: self._canonical.intersect(other._canonical).satisfiability()))
 
     def without(self, other: DocumentSet) -> Any:
         """A schema of what only this one admits; ``None`` where it cannot be written down."""
         return _asked(lambda: self._canonical.subtract(other._canonical).to_json_schema())
 
-    def with_(self, other: DocumentSet) -> Any:
-        """A schema of what both admit; ``None`` where it cannot be written down."""
-        return _asked(lambda: self._canonical.intersect(other._canonical).to_json_schema())
+    def schema(self) -> Any:
+        """A schema of the set with all conditions merged; ``None`` where it cannot be written down."""
+        return None if self._canonical is None else _asked(self._canonical.to_json_schema)
 
 
 def _asked(question: Callable[[], Any]) -> Any:
+    """The answer; ``None`` where there is none, as where an operand had none before."""
     try:
         return question()
-    except CanonicalizationError:
+    except (CanonicalizationError, AttributeError, jsonschema_rs.ReferencingError):
         return None

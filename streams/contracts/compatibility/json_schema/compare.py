@@ -1,4 +1,4 @@
-"""Compare two JSON Schemas by one of the three rule sets."""
+"""Compare two JSON Schemas by Confluent's rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..model import Comparison, Found, SchemaTextError, bump_of, to_differences
 from .differ import Differ
 from .documents import checked_draft, read_schema
 from .explain import hint_of, message_of
-from .proof import can_overlap
+from .proof import Side, can_overlap
 from .references import UnknownReferenceError
 from .rules import LENIENT, STRICT
 from .shapes import ShapeReader
@@ -22,12 +22,8 @@ _UNNAMED = ("draft7", "2020-12", "draft4")
 def compare_confluent(old: Any, new: Any, rules: str, resources: Mapping[str, object]) -> Comparison:
     """By Confluent's rules, as their registry would judge the change each way."""
     before, after = read_schema(old), read_schema(new)
-    compatible = _CONFLUENT[rules]
-    try:
-        backward = _changes(before, after, compatible, resources)
-        forward = _changes(after, before, compatible, resources)
-    except (UnknownReferenceError, RecursionError) as error:
-        raise SchemaTextError(str(error)) from None
+    backward = changes_of(before, after, _CONFLUENT[rules], resources)
+    forward = changes_of(after, before, _CONFLUENT[rules], resources)
     reads_old = not any(one.breaks for one in backward)
     return Comparison(
         backward=reads_old,
@@ -35,19 +31,24 @@ def compare_confluent(old: Any, new: Any, rules: str, resources: Mapping[str, ob
         bump=bump_of(
             is_changed=bool(backward) or before != after,
             backward=reads_old,
-            can_overlap=reads_old or can_overlap(before, after, resources),
+            can_overlap=reads_old or can_overlap(Side(before, resources), Side(after, resources)),
         ),
         differences=to_differences(backward, forward),
     )
 
 
-def _changes(
+def changes_of(
     old: Any, new: Any, compatible: frozenset[str], resources: Mapping[str, object]
 ) -> tuple[Found, ...]:
-    before, after = (
-        ShapeReader(schema, checked_draft(schema, unnamed=_UNNAMED), resources).read(schema) for schema in (old, new)
-    )
-    found = Differ(compatible).changes(before, after)
+    """Every change from ``old`` to ``new``; what is not in ``compatible`` breaks. Raises ``SchemaTextError``."""
+    try:
+        before, after = (
+            ShapeReader(schema, checked_draft(schema, unnamed=_UNNAMED), resources).read(schema)
+            for schema in (old, new)
+        )
+        found = Differ(compatible).changes(before, after)
+    except (UnknownReferenceError, RecursionError) as error:
+        raise SchemaTextError(str(error)) from None
     return tuple(
         Found(code=one.code, path=one.path, breaks=one.code not in compatible, message=message_of(one.code),
               hint=hint_of(one.code))

@@ -62,6 +62,8 @@ _HINTS = (
 
 def message_of(code: str) -> str:
     """What ``code`` says, in plain words."""
+    if code.endswith("_REFUSES"):
+        return f"the rule {_words(code.removesuffix('_REFUSES'))} refuses documents that are written on the other side"
     if code in _WHOLE:
         return _WHOLE[code]
     for part, meaning in _PARTS:

@@ -16,6 +16,7 @@ class References:
     """Every place of a document and of its resources that a ``$ref`` can name."""
 
     def __init__(self, document: object, resources: Mapping[str, object]) -> None:
+        self._document = document
         self._by_uri: dict[str, Any] = {}
         self._by_anchor: dict[tuple[int, str], Any] = {}
         self._root_of: dict[int, Any] = {}
@@ -25,9 +26,12 @@ class References:
             self._walk(schema, schema)
 
     def target(self, reference: str, near: object) -> Any:
-        """What ``reference``, found in the schema ``near``, points to; raises ``UnknownReferenceError``."""
+        """What ``reference``, found in the schema ``near``, points to; raises ``UnknownReferenceError``.
+
+        A schema that is no part of the document is read as if it stood at its root.
+        """
         uri, _, fragment = reference.partition("#")
-        root = self._resource(uri) if uri else self._root_of.get(id(near))
+        root = self._resource(uri) if uri else self._root_of.get(id(near), self._document)
         if root is None:
             raise UnknownReferenceError(f"a $ref leads nowhere: {reference}")
         if fragment and not fragment.startswith("/"):
