@@ -2,7 +2,7 @@
 
 In:   events with their final rows, and the watermark as each found it.
 Out:  the groups they changed, each as it stood after the event; late events are counted, and told apart.
-Next: streams.pipeline.exchange.send
+Next: streams.pipeline.regroup
 
 Windows are half-open, [start, start + size), aligned to the epoch, and closed once watermark >= end + grace.
 INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.
@@ -35,11 +35,13 @@ def aggregate_events(
     results, late = {}, {}
     forced = tables.current_progress().forced
     for aggregation in aggregations:
+        if aggregation.is_of_rows or aggregation.is_combined:
+            continue
         timely, keys, too_late = _split_late(changes, aggregation, clock, forced.get(aggregation.table))
         late[aggregation.table] = too_late
         if too_late:
             ledger.late_by_table[aggregation.table] += len(too_late)
-        results[aggregation.table] = apply_changes(timely, keys, aggregation, tables.groups[aggregation.table])
+        results[aggregation.table] = apply_changes(timely, keys, aggregation, tables)
     return Aggregated(results=results, late=late)
 
 

@@ -13,7 +13,7 @@ from streams.errors import ContractViolationError, KeyMissingError, PipelineErro
 from streams.ledger import Ledger
 from streams.records import ChangeEvent, Operation
 
-from .plan import Route
+from .outputs import Route
 
 Check = Callable[[ChangeEvent], PipelineError | None]
 

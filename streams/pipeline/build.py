@@ -10,29 +10,20 @@ from streams.contracts.documents import Path
 from streams.contracts.model import Column, ColumnType, ContractFamily, Contracts, UnknownContractError
 from streams.contracts.registry import SchemaSource
 from streams.errors import Problem
+from streams.records import ChangeEvent
 
-from .aggregates.columns import compile_column
 from .covers import partial, pseudonym, redact
 from .exchange.build import is_local, make_exchanges
-from .exchange.plan import Needs
-from .expressions import ExpressionError, Scope, compile_aggregate, compile_condition, compile_expression, to_json
+from .expressions import ExpressionError, Scope, compile_condition, compile_expression, to_json
 from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
-from .group import group_by
+from .groups import GroupBuilder
 from .joins import JoinBuilder, Partner
-from .plan import (
-    AggregateColumn,
-    Aggregation,
-    Derivation,
-    Emission,
-    Evaluate,
-    MaskRule,
-    Plan,
-    RowTable,
-)
+from .keep import compile_in_scope, known_rows
+from .plan import Derivation, Evaluate, MaskRule, Plan, RowTable
 from .routes import RouteBuilder
 from .sources import UNREAD, check_source, deduplication_of, event_time_of
-from .spec import AggregateSpec, Pipeline
+from .spec import Pipeline
 
 T = TypeVar("T")
 
@@ -64,8 +55,6 @@ class PlanBuilder:
         self.columns: dict[str, Column] = {}
         """Of the row as it is at this step."""
         self._key: tuple[str, ...] = ()
-        self._needs: dict[str, Needs] = {}
-        """By table: what its aggregation reads of an event."""
 
     def build(self) -> Plan | None:
         """The plan; ``None`` where ``problems`` say why not."""
@@ -117,18 +106,22 @@ class PlanBuilder:
         pipeline = self._pipeline
         event_time = event_time_of(self, pipeline.source.event_time, self.columns)
         deduplicate, by = deduplication_of(self, pipeline, self.columns, self._key)
-        condition = self._condition()
+        condition = self._condition("filter", pipeline.filter)
+        where = self._condition("where", pipeline.where)
         masks = self._masks()
         joins = JoinBuilder(self, pipeline, self._partners).build(self.columns, self._key)
         derivations = self._derivations()
         table = self._table()
-        kept = [self._aggregation(spec, index) for index, spec in enumerate(pipeline.aggregates)]
+        groups = GroupBuilder(self, self.columns, has_envelope=self._is_change_format)
+        kept = [groups.build(spec, ("aggregate", index)) for index, spec in enumerate(pipeline.aggregates)]
         partitioned = pipeline.source.key or self._key
         local = tuple(held for held in kept if is_local(held.by, partitioned))
-        exchanges = make_exchanges(self._app, pipeline.name, (held for held in kept if held not in local), self._needs)
-        routes = RouteBuilder(self, pipeline, self.columns, family.newest.key, table, local).build()
+        exchanges = make_exchanges(self._app, pipeline.name, (held for held in kept if held not in local), groups.needs)
+        self._reads |= groups.reads
+        known = table or known_rows(self, pipeline, self._key)
+        routes = RouteBuilder(self, pipeline, self.columns, family.newest.key, known, local).build()
         check_source(self, pipeline, family.newest, has_registry=self._registry is not None)
-        if by == "identity" or table is not None or any(route.is_envelope for route in routes):
+        if by == "identity" or known is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
         reads = frozenset(self._reads)
         codec = UNREAD if self.problems else build_codec(pipeline.source, family, event_time, reads, self._registry)
@@ -144,11 +137,13 @@ class PlanBuilder:
             deduplicate=deduplicate,
             deduplicate_by=by,
             condition=condition,
+            where=where,
             masks=masks,
             joins=joins,
             partners=tuple(dict.fromkeys(join.pipeline for join in joins)),
             derivations=derivations,
             table=table,
+            known=None if table is not None else known,
             aggregations=tuple(replace(held, is_attached=held.table in attached) for held in local),
             exchanges=exchanges,
             routes=routes,
@@ -157,18 +152,25 @@ class PlanBuilder:
             spec=pipeline.document.value,
         )
 
-    def _condition(self) -> Callable[..., bool] | None:
-        text = self._pipeline.filter
+    def _condition(self, step: str, text: str | None) -> Callable[[ChangeEvent], bool] | None:
         if text is None:
             return None
-        condition = self._compiled(("filter",), lambda: compile_condition(text, self._scope()))
+        condition = self._compiled(
+            (step,),
+            lambda: compile_in_scope(
+                lambda scope: compile_condition(text, scope),
+                self.columns,
+                of_row=step == "where",
+                envelope=self._is_change_format,
+            ),
+        )
         if condition is None:
             return None
         self._reads |= condition.envelope
         unsure = sorted((condition.columns & self._pipeline.mask.keys()) - set(self._key))
         if unsure and self._is_change_format:
-            message = f"{', '.join(unsure)}: masked, and not always sent; a filter sees it raw or not at all"
-            self.problem(("filter",), message)
+            message = f"{', '.join(unsure)}: masked, and not always sent; a condition sees it raw or not at all"
+            self.problem((step,), message)
         return condition.holds
 
     def _masks(self) -> tuple[MaskRule, ...]:
@@ -245,37 +247,3 @@ class PlanBuilder:
             if name not in self._key and self._is_change_format:
                 self.problem(("table", "key"), f"{name}: on DELETE only the contract's key is known")
         return RowTable(name=spec.name, key=key)
-
-    def _aggregation(self, spec: AggregateSpec, index: int) -> Aggregation:
-        path: Path = ("aggregate", index)
-        self.require_columns(spec.by, (*path, "by"), self.columns)
-        needs = Needs(columns=frozenset(spec.by))
-        if not spec.by:
-            self.problem((*path, "by"), "one group of all rows arrives later; name columns")
-        columns: list[AggregateColumn] = []
-        slot = 1
-        for name, text in spec.columns.items():
-            call = self._compiled((*path, "columns", name), lambda text=text: compile_aggregate(text, self._scope()))  # type: ignore[misc]  # the loop's text, bound now
-            if call is None:
-                continue
-            if name in spec.by or name in ("window_start", "window_end"):
-                self.problem((*path, "columns", name), "a result has this column already")
-            for read in call.parts:
-                self._reads |= read.envelope
-                needs |= Needs(columns=read.columns, images=read.images, envelope=read.envelope)
-            columns.append(replace(compile_column(name, call, slot), meaning=call.meaning))
-            slot += len(columns[-1].initial)
-        self._needs[spec.table] = needs
-        return Aggregation(
-            table=spec.table,
-            by=spec.by,
-            group=group_by(spec.by, self.columns),
-            size_ms=spec.tumbling_ms,
-            grace_ms=spec.grace_ms,
-            idle_ms=spec.idle_ms,
-            columns=tuple(columns),
-            initial=tuple(value for column in columns for value in column.initial),
-            emission=Emission(spec.emit),
-            to=spec.to,
-            late_to=spec.late,
-        )

@@ -22,10 +22,11 @@ from msgspec.structs import replace
 from streams.records import EVERY_PARTITION, ChangeEvent, Delivery, Operation, Walk
 from streams.state.table import Table
 
+from .entries import Claimed
 from .moves import has_moved, moved_to
 from .order import Order, is_unplaced, order_of
 from .rules.plan import Claim, Claims, Measure
-from .tables import Claimed, PipelineTables, decode_group, encode_key
+from .tables import PipelineTables, decode_group, encode_key
 
 DELETE, INSERT, TRUNCATE = Operation.DELETE, Operation.INSERT, Operation.TRUNCATE
 Place = tuple[int, Operation]

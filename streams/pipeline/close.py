@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from streams.records import Delivery
 from streams.state.table import Table
 
+from .aggregates.partials import ROWS
 from .plan import Accumulator, Aggregation, Emission
 from .route import encode_json
 from .tables import PipelineTables, decode_group, split_window_key, window_key
@@ -26,7 +27,9 @@ def close_windows(aggregations: tuple[Aggregation, ...], tables: PipelineTables)
     deliveries: list[Delivery] = []
     for aggregation in aggregations:
         groups = tables.groups[aggregation.table]
-        if aggregation.to is not None and aggregation.emission is Emission.CURRENT:
+        if aggregation.is_of_rows:
+            deliveries += _present(aggregation, groups)
+        elif aggregation.to is not None and aggregation.emission is Emission.CURRENT:
             deliveries += _current(aggregation, groups)
         if aggregation.size_ms is not None:
             deliveries += _close(aggregation, aggregation.size_ms, tables)
@@ -55,6 +58,21 @@ def _current(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[D
             yield _result(aggregation, aggregation.to, key, state)
 
 
+def _present(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[Delivery]:
+    """Groups of rows as they are now. One whose last row went is gone; without groups there is one, of no rows, too."""
+    gone: dict[bytes, Accumulator | None] = {}
+    for key in groups.dirty_keys:
+        if (state := groups.get(key)) is None:
+            continue
+        is_gone = not state[ROWS] and bool(aggregation.by)
+        if is_gone:
+            gone[key] = None
+        if aggregation.to is not None:
+            result = _result(aggregation, aggregation.to, key, state)
+            yield replace(result, value=None) if is_gone else result
+    groups.put_many(gone)
+
+
 def _close(aggregation: Aggregation, size_ms: int, tables: PipelineTables) -> Iterator[Delivery]:
     name, groups = aggregation.table, tables.groups[aggregation.table]
     progress = tables.current_progress()
@@ -80,7 +98,9 @@ def _purge(name: str, groups: Table[Accumulator], tables: PipelineTables, until_
     if since_ms is not None and since_ms >= until_ms:
         return
     start = b"" if since_ms is None else window_key(since_ms, b"")
-    groups.put_many({key: None for key, _ in groups.scan(start, window_key(until_ms, b""))})
+    kept = (groups, tables.values[name]) if name in tables.values else (groups,)
+    for table in kept:
+        table.put_many({key: None for key, _ in table.scan(start, window_key(until_ms, b""))})
     tables.set_progress(replace(progress, purged={**progress.purged, name: until_ms}))
 
 

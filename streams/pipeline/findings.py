@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from streams.ledger import RuleId
 from streams.records import Delivery
 
+from .entries import Holders, Standing
 from .route import encode_json
 from .rules.plan import Stage, StageKind, StageRule
-from .tables import PROGRESS_KEY, Holders, PipelineTables, StageTables, Standing, decode_group
+from .tables import PROGRESS_KEY, PipelineTables, StageTables, decode_group
 
 
 def is_broken(rule: StageRule, held: Holders) -> bool:

@@ -116,8 +116,6 @@ def _later_problems(document: Document) -> Iterator[Problem]:
 
 
 def _later_in_aggregate(document: Document, aggregate: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    if aggregate.get("over", "changes") != "changes":
-        yield document.problem((*path, "over"), "over: rows arrives later; over: changes counts each change once")
     for kind in ("hopping", "sliding", "session"):
         if kind in aggregate.get("window", {}):
             yield document.problem((*path, "window", kind), f"{kind} windows arrive later; tumbling ones are there")
@@ -137,11 +135,25 @@ def _own_problems(document: Document) -> Iterator[Problem]:
             yield document.problem(("aggregate", index, "window", "tumbling"), "a window is longer than nothing")
         if window is None and aggregate.get("emit") == "final":
             yield document.problem(("aggregate", index, "emit"), "without a window nothing is ever final")
+        if aggregate.get("over") == "rows":
+            yield from _meaningless_of_rows(document, aggregate, ("aggregate", index))
     wrong: list[Problem] = []
     _quality(document, wrong)
     yield from wrong
     if not value.get("route") and not tables:
         yield document.problem((), "it publishes nothing: add route, table or aggregate")
+
+
+def _meaningless_of_rows(document: Document, aggregate: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """A row is there or not, at whatever time it was written."""
+    reasons = {
+        "window": "over: rows is of the rows that are there now, in no window; group by a column of time",
+        "late": "over: rows takes every change, however late",
+        "idle": "over: rows waits for no time",
+    }
+    for part, why in reasons.items():
+        if part in aggregate:
+            yield document.problem((*path, part), why)
 
 
 def _build(document: Document) -> Pipeline:
@@ -151,6 +163,7 @@ def _build(document: Document) -> Pipeline:
         source=_source(value["source"]),
         deduplicate=_deduplicate(value.get("deduplicate")),
         filter=value.get("filter"),
+        where=value.get("where"),
         quality=_quality(document, []),
         mask=value.get("mask", {}),
         joins=tuple(map(_join, value.get("join", ()))),
@@ -216,6 +229,7 @@ def _aggregate(value: Mapping[str, Any]) -> AggregateSpec:
         tumbling_ms=None if window is None else duration_ms(window["tumbling"]),
         grace_ms=0 if window is None else duration_ms(window.get("grace", "0s")),
         columns=value["columns"],
+        is_of_rows=value.get("over") == "rows",
         emit=value.get("emit", "current"),
         idle_ms=duration_ms(value.get("idle", "30s")),
         late=value.get("late"),

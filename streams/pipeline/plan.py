@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from streams.contracts.model import Contract, ContractFamily
+from streams.contracts.model import ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
 from .exchange.plan import Exchange
+from .outputs import Route
 from .rules.plan import Claims, QualityRules, Stage
+
+if TYPE_CHECKING:
+    from .aggregates.multisets import Multiset
 
 Evaluate = Callable[[ChangeEvent], object]
 """A compiled expression: the event's value of it, typed; ``None`` is SQL's NULL."""
@@ -165,6 +170,12 @@ class Aggregation:
     late_to: str | None = None
     is_attached: bool = False
     """A route adds this table's running results to its rows."""
+    is_of_rows: bool = False
+    """It is of the rows that are there, not of changes; slot 1 of its states counts the rows of the group."""
+    is_combined: bool = False
+    """It is kept by another stage, to which what a batch adds to a group travels as one record."""
+    multisets: tuple[Multiset, ...] = ()
+    """Of columns that must know every value of a group."""
 
     @property
     def open_ms(self) -> int:
@@ -184,34 +195,6 @@ class Aggregation:
         into[0] = max(into[0], other[0])  # type: ignore[call-overload]  # slot 0 is the newest event time, an int
         for column in self.columns:
             column.merge(into, other)
-
-
-class OnDelete(Enum):
-    """What a route publishes for a row that went."""
-
-    TOMBSTONE = "tombstone"
-    EVENT = "event"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A running result that a route adds to its rows."""
-
-    name: str
-    table: str
-    read: Callable[[Accumulator], object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One topic that rows are published to."""
-
-    to: str
-    key: tuple[str, ...]
-    contract: Contract | None = None
-    is_envelope: bool = False
-    on_delete: OnDelete = OnDelete.TOMBSTONE
-    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +227,8 @@ class Plan:
     deduplicate_by: str = "none"
     """``identity``, ``event_id``, the columns, or ``none``: part of what a stored state depends on."""
     condition: Callable[[ChangeEvent], bool] | None = None
+    where: Callable[[ChangeEvent], bool] | None = None
+    """Whether a row is a member of what follows; one that stops matching leaves as if it were deleted."""
     quality: QualityRules | None = None
     """Rules that one event alone decides."""
     claims: Claims | None = None
@@ -256,6 +241,8 @@ class Plan:
     joins: tuple[Join, ...] = ()
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None
+    known: RowTable | None = None
+    """Latest rows that nobody asks for, kept for steps that must know what a row was; ``table`` serves as well."""
     aggregations: tuple[Aggregation, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     """Where its events go whose groups live in other tasks."""
@@ -280,6 +267,16 @@ class Plan:
     def retried(self) -> frozenset[str]:
         """Reasons for which an event is tried again."""
         return frozenset()
+
+    @property
+    def rows(self) -> RowTable | None:
+        """Where the latest rows are, if any are kept."""
+        return self.table or self.known
+
+    @property
+    def asks_rows(self) -> bool:
+        """Some step must know what a row was before it changed."""
+        return self.where is not None or any(held.is_of_rows for held in self.judged)
 
     @property
     def judged(self) -> tuple[Aggregation, ...]:

@@ -20,6 +20,7 @@ from .clock import advance_clock
 from .decode import decode_records
 from .deduplicate import drop_duplicates
 from .derive import derive_columns
+from .exchange.combine import add_combined
 from .exchange.receive import arrivals
 from .exchange.send import exchange_events
 from .filter import keep_matching
@@ -27,6 +28,7 @@ from .join import join_rows
 from .mask import mask_events
 from .plan import Plan
 from .quality import check_quality
+from .regroup import regroup_rows
 from .route import route_events
 from .set_aside import set_aside
 from .table import materialise_rows
@@ -60,7 +62,7 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
 def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int) -> Walk:
     """Which of the events go on, and with which rows: nothing is written here, so an event may come here again."""
     is_sound = None if plan.quality is None else partial(plan.quality.is_sound, now_ms=now_ms)
-    wanted = keep_matching(walk.came, plan.condition, plan.table, tables, ledger, is_sound=is_sound)
+    wanted = keep_matching(walk.came, plan.condition, plan.rows, tables, ledger, is_sound=is_sound)
     events = check_quality(wanted, plan.quality, ledger, now_ms=now_ms)
     events = mask_events(events, plan.masks)
     events = join_rows(events, plan.joins, tables.partners, ledger)
@@ -74,9 +76,10 @@ def _publish(
     events = derive_columns(walk.passed, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
-    materialise_rows(events, plan.table, tables)
+    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
-    exchanged = exchange_events(events, plan, clock, ledger)
+    regroup_rows(changes, plan.aggregations, tables)
+    exchanged = exchange_events(events, changes, plan, clock, ledger)
     aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
     deliveries = route_events(events, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
@@ -92,6 +95,7 @@ def process_arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, 
     ledger = Ledger(0)
     deliveries: list[Delivery] = []
     for run in arrivals(batch, plan, tables):
+        ledger.late_by_table.update(add_combined(run.added, plan, tables))
         aggregated = aggregate_events(run.events, plan.aggregations, tables, run.clock, Ledger(0))
         late = {
             table: [event for event in events if event.record.offset not in run.late.get(table, ())]

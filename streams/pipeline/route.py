@@ -14,7 +14,8 @@ import msgspec
 from streams.errors import RecordTooLargeError
 from streams.records import ChangeEvent, Delivery, Operation, Row
 
-from .plan import Accumulator, Aggregation, OnDelete, Plan, Route
+from .outputs import OnDelete, Route
+from .plan import Accumulator, Aggregation, Plan
 from .tables import Aggregated, Results
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode

@@ -9,7 +9,8 @@ from streams.contracts.documents import Path
 from streams.contracts.model import Column, Contract, ContractFamily
 
 from .grammar import CHANGE_FORMATS
-from .plan import Aggregation, Attachment, OnDelete, Route, RowTable
+from .outputs import Attachment, OnDelete, Route
+from .plan import Aggregation, RowTable
 from .spec import Pipeline, RouteSpec
 
 
@@ -92,6 +93,10 @@ class RouteBuilder:
         if aggregation is None:
             self._reporter.problem(path, self._why_not(table))
             return None
+        if aggregation.is_of_rows or column in {multiset.name for multiset in aggregation.multisets}:
+            what = "rows" if aggregation.is_of_rows else "distinct values"
+            self._reporter.problem(path, f"{text} counts {what}; attach takes what grows event by event")
+            return None
         for known in aggregation.columns:
             if known.name == column:
                 return Attachment(name=name, table=table, read=known.read)
@@ -102,8 +107,9 @@ class RouteBuilder:
     def _why_not(self, table: str) -> str:
         for spec in self._pipeline.aggregates:
             if spec.table == table:
+                by = ", ".join(spec.by) or "nothing"
                 return (
-                    f"{table} is grouped by {', '.join(spec.by)} and kept in another stage, behind a repartition topic;"
+                    f"{table} is grouped by {by} and kept in another stage, behind a repartition topic;"
                     " attach takes tables grouped by the columns that partition the source (source.key)"
                 )
         return f"no aggregate table {table!r} in this pipeline; there are: {', '.join(self._aggregations) or 'none'}"

@@ -17,11 +17,12 @@ from streams.ledger import Ledger
 from streams.records import RecordBatch, SourceRecord
 
 from .claims import Told, decode_told
+from .entries import Holders
 from .findings import is_broken, refreshed
 from .plan import Plan
 from .process import PipelineResult
 from .rules.plan import Role, StageRule
-from .tables import PROGRESS_KEY, Holders, PipelineTables, StageTables, decode_group
+from .tables import PROGRESS_KEY, PipelineTables, StageTables, decode_group
 
 SAMPLED_ROWS = 10
 """Row ids that a finding names; a value may be held by very many."""

@@ -69,6 +69,7 @@ class AggregateSpec:
     tumbling_ms: int | None
     grace_ms: int
     columns: Mapping[str, str]
+    is_of_rows: bool
     emit: str
     idle_ms: int
     late: str | None
@@ -95,6 +96,7 @@ class Pipeline:
     source: Source
     deduplicate: Deduplicate | None
     filter: str | None
+    where: str | None
     quality: RuleSet
     """Its own rules, beside those of its contract."""
     mask: Mapping[str, str]

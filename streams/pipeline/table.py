@@ -1,13 +1,13 @@
 """Table: the latest row by key.
 
 In:   events with their final rows.
-Out:  the same events; the table holds what they leave of each row.
+Out:  the same events; the table holds what they leave of each row, and who asks is told what each row was before.
 Next: streams.pipeline.aggregate
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streams.records import ChangeEvent, Operation
 from streams.state.table import Table
@@ -15,27 +15,44 @@ from streams.state.table import Table
 from .moves import has_moved, moved_to
 from .order import Order, is_unplaced, order_of
 from .plan import RowTable
-from .tables import MOVED_KEY, MovedRow, PipelineTables, StoredRow, encode_key
+from .tables import MOVED_KEY, MovedRow, PipelineTables, RowChange, StoredRow, encode_key
 
 
-def materialise_rows(events: Sequence[ChangeEvent], table: RowTable | None, tables: PipelineTables) -> None:
-    """Write the row that each event leaves; DELETE removes it, TRUNCATE all rows that are older in order."""
+def materialise_rows(
+    events: Sequence[ChangeEvent], table: RowTable | None, tables: PipelineTables, *, is_asked: bool = False
+) -> list[RowChange]:
+    """Write the row that each event leaves; DELETE removes it, TRUNCATE all rows that are older in order.
+
+    ``is_asked``: what became of each row is told, in the order of the events; else nothing is.
+    """
     rows = tables.rows
     if table is None or rows is None:
-        return
+        return []
     columns = table.key
-    known = rows.get_many([_key_of(event, columns) for event in events if is_unplaced(event)])
+    asked = events if is_asked else [event for event in events if is_unplaced(event)]
+    known = rows.get_many([_key_of(event, columns) for event in asked])
     left: dict[bytes, StoredRow | None] = {}
+    changes: list[RowChange] = []
     for event in events:
         if event.operation is Operation.TRUNCATE:
-            left.update(_truncate(rows, left, order_of(event)))
+            gone = _truncated(rows, left, order_of(event))
+            changes += [RowChange(event, stored.row, None) for stored in gone.values()]
+            left.update(dict.fromkeys(gone))
             continue
         key = _key_of(event, columns)
-        if is_unplaced(event) and (last := left.get(key, known.get(key))) is not None and last.order > order_of(event):
+        last = left.get(key, known.get(key)) if is_asked or is_unplaced(event) else None
+        if last is not None and is_unplaced(event) and last.order > order_of(event):
             continue
-        left[key] = None if event.operation is Operation.DELETE else _stored(event)
+        left[key] = held = None if event.operation is Operation.DELETE else _stored(event)
+        if is_asked:
+            changes.append(RowChange(event, _row_of(last), _row_of(held)))
     rows.put_many(left)
     _keep_moved(events, columns, tables)
+    return changes
+
+
+def _row_of(stored: StoredRow | None) -> dict[str, object] | None:
+    return None if stored is None else stored.row
 
 
 def _keep_moved(events: Sequence[ChangeEvent], columns: tuple[str, ...], tables: PipelineTables) -> None:
@@ -56,9 +73,9 @@ def _stored(event: ChangeEvent) -> StoredRow:
     return StoredRow(schema_version=event.schema_version, order=order_of(event), row=event.row)
 
 
-def _truncate(
-    rows: Table[StoredRow], left: dict[bytes, StoredRow | None], order: Order
-) -> dict[bytes, StoredRow | None]:
-    """The removals that a TRUNCATE of that ``order`` causes."""
+def _truncated(
+    rows: Table[StoredRow], left: Mapping[bytes, StoredRow | None], order: Order
+) -> dict[bytes, StoredRow]:
+    """The rows that a TRUNCATE of that ``order`` takes away."""
     present = {**dict(rows.scan()), **left}
-    return {key: None for key, stored in present.items() if stored is not None and stored.order < order}
+    return {key: stored for key, stored in present.items() if stored is not None and stored.order < order}

@@ -16,6 +16,16 @@ from streams.state.packs import PackedTable
 from streams.state.stores.base import Store
 from streams.state.table import Table
 
+from .entries import (
+    Claimed,
+    Entry,
+    Holders,
+    Standing,
+    decode_claimed,
+    decode_entry,
+    decode_holders,
+    decode_standing,
+)
 from .plan import Accumulator, Plan
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -82,54 +92,12 @@ class MovedRow(msgspec.Struct, frozen=True, gc=False):
     row: dict[str, Any]
 
 
-class Claimed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a row claims of one rule, and the order of the change that said so."""
-
-    parts: tuple[str | None, ...]
-    """By column the digest of its value; ``None`` for null, and for what has never been sent."""
-    order: tuple[int, int, int]
-    moved_to: str = ""
-    """Of the row that went last because its key changed: its new id."""
-
-
-class Holders(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Who names one value, as a stage counts them."""
-
-    rows: int = 0
-    """Live rows that have it."""
-    targets: int = 0
-    """Live rows whose key it is."""
-    sample: tuple[str, ...] = ()
-    """Ids of some of the rows, ascending."""
-    is_told: bool = False
-    """A finding about it is open."""
-    time_ms: int = 0
-    """Of the newest record that changed it."""
-
-
-class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How one rule stands in one partition of its stage."""
-
-    open_findings: int = 0
-    truncated: tuple[int, int, int] | None = None
-    """Rows older in order are gone, whatever is still said of them."""
-    target_truncated: tuple[int, int, int] | None = None
-    newest_ms: int | None = None
-    """Of the dataset, where freshness is measured here."""
-    is_stale: bool = False
-    is_told: bool = False
-    """Its finding is open."""
-
-
 PROGRESS_KEY = b""
 MOVED_KEY = b""
 
 decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
 _progress = msgspec.json.Decoder(Progress).decode
 _decode_upstream = msgspec.json.Decoder(Upstream).decode
-_decode_claimed = msgspec.json.Decoder(Claimed).decode
-_decode_holders = msgspec.json.Decoder(Holders).decode
-_decode_standing = msgspec.json.Decoder(Standing).decode
 _decode_orders = msgspec.json.Decoder(dict[int, tuple[int, int, int]]).decode
 _decode_moved = msgspec.json.Decoder(MovedRow, float_hook=Decimal).decode
 
@@ -190,6 +158,10 @@ class PipelineTables:
     moved: Table[MovedRow]
     """One entry at most, under ``MOVED_KEY``."""
     groups: Mapping[str, Table[Accumulator]]
+    values: Mapping[str, Table[Entry]]
+    """By aggregation, where it must know every value of a group."""
+    outside: Table[StoredRow]
+    """Rows that are no members, where the pipeline has a ``where``."""
     claims: Mapping[str, Table[Claimed]]
     """By short name of the changelog: what each row claims."""
     stage: Mapping[str, StageTables]
@@ -202,8 +174,8 @@ class PipelineTables:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
-        own = (self.seen, self.progress, self.upstreams, self.moved)
-        return (*own, *rows, *self.groups.values(), *self.claims.values(), *settled)
+        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside)
+        return (*own, *rows, *self.groups.values(), *self.values.values(), *self.claims.values(), *settled)
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -212,6 +184,17 @@ class PipelineTables:
     def set_progress(self, progress: Progress) -> None:
         """Move the clock."""
         self.progress.put(PROGRESS_KEY, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What an event made of one row."""
+
+    event: ChangeEvent
+    before: dict[str, object] | None
+    """``None``: it was not there."""
+    after: dict[str, object] | None
+    """``None``: it is there no more."""
 
 
 Results = dict[int, Accumulator]
@@ -231,6 +214,11 @@ class Aggregated:
 def state_changelog(plan: Plan) -> str:
     """Short name of the changelog that holds what a pipeline remembers beside its tables."""
     return f"{plan.name}-state"
+
+
+def values_changelog(table: str) -> str:
+    """Short name of the changelog of the values that an aggregation must know."""
+    return f"{table}-values"
 
 
 def open_all(plans: Iterable[Plan], store: Store, *, partitions: int) -> dict[str, PipelineTables]:
@@ -254,13 +242,15 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         upstreams=_open(state_changelog(plan), _decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
         partitions=partitions,
         moved=_open(state_changelog(plan), _decode_moved, store, cached=1, prefix=b"m"),
-        rows=None if plan.table is None else _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS),
+        rows=_open_rows(plan, store),
+        outside=_open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"o"),
         groups={
             aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)
             for aggregation in plan.aggregations
         },
+        values=_open_values(plan, store),
         claims={
-            claim.table: _open(claim.table, _decode_claimed, store, cached=CACHED_ROWS)
+            claim.table: _open(claim.table, decode_claimed, store, cached=CACHED_ROWS)
             for claim in (plan.claims.claims if plan.claims is not None else ())
         },
         stage={
@@ -270,10 +260,26 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
     )
 
 
+def _open_rows(plan: Plan, store: Store) -> Table[StoredRow] | None:
+    if plan.table is not None:
+        return _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS)
+    if plan.known is None:
+        return None
+    return _open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"k")
+
+
+def _open_values(plan: Plan, store: Store) -> dict[str, Table[Entry]]:
+    return {
+        held.table: _open(values_changelog(held.table), decode_entry, store, cached=CACHED_ROWS)
+        for held in plan.aggregations
+        if held.multisets
+    }
+
+
 def _open_stage(changelog: str, store: Store) -> StageTables:
     return StageTables(
-        standing=_open(changelog, _decode_standing, store, cached=1, prefix=b"s"),
-        values=_open(changelog, _decode_holders, store, cached=CACHED_GROUPS, prefix=b"v"),
+        standing=_open(changelog, decode_standing, store, cached=1, prefix=b"s"),
+        values=_open(changelog, decode_holders, store, cached=CACHED_GROUPS, prefix=b"v"),
         rows=_open(changelog, _decode_orders, store, cached=CACHED_ROWS, prefix=b"r"),
     )
 

@@ -16,7 +16,7 @@ from streams.state.changelog import changelog_topic
 from .plan import Plan
 from .stages import exchange_plan, stage_plan
 from .steps import step_digests
-from .tables import state_changelog
+from .tables import state_changelog, values_changelog
 
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
 MONTH_MS = str(30 * 86_400_000)
@@ -182,12 +182,25 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
         yield plan.table.name, plan.table.key
     for aggregation in plan.aggregations:
         columns = [(column.name, column.meaning) for column in aggregation.columns]
-        yield aggregation.table, (aggregation.by, aggregation.size_ms, columns)
+        shape = (aggregation.by, aggregation.size_ms, columns)
+        yield aggregation.table, (*shape, "rows") if aggregation.is_of_rows else shape
+        if aggregation.multisets:
+            yield values_changelog(aggregation.table), shape
     for claim in () if plan.claims is None else plan.claims.claims:
         yield claim.table, claim.shape
     for rule in () if plan.settles is None else plan.settles.rules.values():
         yield rule.table, rule.shape
-    yield state_changelog(plan), plan.deduplicate_by
+    yield state_changelog(plan), _remembered(plan)
+
+
+def _remembered(plan: Plan) -> object:
+    """What the pipeline's own state depends on: rows that are known count for what is told of them later."""
+    if not plan.asks_rows or plan.rows is None:
+        return plan.deduplicate_by
+    counted = [
+        (held.table, held.by, [column.meaning for column in held.columns]) for held in plan.judged if held.is_of_rows
+    ]
+    return plan.deduplicate_by, plan.rows.key, plan.spec.get("where"), counted
 
 
 def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from streams.pipeline.plan import Aggregation, Plan
 from streams.pipeline.topology import Topology
@@ -76,9 +77,14 @@ def _tables(plan: Plan) -> Iterator[Node]:
         lines = ("latest rows", f"key {', '.join(plan.table.key)}")
         yield Node(kind=NodeKind.TABLE, title=plan.table.name, lines=lines)
     for held in plan.spec.get("aggregate", ()):  # type: ignore[attr-defined]  # a list, as its schema says
-        lines = (f"by {', '.join(held['by'])}", window_text(held.get("window")) or "since ever")
+        lines = (f"by {', '.join(held['by']) or 'nothing'}", _reach(held))
         columns = tuple(f"{name} = {text}" for name, text in held["columns"].items())
         yield Node(kind=NodeKind.TABLE, title=held["table"], lines=lines + columns)
+
+
+def _reach(held: Mapping[str, Any]) -> str:
+    """Which events or rows count in an aggregate."""
+    return "rows that are there" if held.get("over") == "rows" else window_text(held.get("window")) or "since ever"
 
 
 def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.pipeline.plan import Plan
-from streams.pipeline.tables import state_changelog
+from streams.pipeline.tables import state_changelog, values_changelog
 from streams.pipeline.topology import SubTopology, TopicKind, Topology
 
 from .widths import ROW_BYTES, SEEN_BYTES, key_width, row_width
@@ -23,7 +23,8 @@ class TableMeaning:
     name: str
     pipeline: str
     kind: str
-    """``latest rows``, ``groups``, ``windows``, ``state`` (dedup, clocks) or ``stage`` (what a second stage keeps)."""
+    """``latest rows``, ``groups``, ``windows``, ``values`` (of groups), ``state`` (dedup, clocks, known rows) or
+    ``stage`` (what a second stage keeps)."""
     key: tuple[str, ...]
     window: str
     changelog: str
@@ -128,8 +129,11 @@ def _told(plan: Plan, windows: Mapping[str, str]) -> Iterator[_Told]:
         width += 20 + SLOT_BYTES * len(aggregation.initial)
         kind = "windows" if window else "groups"
         yield _Told(aggregation.table, plan.name, kind, aggregation.by, window, width)
+        if aggregation.multisets:
+            width += SLOT_BYTES
+            yield _Told(values_changelog(aggregation.table), plan.name, "values", aggregation.by, window, width)
     if plan.settles is None:
-        seen = None if plan.deduplicate is None else SEEN_BYTES
+        seen = None if plan.deduplicate is None or plan.known is not None else SEEN_BYTES
         yield _Told(state_changelog(plan), plan.name, "state", (), "", seen)
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -85,10 +86,25 @@ class Overlay(Generic[V]):
 
     def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
         """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
-        cut, decode = len(self._space), self.spec.decode
         over = {**self._dirty, **self._batch}
-        above = iter(sorted(key for key in over if key >= start and (end is None or key < end)))
+        above = sorted(key for key in over if key >= start and (end is None or key < end))
         bound = _after(self._space) if end is None else self._space + end
+        return self._merged(over, above, start, bound)
+
+    def scan_each(self, prefixes: Iterable[bytes]) -> Iterator[Iterator[tuple[bytes, V]]]:
+        """For each of ``prefixes`` the entries whose keys begin with it, as ``scan`` gives them."""
+        over = {**self._dirty, **self._batch}
+        above = sorted(over)
+        for prefix in prefixes:
+            end = _after(prefix)
+            own = above[bisect_left(above, prefix) : bisect_left(above, end)]
+            yield self._merged(over, own, prefix, self._space + end)
+
+    def _merged(
+        self, over: Mapping[bytes, V | None], keys_above: list[bytes], start: bytes, bound: bytes
+    ) -> Iterator[tuple[bytes, V]]:
+        """Entries of the store from ``start`` to ``bound``, and those of ``over`` at ``keys_above`` in their places."""
+        cut, decode, above = len(self._space), self.spec.decode, iter(keys_above)
         waiting = next(above, None)
         for stored, value in self._store.scan(self._space + start, bound):
             key = stored[cut:]

@@ -99,15 +99,12 @@ LATER = {
     "lookup": 'lookup: {vat: {call: "shop:rate", args: [id]}}',
     "retries": "errors: {retry: {join_missing: [5s]}}",
     "parking": "errors: {in_order: park}",
-    "over: rows": 'aggregate: [{table: x, by: [id], over: rows, columns: {n: "count(*)"}}]',
     "hopping": 'aggregate: [{table: x, by: [id], window: {hopping: {size: 1m, step: 10s}}, columns: {n: "count(*)"}}]',
     "sliding": 'aggregate: [{table: x, by: [id], window: {sliding: 1m}, columns: {n: "count(*)"}}]',
     "session": 'aggregate: [{table: x, by: [id], window: {session: 1m}, columns: {n: "count(*)"}}]',
     "tokenize": "mask: {note: tokenize}",
     "where of a route": "route: [{to: a, where: \"note = 'a'\"}]",
     "avro": "route: [{to: a, format: avro}]",
-    "one group of all rows": 'aggregate: [{table: x, by: [], columns: {n: "count(*)"}}]',
-    "count(distinct note)": 'aggregate: [{table: x, by: [id], columns: {n: "count(distinct note)"}}]',
 }
 
 

@@ -226,7 +226,6 @@ def test_a_route_shows_the_window_that_an_event_fell_into_as_it_then_stood() -> 
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"by": []}, "aggregate[0].by: one group of all rows arrives later; name columns"),
         ({"by": ["customer_id", "emial"]}, "aggregate[0].by: no column 'emial'"),
         ({"columns": {"customer_id": "count(*)"}}, "columns.customer_id: a result has this column already"),
         ({"columns": {"window_end": "count(*)"}}, "columns.window_end: a result has this column already"),

@@ -121,7 +121,7 @@ def test_a_filter_may_not_name_what_is_masked_and_not_always_sent() -> None:
     problems = problems_of(a_pipeline(mask={"email": "redact"}, filter="email is not null"))
 
     assert problems == [
-        "pipelines/orders.yaml:1: filter: email: masked, and not always sent; a filter sees it raw or not at all"
+        "pipelines/orders.yaml:1: filter: email: masked, and not always sent; a condition sees it raw or not at all"
     ]
 
 

@@ -76,6 +76,7 @@ errors: {dead_letters: dead.v1}
         AggregateSpec(
             table="sums",
             by=("a",),
+            is_of_rows=False,
             tumbling_ms=500,
             grace_ms=3_000,
             columns={"n": "count(*)"},
@@ -111,7 +112,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ("errors: {retry: {join_missing: [5s]}}", "8: errors.retry: errors.retry: retries arrive later"),
         ("errors: {in_order: park}", "8: errors.in_order: errors.in_order: parking arrives later"),
         ("mask: {a: tokenize}", "8: mask.a: tokenize arrives later"),
-        ("aggregate: [{table: t, by: [a], columns: {n: count(*)}, over: rows}]", "aggregate[0].over: over: rows arri"),
         (
             "aggregate: [{table: t, by: [a], columns: {n: count(*)}, window: {hopping: {size: 1m, step: 1s}}}]",
             "aggregate[0].window.hopping: hopping windows arrive later",

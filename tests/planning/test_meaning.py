@@ -25,3 +25,11 @@ def test_a_join_makes_one_task_of_both_topics() -> None:
 
     assert [sorted(task.pipelines) for task in meaning.tasks] == [["orders", "users"]]
     assert [len(task.sources) for task in meaning.tasks] == [2]
+
+
+def test_values_that_an_aggregate_must_know_are_a_store_of_their_own() -> None:
+    held = {"table": "by_code", "over": "rows", "by": ["code"], "columns": {"most": "max(amount)", "n": "count(*)"}}
+    meaning = meaning_of(a_topology(a_pipeline(aggregate=[held])))
+
+    kinds = {table.name: (table.kind, table.key) for table in meaning.tables if table.name.startswith("by_code")}
+    assert kinds == {"by_code": ("groups", ("code",)), "by_code-values": ("values", ("code",))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from hashlib import blake2b
 from operator import or_
@@ -33,16 +34,26 @@ def make_exchanges(
 def _exchange(app: str, pipeline: str, held: list[Aggregation], needs: Mapping[str, Needs]) -> Exchange:
     first, stage = held[0], f"{pipeline}-by-{_name_of(held[0].by)}"
     # An event that is late publishes its whole row.
-    read = [Needs(columns=None if one.late_to is not None else frozenset(one.by)) | needs[one.table] for one in held]
+    held = [replace(one, is_combined=_can_combine(one)) for one in held]
+    read = [
+        Needs(columns=None if one.late_to is not None else frozenset(one.by)) | needs[one.table]
+        for one in held
+        if not one.is_combined
+    ]
     return Exchange(
         topic=f"{app}-{stage}-repartition",
         stage=stage,
         pipeline=pipeline,
         by=first.by,
         key=first.group,
-        needs=reduce(or_, read),
+        needs=reduce(or_, read, Needs(columns=frozenset())),
         aggregations=tuple(held),
     )
+
+
+def _can_combine(aggregation: Aggregation) -> bool:
+    """Rows are; of changes only those that all go to one task, and even there late ones must be told as they are."""
+    return aggregation.is_of_rows or (not aggregation.by and aggregation.late_to is None)
 
 
 def _name_of(columns: tuple[str, ...]) -> str:

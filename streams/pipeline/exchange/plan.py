@@ -50,6 +50,11 @@ class Exchange:
     """Those that the next stage keeps; whether an event is late for one is decided before it travels."""
 
     @property
+    def carried(self) -> tuple[Aggregation, ...]:
+        """Those to which events travel as they are."""
+        return tuple(held for held in self.aggregations if not held.is_combined)
+
+    @property
     def windowed(self) -> tuple[Aggregation, ...]:
         """The aggregations that must be told how far time has come."""
         return tuple(held for held in self.aggregations if held.size_ms is not None)

@@ -15,7 +15,7 @@ from streams.records import ChangeEvent, RecordBatch, SourceRecord
 from ..plan import Plan
 from ..tables import PipelineTables
 from .clocks import Clocks
-from .wire import Carried, Told, decode, event_of
+from .wire import Added, Carried, Told, decode, event_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,8 @@ class Arrivals:
     events: list[ChangeEvent] = field(default_factory=list)
     clock: dict[int, int] = field(default_factory=dict)
     """By offset the watermark that the event found upstream."""
+    added: list[tuple[bytes, Added]] = field(default_factory=list)
+    """(group, what a batch upstream adds to it)."""
     late: dict[str, set[int]] = field(default_factory=dict)
     """By table, offsets of events that came too late for it upstream and were counted there."""
 
@@ -47,11 +49,14 @@ def arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables) -> Iterator
             case Carried() as carried:
                 clocks.note_event(carried.partition)
                 run.add(carried, record)
+            case Added() as added:
+                clocks.note_event(added.partition)
+                run.added.append((record.key or b"", added))
             case Told() as told:
-                if run.events:
+                if run.events or run.added:
                     yield run
                     run = Arrivals()
                 clocks.hear(told)
-    if run.events:
+    if run.events or run.added:
         yield run
     clocks.close()

@@ -1,6 +1,6 @@
 """Exchange: events whose groups live in other tasks travel there.
 
-In:   events with their final rows, and the watermark as each found it.
+In:   events with their final rows, the watermark as each found it, and what became of each row.
 Out:  a delivery for each, under its group's key; events late for an exchanged table are counted, and told apart.
 Next: streams.pipeline.route
 
@@ -10,7 +10,7 @@ several partitions come together an uneven backlog would make those of the slowe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from streams.errors import RecordTooLargeError
@@ -18,6 +18,8 @@ from streams.ledger import Ledger
 from streams.records import ROW_CHANGES, ChangeEvent, Delivery
 
 from ..plan import Aggregation, Plan
+from ..tables import RowChange
+from .combine import send_combined
 from .plan import Exchange
 from .wire import carrier, encode
 
@@ -31,8 +33,10 @@ class Exchanged:
     """By table: events whose window had closed upstream."""
 
 
-def exchange_events(events: list[ChangeEvent], plan: Plan, clock: Mapping[int, int], ledger: Ledger) -> Exchanged:
-    """Send each change to where its groups live, through every exchange of ``plan``."""
+def exchange_events(
+    events: list[ChangeEvent], rows: list[RowChange], plan: Plan, clock: Mapping[int, int], ledger: Ledger
+) -> Exchanged:
+    """Send each change to where its groups live, and what became of ``rows``, through every exchange of ``plan``."""
     if not plan.exchanges:
         return Exchanged()
     changes = [event for event in events if event.operation in ROW_CHANGES]
@@ -40,7 +44,9 @@ def exchange_events(events: list[ChangeEvent], plan: Plan, clock: Mapping[int, i
     late: dict[str, list[ChangeEvent]] = {}
     for exchange in plan.exchanges:
         late |= {aggregation.table: [] for aggregation in exchange.aggregations}
-        deliveries += _send(changes, exchange, clock, late, plan.limits.record_bytes)
+        limit = plan.limits.record_bytes
+        deliveries += _send(changes, exchange, clock, late, limit)
+        deliveries += send_combined(changes, rows, exchange, clock, late, limit)
     for table, found in late.items():
         if found:
             ledger.late_by_table[table] += len(found)
@@ -52,9 +58,9 @@ def _send(
     limit: int,
 ) -> list[Delivery]:  # fmt: skip
     to, key_of, carry = exchange.topic, exchange.key, carrier(exchange.needs)
-    windowed, tables = exchange.windowed, len(exchange.aggregations)
+    windowed, tables = [held for held in exchange.carried if held.size_ms is not None], len(exchange.carried)
     deliveries = []
-    for event in events:
+    for event in events if tables else ():
         clock_ms, time_ms = clock[event.record.offset], event.event_time_ms
         late_for = _late_for(windowed, time_ms, clock_ms) if windowed else ()
         for table in late_for:
@@ -68,5 +74,5 @@ def _send(
     return deliveries
 
 
-def _late_for(windowed: tuple[Aggregation, ...], time_ms: int, clock_ms: int) -> tuple[str, ...]:
+def _late_for(windowed: Iterable[Aggregation], time_ms: int, clock_ms: int) -> tuple[str, ...]:
     return tuple([held.table for held in windowed if held.closes_ms(time_ms) <= clock_ms])

@@ -47,13 +47,28 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="w
     """Tables that need not wait for it, by name: wall clock (ms) of its last record."""
 
 
+class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="a", tag_field="k", gc=False):
+    """What events of one batch add to one group together, and what they take away."""
+
+    partition: int = msgspec.field(name="p")
+    """Upstream."""
+    table: str = msgspec.field(name="n")
+    start_ms: int | None = msgspec.field(name="w", default=None)
+    """Of the window."""
+    state: list[Any] = msgspec.field(name="s")
+    values: list[list[tuple[int, Any, Any]]] = msgspec.field(name="v", default_factory=list)
+    """By multiset: how often a value came, less how often it went; what decides its place; the value."""
+    events: int = msgspec.field(name="e", default=0)
+    """How many they are."""
+
+
 encode = msgspec.json.Encoder(decimal_format="number").encode
-_decode = msgspec.json.Decoder(Carried | Told, float_hook=Decimal).decode
+_decode = msgspec.json.Decoder(Carried | Told | Added, float_hook=Decimal).decode
 
 
-def decode(value: bytes | None) -> Carried | Told:
+def decode(value: bytes | None) -> Carried | Told | Added:
     """What stands in a record; raises ``msgspec.MsgspecError`` for what no exchange wrote."""
-    found: Carried | Told = _decode(value or b"")
+    found: Carried | Told | Added = _decode(value or b"")
     return found
 
 

@@ -42,6 +42,8 @@ class AggregateCall:
     function: AggregateFunction
     argument: Expression | None
     """``None``: ``count(*)``. Where the filter does not hold it is NULL, and NULLs are skipped."""
+    is_distinct: bool = False
+    """Of equal values one counts."""
     by: Expression | None = None
     """What ``arg_min`` and ``arg_max`` look for the least or greatest of."""
     option: object = None
@@ -69,6 +71,7 @@ class _Written:
     argument: Any
     by: Any = None
     option: object = None
+    is_distinct: bool = False
 
 
 MOST_LISTED = 10_000
@@ -96,7 +99,7 @@ _HINTS: dict[type[exp.Expr], str] = {
     exp.Median: "exact percentiles would keep every value: write approx_quantile(x, 0.5)",
 }
 _THERE_ARE = (
-    "count(*), count(x), sum(x), avg(x), min(x), max(x), first(x), last(x), arg_max(x, y),"
+    "count(*), count(x), count(distinct x), sum(x), avg(x), min(x), max(x), first(x), last(x), arg_max(x, y),"
     " arg_min(x, y), approx_count_distinct(x), approx_quantile(x, 0.5), string_agg(x, ', ') and list(x, 100)"
 )
 _ORDERED = NUMERIC | {
@@ -121,6 +124,7 @@ def compile_aggregate(text: str, scope: Scope) -> AggregateCall:
         argument=argument,
         by=by,
         option=written.option,
+        is_distinct=written.is_distinct,
         type=_type_of(function, argument),
         text=text,
         meaning=whole.sql(dialect="postgres"),
@@ -135,8 +139,6 @@ def _function_of(tree: exp.Expr, text: str) -> AggregateFunction:
         hint = _HINTS.get(type(tree)) or f"there are {_THERE_ARE}"
         what = "no such aggregate" if isinstance(tree, exp.AggFunc) else "no aggregate"
         raise ExpressionError(f"{text}: {what}; {hint}")
-    if function is AF.COUNT and isinstance(tree.this, exp.Distinct):
-        raise ExpressionError(f"{text}: keeps every value: it arrives later; approx_count_distinct(x) is there")
     return function
 
 
@@ -159,10 +161,18 @@ def _one(tree: Any, text: str) -> _Written:
         raise ExpressionError(f"{text}: only count takes *; name a column")
     argument = tree.this
     if isinstance(argument, exp.Distinct):
-        raise ExpressionError(f"{text}: distinct is for count alone")
+        return _distinct(tree, text)
     if argument is None or tree.args.get("expressions"):
         raise ExpressionError(f"{text}: takes one argument")
     return _Written(argument=_unordered(argument, text))
+
+
+def _distinct(tree: Any, text: str) -> _Written:
+    if not isinstance(tree, exp.Count):
+        raise ExpressionError(f"{text}: distinct is for count alone")
+    if len(tree.this.expressions) != 1:
+        raise ExpressionError(f"{text}: takes one argument")
+    return _Written(argument=tree.this.expressions[0], is_distinct=True)
 
 
 def _two(tree: Any, text: str) -> _Written:

@@ -1,0 +1,1 @@
+"""Tests of aggregates over rows and of membership."""
