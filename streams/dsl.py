@@ -59,24 +59,27 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str) or not isinstance(value, Iterable) else [_plain(held) for held in value]
 
 
-def tumbling(size: str, *, grace: str | None = None) -> Mapping[str, object]:
-    """Windows of ``size``, one after another; an event up to ``grace`` late still counts."""
-    return _given(tumbling=size, grace=grace)
+def tumbling(size: str, *, grace: str | None = None, retain: str | None = None) -> Mapping[str, object]:
+    """Windows of ``size``, one after another; an event up to ``grace`` late still counts.
+
+    Once closed, a window is kept for ``retain``.
+    """
+    return _given(tumbling=size, grace=grace, retain=retain)
 
 
-def hopping(size: str, step: str, *, grace: str | None = None) -> Mapping[str, object]:
+def hopping(size: str, step: str, *, grace: str | None = None, retain: str | None = None) -> Mapping[str, object]:
     """Windows of ``size``, one beginning every ``step``."""
-    return _given(hopping={"size": size, "step": step}, grace=grace)
+    return _given(hopping={"size": size, "step": step}, grace=grace, retain=retain)
 
 
-def sliding(size: str, *, grace: str | None = None) -> Mapping[str, object]:
+def sliding(size: str, *, grace: str | None = None, retain: str | None = None) -> Mapping[str, object]:
     """Windows of ``size`` that begin and end with events."""
-    return _given(sliding=size, grace=grace)
+    return _given(sliding=size, grace=grace, retain=retain)
 
 
-def session(gap: str, *, grace: str | None = None) -> Mapping[str, object]:
+def session(gap: str, *, grace: str | None = None, retain: str | None = None) -> Mapping[str, object]:
     """Windows of events of which none is more than ``gap`` from the next."""
-    return _given(session=gap, grace=grace)
+    return _given(session=gap, grace=grace, retain=retain)
 
 
 def stream(

@@ -4,7 +4,7 @@ In:   events with their final rows, and the watermark as each found it.
 Out:  the groups they changed, each as it stood after the event; late events are counted, and told apart.
 Next: streams.pipeline.regroup
 
-Windows are half-open, [start, start + size), aligned to the epoch, and closed once watermark >= end + grace.
+A window takes events until the watermark passes its end and grace; an event may be in several (windows.kinds).
 INSERT, UPDATE and DELETE count once each; a READ is an upsert, not a change.
 """
 
@@ -18,7 +18,9 @@ from streams.records import ROW_CHANGES, ChangeEvent
 from .aggregates.apply import apply_changes
 from .formats.times import NO_TIME
 from .plan import Aggregation
-from .tables import Aggregated, PipelineTables, window_key
+from .tables import Aggregated, PipelineTables
+from .windows.kinds import Hopping
+from .windows.place import Bounds, Placed, place_events
 
 
 def aggregate_events(
@@ -33,41 +35,24 @@ def aggregate_events(
         return Aggregated()
     changes = [event for event in events if event.operation in ROW_CHANGES]
     results, late = {}, {}
-    forced = tables.current_progress().forced
+    progress = tables.current_progress()
+    newest_ms = max(clock.values(), default=NO_TIME) if progress.watermark is None else progress.watermark
     for aggregation in aggregations:
         if aggregation.is_of_rows or aggregation.is_combined:
             continue
-        timely, keys, too_late = _split_late(changes, aggregation, clock, forced.get(aggregation.table))
-        late[aggregation.table] = too_late
-        if too_late:
-            ledger.late_by_table[aggregation.table] += len(too_late)
-        results[aggregation.table] = apply_changes(timely, keys, aggregation, tables)
+        bounds = Bounds(progress.forced.get(aggregation.table, NO_TIME), newest_ms)
+        placed = _placed(changes, aggregation, clock, bounds)
+        late[aggregation.table] = placed.late
+        if placed.late:
+            ledger.late_by_table[aggregation.table] += len(placed.late)
+        results[aggregation.table] = apply_changes(placed.events, placed.keys, aggregation, tables)
     return Aggregated(results=results, late=late)
 
 
-def _split_late(
-    events: list[ChangeEvent], aggregation: Aggregation, clock: Mapping[int, int], forced_ms: int | None
-) -> tuple[list[ChangeEvent], list[bytes], list[ChangeEvent]]:
-    """(events in time, the key of each, events whose window had closed)."""
-    group, size_ms = aggregation.group, aggregation.size_ms
-    if size_ms is None:
-        return events, list(map(group, events)), []
-    open_ms = size_ms + aggregation.grace_ms
-    least_ms = NO_TIME if forced_ms is None else forced_ms
-    # What is in time at the end of the batch was in time when it came: most events need no look at the clock.
-    newest_ms = max(clock[events[-1].record.offset], least_ms) if events else least_ms
-    timely, keys, late = [], [], []
-    spaces: dict[int, bytes] = {}
-    for event in events:
-        time_ms = event.event_time_ms
-        start_ms = time_ms - time_ms % size_ms
-        closes_ms = start_ms + open_ms
-        if closes_ms <= newest_ms and closes_ms <= max(clock[event.record.offset], least_ms):
-            late.append(event)
-            continue
-        space = spaces.get(start_ms)
-        if space is None:
-            space = spaces[start_ms] = window_key(start_ms, b"")
-        timely.append(event)
-        keys.append(space + group(event))
-    return timely, keys, late
+def _placed(
+    events: list[ChangeEvent], aggregation: Aggregation, clock: Mapping[int, int], bounds: Bounds
+) -> Placed:
+    if aggregation.windows is None:
+        return Placed(events=events, keys=list(map(aggregation.group, events)))
+    assert isinstance(aggregation.windows, Hopping)
+    return place_events(events, aggregation.group, aggregation.windows, clock, bounds)

@@ -4,7 +4,7 @@ In:   the groups that changed since the last checkpoint, and the clock.
 Out:  window results to publish: ``current`` the last value of each changed group, ``final`` each window once.
 Next: streams.pipeline.task (the checkpoint)
 
-States are stored by window start first, so what closes is one range of the table and needs no index.
+States are stored in the order in which their windows close, so what closes is one range of the table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from streams.state.table import Table
 from .aggregates.partials import ROWS
 from .plan import Accumulator, Aggregation, Emission
 from .route import encode_json
-from .tables import PipelineTables, decode_group, split_window_key, window_key
+from .tables import PipelineTables, decode_group
+from .windows.closing import pass_closed, purge_closed
+from .windows.kinds import Windows
 
 
 def close_windows(aggregations: tuple[Aggregation, ...], tables: PipelineTables) -> list[Delivery]:
@@ -31,8 +33,8 @@ def close_windows(aggregations: tuple[Aggregation, ...], tables: PipelineTables)
             deliveries += _present(aggregation, groups)
         elif aggregation.to is not None and aggregation.emission is Emission.CURRENT:
             deliveries += _current(aggregation, groups)
-        if aggregation.size_ms is not None:
-            deliveries += _close(aggregation, aggregation.size_ms, tables)
+        if aggregation.windows is not None:
+            deliveries += _close(aggregation, aggregation.windows, tables)
     return deliveries
 
 
@@ -43,8 +45,8 @@ def force_idle(aggregations: tuple[Aggregation, ...], tables: PipelineTables, si
         return
     forced = dict(progress.forced)
     for aggregation in aggregations:
-        if aggregation.size_ms is not None:
-            open_ms = aggregation.size_ms + aggregation.grace_ms
+        if aggregation.windows is not None:
+            open_ms = aggregation.windows.open_ms
             if silent_ms >= open_ms + aggregation.idle_ms:
                 forced[aggregation.table] = progress.watermark + open_ms
     if forced != progress.forced:
@@ -73,48 +75,20 @@ def _present(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[D
     groups.put_many(gone)
 
 
-def _close(aggregation: Aggregation, size_ms: int, tables: PipelineTables) -> Iterator[Delivery]:
-    name, groups = aggregation.table, tables.groups[aggregation.table]
-    progress = tables.current_progress()
-    clock_ms = progress.clock(name)
-    if clock_ms is None:
-        return
-    # A window has closed when start + size + grace <= clock.
-    closed_ms = _aligned(clock_ms - aggregation.grace_ms, size_ms)
-    purged_ms = closed_ms - _aligned(aggregation.retain_ms, size_ms)
-    if closed_ms > progress.closed.get(name, closed_ms - 1):
-        if aggregation.emission is Emission.FINAL and aggregation.to is not None:
-            start = window_key(progress.closed[name], b"") if name in progress.closed else b""
-            for key, state in groups.scan(start, window_key(closed_ms, b"")):
-                yield _result(aggregation, aggregation.to, key, state)
-        tables.set_progress(replace(progress, closed={**progress.closed, name: closed_ms}))
-        groups.release(window_key(closed_ms, b""))
-    _purge(name, groups, tables, purged_ms)
-
-
-def _purge(name: str, groups: Table[Accumulator], tables: PipelineTables, until_ms: int) -> None:
-    progress = tables.current_progress()
-    since_ms = progress.purged.get(name)
-    if since_ms is not None and since_ms >= until_ms:
-        return
-    start = b"" if since_ms is None else window_key(since_ms, b"")
-    kept = (groups, tables.values[name]) if name in tables.values else (groups,)
-    for table in kept:
-        table.put_many({key: None for key, _ in table.scan(start, window_key(until_ms, b""))})
-    tables.set_progress(replace(progress, purged={**progress.purged, name: until_ms}))
-
-
-def _aligned(time_ms: int, size_ms: int) -> int:
-    return time_ms - time_ms % size_ms
+def _close(aggregation: Aggregation, windows: Windows, tables: PipelineTables) -> list[Delivery]:
+    to = aggregation.to if aggregation.emission is Emission.FINAL else None
+    closed = pass_closed(aggregation.table, windows, tables, are_told=to is not None)
+    purge_closed(aggregation.table, windows, tables)
+    return [] if to is None else [_result(aggregation, to, key, state) for key, state in closed]
 
 
 def _result(aggregation: Aggregation, topic: str, key: bytes, state: Accumulator) -> Delivery:
     """One result: its key is the group and, where there are windows, the window."""
     window: dict[str, object] = {}
     group = key
-    if aggregation.size_ms is not None:
-        start_ms, group = split_window_key(key)
-        window = {"window_start": start_ms, "window_end": start_ms + aggregation.size_ms}
+    if aggregation.windows is not None:
+        span, group = aggregation.windows.split(key)
+        window = {"window_start": span.start_ms, "window_end": span.end_ms}
     identity = {**dict(zip(aggregation.by, decode_group(group), strict=True)), **window}
     newest_ms = state[0]
     assert isinstance(newest_ms, int)

@@ -19,8 +19,8 @@ from streams.quality.grammar import RulesReader, read_on_fail
 from streams.quality.rules import RuleSet
 
 from .spec import AggregateSpec, Deduplicate, JoinSpec, Pipeline, RouteSpec, Source, TableSpec
+from .windows.read import duration_ms, read_windows, window_problems
 
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 FULL = "full"
 """REPLICA IDENTITY FULL: a DELETE tells its whole row."""
 CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf", "wal2json-v2", "cloudevents"})
@@ -78,12 +78,6 @@ def pipeline_of(document: Document) -> Pipeline:
     return _build(document)
 
 
-def duration_ms(text: str) -> int:
-    """``10s`` as 10000."""
-    number = text.rstrip("smhd")
-    return int(number) * _UNIT_MS[text[len(number) :]]
-
-
 def grammar_schema() -> dict[str, Any]:
     """The grammar's JSON Schema (2020-12), for editors and for the check of shapes."""
     schema: dict[str, Any] = json.loads(files("streams.pipeline").joinpath("pipeline.schema.json").read_text("utf-8"))
@@ -116,7 +110,7 @@ def _later_problems(document: Document) -> Iterator[Problem]:
 
 
 def _later_in_aggregate(document: Document, aggregate: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    for kind in ("hopping", "sliding", "session"):
+    for kind in ("sliding", "session"):
         if kind in aggregate.get("window", {}):
             yield document.problem((*path, "window", kind), f"{kind} windows arrive later; tumbling ones are there")
 
@@ -129,10 +123,8 @@ def _own_problems(document: Document) -> Iterator[Problem]:
         yield document.problem(("aggregate",), f"two tables are called {name}")
     for index, aggregate in enumerate(value.get("aggregate", ())):
         window = aggregate.get("window")
-        if window is not None and "tumbling" not in window and not {"hopping", "sliding", "session"} & set(window):
-            yield document.problem(("aggregate", index, "window"), "name its length, such as tumbling: 1m")
-        elif window is not None and "tumbling" in window and duration_ms(window["tumbling"]) == 0:
-            yield document.problem(("aggregate", index, "window", "tumbling"), "a window is longer than nothing")
+        for place, message in () if window is None else window_problems(window):
+            yield document.problem(("aggregate", index, "window", *place), message)
         if window is None and aggregate.get("emit") == "final":
             yield document.problem(("aggregate", index, "emit"), "without a window nothing is ever final")
         if aggregate.get("over") == "rows":
@@ -226,8 +218,7 @@ def _aggregate(value: Mapping[str, Any]) -> AggregateSpec:
     return AggregateSpec(
         table=value["table"],
         by=tuple(value["by"]),
-        tumbling_ms=None if window is None else duration_ms(window["tumbling"]),
-        grace_ms=0 if window is None else duration_ms(window.get("grace", "0s")),
+        windows=None if window is None else read_windows(window),
         columns=value["columns"],
         is_of_rows=value.get("over") == "rows",
         emit=value.get("emit", "current"),

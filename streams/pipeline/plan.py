@@ -17,6 +17,7 @@ from streams.records import ChangeEvent, Row, SourceRecord
 from .exchange.plan import Exchange
 from .outputs import Route
 from .rules.plan import Claims, QualityRules, Stage
+from .windows.kinds import Windows
 
 if TYPE_CHECKING:
     from .aggregates.multisets import Multiset
@@ -157,12 +158,9 @@ class Aggregation:
     by: tuple[str, ...]
     group: Callable[[ChangeEvent], bytes]
     """Canonical JSON array of the group's values."""
-    size_ms: int | None
-    """Length of its tumbling windows; ``None``: one window since ever."""
-    grace_ms: int = 0
+    windows: Windows | None
+    """``None``: one window since ever."""
     idle_ms: int = 30_000
-    retain_ms: int = 86_400_000
-    """How long a closed window is kept for queries, in event time."""
     columns: tuple[AggregateColumn, ...]
     initial: tuple[object, ...]
     emission: Emission = Emission.CURRENT
@@ -176,15 +174,6 @@ class Aggregation:
     """It is kept by another stage, to which what a batch adds to a group travels as one record."""
     multisets: tuple[Multiset, ...] = ()
     """Of columns that must know every value of a group."""
-
-    @property
-    def open_ms(self) -> int:
-        """How long after its start a window takes events; zero without windows."""
-        return 0 if self.size_ms is None else self.size_ms + self.grace_ms
-
-    def closes_ms(self, event_time_ms: int) -> int:
-        """The watermark that closes the window of an event of that time; only where there are windows."""
-        return event_time_ms - event_time_ms % (self.size_ms or 1) + self.open_ms
 
     def read(self, state: Accumulator) -> dict[str, object]:
         """The aggregate columns of one group."""

@@ -7,14 +7,16 @@ Next: streams.worker.web, streams.testing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from streams.state.overlay import store_key
 from streams.state.stores.base import Store
 
 from .plan import Aggregation, Plan
-from .tables import decode_group, decode_state, decode_stored_row, encode_key, split_window_key, window_key
+from .tables import decode_group, decode_state, decode_stored_row, encode_key
+from .windows.keys import window_key
+from .windows.kinds import Span, Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +26,20 @@ class TableRow:
     key: tuple[object, ...]
     """Values of the key columns or of the group, in JSON view."""
     window: tuple[int, int] | None
-    """Start and end in ms, end exclusive; ``None`` where the table has no windows."""
+    """Start and end in ms; ``None`` where the table has no windows."""
     row: dict[str, object]
 
 
 def find_row(
-    store: Store, plan: Plan, table: str, key: list[object], *, window_start_ms: int | None = None
+    store: Store, plan: Plan, table: str, key: list[object], *, window: Sequence[int] = ()
 ) -> TableRow | None:
-    """The row of ``key``, ``None`` if there is none; ``KeyError`` if the plan keeps no such table."""
-    _aggregation(plan, table)
-    stored_key = encode_key(key)
-    if window_start_ms is not None:
-        stored_key = window_key(window_start_ms, stored_key)
+    """The row of ``key``, ``None`` if there is none; ``KeyError`` if the plan keeps no such table.
+
+    ``window``: its start and, where windows have no length, its end (ms); empty where there are none.
+    """
+    windows, stored_key = windows_of(plan, table), encode_key(key)
+    if windows is not None and window:
+        stored_key = windows.key(Span(window[0], window[-1]), stored_key)
     (value,) = store.get_many([store_key(table, stored_key)])
     return None if value is None else _row(plan, table, stored_key, value)
 
@@ -49,7 +53,7 @@ def scan_rows(
     """
     space = store_key(table, b"")
     start, end = after + b"\0" if after else b"", space[:-1] + b"\x01"
-    if _aggregation(plan, table) is not None and _is_windowed(plan, table):
+    if windows_of(plan, table) is not None:
         start = max(start, b"" if from_ms is None else window_key(from_ms, b""))
         end = end if to_ms is None else space + window_key(to_ms, b"")
     for key, value in store.scan(space + start, end):
@@ -66,20 +70,21 @@ def _aggregation(plan: Plan, table: str) -> Aggregation | None:
     return None
 
 
-def _is_windowed(plan: Plan, table: str) -> bool:
+def windows_of(plan: Plan, table: str) -> Windows | None:
+    """The windows of ``table``, ``None`` where it has none; ``KeyError`` if the plan keeps no such table."""
     aggregation = _aggregation(plan, table)
-    return aggregation is not None and aggregation.size_ms is not None
+    return None if aggregation is None else aggregation.windows
 
 
 def _row(plan: Plan, table: str, key: bytes, value: bytes) -> TableRow:
     aggregation = _aggregation(plan, table)
     if aggregation is None:
         return TableRow(key=tuple(decode_group(key)), window=None, row=decode_stored_row(value).row)
-    window, group = None, key
+    window: tuple[int, int] | None = None
+    group = key
     facts: dict[str, object] = {}
-    if aggregation.size_ms is not None:
-        start_ms, group = split_window_key(key)
-        window = (start_ms, start_ms + aggregation.size_ms)
+    if aggregation.windows is not None:
+        window, group = aggregation.windows.split(key)
         facts = {"window_start": window[0], "window_end": window[1]}
     values = decode_group(group)
     identity = dict(zip(aggregation.by, values, strict=True))

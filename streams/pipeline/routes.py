@@ -97,6 +97,10 @@ class RouteBuilder:
             what = "rows" if aggregation.is_of_rows else "distinct values"
             self._reporter.problem(path, f"{text} counts {what}; attach takes what grows event by event")
             return None
+        if aggregation.windows is not None and aggregation.windows.name != "tumbling":
+            message = f"{table} has {aggregation.windows.name} windows; attach takes tumbling ones"
+            self._reporter.problem(path, message)
+            return None
         for known in aggregation.columns:
             if known.name == column:
                 return Attachment(name=name, table=table, read=known.read)

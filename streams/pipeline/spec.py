@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from streams.contracts.documents import Document
 from streams.quality.rules import RuleSet
 
+from .windows.kinds import Windows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -66,8 +68,7 @@ class AggregateSpec:
 
     table: str
     by: tuple[str, ...]
-    tumbling_ms: int | None
-    grace_ms: int
+    windows: Windows | None
     columns: Mapping[str, str]
     is_of_rows: bool
     emit: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from struct import Struct as Layout
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -32,9 +31,7 @@ _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 encode_key: Callable[[Sequence[object]], bytes] = _encode_json
 """Canonical key of a row or group: the JSON array of its values."""
 _decode_json = msgspec.json.Decoder(float_hook=Decimal).decode
-_window_start = Layout(">Q")
 V = TypeVar("V")
-_EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before those after
 
 CACHED_ROWS = 20_000
 CACHED_GROUPS = 50_000
@@ -68,6 +65,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By aggregation: a later clock that the wall clock has forced on an idle input."""
     closed: dict[str, int] = {}
     """By aggregation: windows that start before this are closed and, where ``final``, published."""
+    closing: dict[str, str] = {}
+    """By aggregation that has closed windows still to publish: hex of the key of the last that was."""
     purged: dict[str, int] = {}
     """By aggregation: windows that start before this are gone."""
 
@@ -105,16 +104,6 @@ _decode_moved = msgspec.json.Decoder(MovedRow, float_hook=Decimal).decode
 def decode_state(value: bytes) -> Accumulator:
     """State of a group from its changelog record."""
     return cast(Accumulator, _decode_json(value))
-
-
-def window_key(start_ms: int, group: bytes) -> bytes:
-    """Key of a window's state: all windows of one start stand together, oldest first."""
-    return _window_start.pack(start_ms + _EPOCH_SHIFT) + group
-
-
-def split_window_key(key: bytes) -> tuple[int, bytes]:
-    """(start in ms, group) of a window's key."""
-    return _window_start.unpack_from(key)[0] - _EPOCH_SHIFT, key[8:]
 
 
 def decode_group(group: bytes) -> list[object]:
@@ -180,6 +169,11 @@ class PipelineTables:
     def current_progress(self) -> Progress:
         """The clock as it stands."""
         return self.progress.get(PROGRESS_KEY) or Progress()
+
+    @property
+    def is_closing(self) -> bool:
+        """There are closed windows that the next checkpoint publishes, whether anything else happens or not."""
+        return bool(self.current_progress().closing)
 
     def set_progress(self, progress: Progress) -> None:
         """Move the clock."""

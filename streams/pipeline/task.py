@@ -118,7 +118,8 @@ class Task:
     def is_touched(self) -> bool:
         """There is something to commit."""
         moved = any(self._positions[topic] != self.committed_position(topic) for topic in self._positions)
-        return moved or any(table.is_dirty for tables in self._tables.values() for table in tables.all)
+        held = self._tables.values()
+        return moved or any(tables.is_closing or any(table.is_dirty for table in tables.all) for tables in held)
 
     def watermarks(self) -> Mapping[str, int | None]:
         """By pipeline the largest event time seen, ms."""

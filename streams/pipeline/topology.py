@@ -182,7 +182,7 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
         yield plan.table.name, plan.table.key
     for aggregation in plan.aggregations:
         columns = [(column.name, column.meaning) for column in aggregation.columns]
-        shape = (aggregation.by, aggregation.size_ms, columns)
+        shape = (aggregation.by, aggregation.windows and aggregation.windows.shape, columns)
         yield aggregation.table, (*shape, "rows") if aggregation.is_of_rows else shape
         if aggregation.multisets:
             yield values_changelog(aggregation.table), shape

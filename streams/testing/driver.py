@@ -101,7 +101,7 @@ class Driver:
         What one stage tells the next becomes visible with it, too, and is worked off in checkpoints of its own.
         """
         self._checkpoint()
-        while self._waiting:
+        while self._waiting or any(task.is_touched for task in self._tasks.values()):
             self._work_off()
             self._checkpoint()
 

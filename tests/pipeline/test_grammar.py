@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from streams.errors import ConfigurationError
-from streams.pipeline.grammar import duration_ms, grammar_schema, parse_pipeline, parse_pipelines
+from streams.pipeline.grammar import grammar_schema, parse_pipeline, parse_pipelines
 from streams.pipeline.spec import AggregateSpec, Deduplicate, RouteSpec, Source, TableSpec
+from streams.pipeline.windows.kinds import Hopping
+from streams.pipeline.windows.read import duration_ms
 
 SMALL = """\
 pipeline: orders
@@ -77,8 +79,7 @@ errors: {dead_letters: dead.v1}
             table="sums",
             by=("a",),
             is_of_rows=False,
-            tumbling_ms=500,
-            grace_ms=3_000,
+            windows=Hopping(size_ms=500, step_ms=500, grace_ms=3_000),
             columns={"n": "count(*)"},
             emit="final",
             idle_ms=60_000,
@@ -112,10 +113,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ("errors: {retry: {join_missing: [5s]}}", "8: errors.retry: errors.retry: retries arrive later"),
         ("errors: {in_order: park}", "8: errors.in_order: errors.in_order: parking arrives later"),
         ("mask: {a: tokenize}", "8: mask.a: tokenize arrives later"),
-        (
-            "aggregate: [{table: t, by: [a], columns: {n: count(*)}, window: {hopping: {size: 1m, step: 1s}}}]",
-            "aggregate[0].window.hopping: hopping windows arrive later",
-        ),
         (
             "aggregate: [{table: t, by: [a], columns: {n: count(*)}, window: {sliding: 1m}}]",
             "aggregate[0].window.sliding: sliding windows arrive later",

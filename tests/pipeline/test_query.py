@@ -50,12 +50,12 @@ def test_a_row_is_found_by_its_key() -> None:
 def test_a_group_is_found_by_its_values_and_its_window() -> None:
     store, plan = a_store(a_plain(1, at=1_500), a_plain(2, at=1_600, amount=6))
 
-    assert find_row(store, plan, "windows", [7], window_start_ms=1_000) == TableRow(
+    assert find_row(store, plan, "windows", [7], window=(1_000,)) == TableRow(
         key=(7,),
         window=(1_000, 2_000),
         row={"customer_id": 7, "window_start": 1_000, "window_end": 2_000, "n": 2, "avg": Decimal("5.5")},
     )
-    assert find_row(store, plan, "windows", [7], window_start_ms=2_000) is None
+    assert find_row(store, plan, "windows", [7], window=(2_000,)) is None
     assert find_row(store, plan, "totals", [7, "A-1"]) == TableRow(
         key=(7, "A-1"), window=None, row={"customer_id": 7, "code": "A-1", "n": 2}
     )

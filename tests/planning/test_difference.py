@@ -14,7 +14,9 @@ from streams.planning.running import Running, TopicState
 from streams.worker.starts import OffsetMetadata, Start
 from tests.pipeline.builders import a_pipeline, a_topology
 
-TOTALS = {"table": "totals", "by": ["id"], "window": {"tumbling": "1m"}, "columns": {"n": "count(*)"}}
+WINDOW = {"tumbling": "1m"}
+HOPPING = {"hopping": {"size": "1m", "step": "10s"}}
+TOTALS = {"table": "totals", "by": ["id"], "window": WINDOW, "columns": {"n": "count(*)"}}
 
 
 def a_plan(**parts: Any) -> Topology:
@@ -56,9 +58,13 @@ def test_what_runs_is_what_the_files_say() -> None:
         ({"derive": {"more": "amount + 1"}}, ("pipeline orders", "needs reset or backfill")),
         ({"deduplicate": {"by": ["id"]}}, ("pipeline orders", "needs reset or backfill")),
         ({"aggregate": [{**TOTALS, "window": {"tumbling": "2m"}}]}, ("table totals", "needs a new table name")),
+        ({"aggregate": [{**TOTALS, "window": HOPPING}]}, ("table totals", "needs a new table name")),
+        ({"aggregate": [{**TOTALS, "window": {**WINDOW, "retain": "7d"}}]}, ("pipeline orders", "safe")),
         ({"aggregate": None}, ("table totals", "safe")),
     ],
-    ids=["dead letters", "route", "to", "filter", "derive", "dedup", "window", "table left out"],
+    ids=[
+        "dead letters", "route", "to", "filter", "derive", "dedup", "window", "kind of window", "retain", "left out"
+    ],
 )
 def test_a_change_of_the_file_is_safe_or_says_what_it_needs(
     parts: Mapping[str, object], expected: tuple[str, str]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from streams.planning.meaning import meaning_of
 from tests.pipeline.builders import a_pipeline, a_topology
 
@@ -16,6 +20,19 @@ def test_a_group_that_meets_in_a_stage_is_told_with_its_window_its_key_and_its_t
     assert (table.kind, table.key, table.window) == ("windows", ("code",), "tumbling 1m")
     assert (key.columns, key.place) == (("code",), "stage keyed by code (repartition topic)")
     assert [task.sources for task in meaning.tasks if "by_code" in task.stores] == [meaning.repartitions]
+
+
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        ({"hopping": {"size": "1m", "step": "10s"}, "grace": "5s"}, "hopping size 1m, step 10s, grace 5s"),
+        ({"tumbling": "1m", "retain": "7d"}, "tumbling 1m, retain 7d"),
+    ],
+)
+def test_windows_are_told_as_the_file_says(window: Mapping[str, object], text: str) -> None:
+    tables = meaning_of(a_topology(a_pipeline(aggregate=[{**WINDOWED, "window": window}]))).tables
+
+    assert [table.window for table in tables if table.name == "by_code"] == [text]
 
 
 def test_a_join_makes_one_task_of_both_topics() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ..plan import Aggregation, Plan
 from ..tables import PipelineTables, Upstream
+from ..windows.kinds import Windows
 from .wire import Told
 
 NOTHING = Upstream()
@@ -46,10 +47,12 @@ class Clocks:
             self._tables.upstreams.put_many(self._changed)
 
 
-def _advance(windowed: Iterable[Aggregation], tables: PipelineTables, upstreams: Sequence[Upstream]) -> None:
+def _advance(
+    windowed: Iterable[tuple[Aggregation, Windows]], tables: PipelineTables, upstreams: Sequence[Upstream]
+) -> None:
     """Move the clock of each table to where its upstreams allow."""
     progress = tables.current_progress()
-    clocks = {held.table: clock for held in windowed if (clock := clock_of(held.table, upstreams)) is not None}
+    clocks = {held.table: clock for held, _ in windowed if (clock := clock_of(held.table, upstreams)) is not None}
     moved = {table: clock for table, clock in clocks.items() if clock > progress.forced.get(table, clock - 1)}
     if moved:
         tables.set_progress(replace(progress, forced={**progress.forced, **moved}))
@@ -72,9 +75,9 @@ def force_clocks(plan: Plan, tables: PipelineTables, *, now_ms: int) -> None:
     progress, upstreams = tables.current_progress(), _upstreams(tables)
     newest_ms = max((held.watermark_ms for held in upstreams if held.watermark_ms is not None), default=None)
     forced = dict(progress.forced)
-    for aggregation in plan.receives.windowed:
+    for aggregation, windows in plan.receives.windowed:
         since_ms = [held.idle[aggregation.table] for held in upstreams if aggregation.table in held.idle]
-        open_ms = aggregation.open_ms
+        open_ms = windows.open_ms
         is_over = len(since_ms) == len(upstreams) and now_ms - max(since_ms) >= open_ms + aggregation.idle_ms
         if is_over and newest_ms is not None:
             forced[aggregation.table] = max(forced.get(aggregation.table, newest_ms), newest_ms + open_ms)

@@ -22,8 +22,12 @@ from ..aggregates.partials import (
     partials_of_changes,
     partials_of_rows,
 )
+from ..formats.times import NO_TIME
 from ..plan import Aggregation, Plan
-from ..tables import PipelineTables, RowChange, split_window_key, window_key
+from ..tables import PipelineTables, RowChange
+from ..windows.keys import split_window_key, window_key
+from ..windows.kinds import Hopping
+from ..windows.place import Bounds, place_events
 from .plan import Exchange
 from .wire import Added, encode
 
@@ -42,29 +46,34 @@ def send_combined(
             deliveries += _packed(rows, combine, aggregation, exchange.topic, limit)
         elif aggregation.is_combined:
             timely = _timely(changes, aggregation, clock, late[aggregation.table])
-            deliveries += _packed(timely, partial(_combined, aggregation), aggregation, exchange.topic, limit)
+            deliveries += _packed(timely, partial(_combined, aggregation, clock), aggregation, exchange.topic, limit)
     return deliveries
 
 
 def _timely(
     events: list[ChangeEvent], aggregation: Aggregation, clock: Mapping[int, int], late: list[ChangeEvent]
 ) -> list[ChangeEvent]:
-    if aggregation.size_ms is None:
+    if aggregation.windows is None:
         return events
     timely: list[ChangeEvent] = []
     for event in events:
-        is_late = aggregation.closes_ms(event.event_time_ms) <= clock[event.record.offset]
+        is_late = aggregation.windows.closes_ms(event.event_time_ms) <= clock[event.record.offset]
         (late if is_late else timely).append(event)
     return timely
 
 
-def _combined(aggregation: Aggregation, events: Sequence[ChangeEvent]) -> Partials:
-    group, size_ms = aggregation.group, aggregation.size_ms
-    if size_ms is None:
-        keys = [group(event) for event in events]
-    else:
-        keys = [window_key(event.event_time_ms - event.event_time_ms % size_ms, group(event)) for event in events]
-    return partials_of_changes(events, keys, aggregation)
+def _combined(aggregation: Aggregation, clock: Mapping[int, int], events: Sequence[ChangeEvent]) -> Partials:
+    group, windows = aggregation.group, aggregation.windows
+    if windows is None:
+        return partials_of_changes(events, [group(event) for event in events], aggregation)
+    assert isinstance(windows, Hopping)  # of others nothing is combined
+    placed = place_events(events, group, windows, clock, Bounds(NO_TIME, NO_TIME))
+    partials = partials_of_changes(placed.events, placed.keys, aggregation)
+    # An event is late downstream where the last of its windows has closed: it counts as that window's alone.
+    newest = Counter(window_key(windows.starts(event.event_time_ms)[-1], group(event)) for event in events)
+    for key, held in partials.items():
+        held.events = newest[key]
+    return partials
 
 
 def _packed(
@@ -93,7 +102,7 @@ def _record_of(part: object) -> int:
 
 
 def _delivery(key: bytes, held: Partial, aggregation: Aggregation, topic: str, partition: int) -> Delivery:
-    start_ms, group = (None, key) if aggregation.size_ms is None else split_window_key(key)
+    start_ms, group = (None, key) if aggregation.windows is None else split_window_key(key)
     added = Added(
         partition=partition,
         table=aggregation.table,
@@ -126,7 +135,9 @@ def add_combined(added: list[tuple[bytes, Added]], plan: Plan, tables: PipelineT
 
 
 def _is_closed(start_ms: int | None, aggregation: Aggregation, clock_ms: int | None) -> bool:
-    return start_ms is not None and clock_ms is not None and aggregation.closes_ms(start_ms) <= clock_ms
+    if start_ms is None or clock_ms is None or aggregation.windows is None:
+        return False
+    return aggregation.windows.closes_ms(start_ms) <= clock_ms
 
 
 def _partial_of(added: Added, aggregation: Aggregation) -> Partial:

@@ -10,6 +10,7 @@ from streams.records import ChangeEvent
 
 if TYPE_CHECKING:
     from ..plan import Aggregation
+    from ..windows.kinds import Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,6 @@ class Exchange:
         return tuple(held for held in self.aggregations if not held.is_combined)
 
     @property
-    def windowed(self) -> tuple[Aggregation, ...]:
-        """The aggregations that must be told how far time has come."""
-        return tuple(held for held in self.aggregations if held.size_ms is not None)
+    def windowed(self) -> tuple[tuple[Aggregation, Windows], ...]:
+        """The aggregations that must be told how far time has come, with their windows."""
+        return tuple((held, held.windows) for held in self.aggregations if held.windows is not None)

@@ -17,8 +17,9 @@ from streams.errors import RecordTooLargeError
 from streams.ledger import Ledger
 from streams.records import ROW_CHANGES, ChangeEvent, Delivery
 
-from ..plan import Aggregation, Plan
+from ..plan import Plan
 from ..tables import RowChange
+from ..windows.kinds import Windows
 from .combine import send_combined
 from .plan import Exchange
 from .wire import carrier, encode
@@ -58,7 +59,7 @@ def _send(
     limit: int,
 ) -> list[Delivery]:  # fmt: skip
     to, key_of, carry = exchange.topic, exchange.key, carrier(exchange.needs)
-    windowed, tables = [held for held in exchange.carried if held.size_ms is not None], len(exchange.carried)
+    windowed, tables = [(held.table, held.windows) for held in exchange.carried if held.windows], len(exchange.carried)
     deliveries = []
     for event in events if tables else ():
         clock_ms, time_ms = clock[event.record.offset], event.event_time_ms
@@ -74,5 +75,5 @@ def _send(
     return deliveries
 
 
-def _late_for(windowed: Iterable[Aggregation], time_ms: int, clock_ms: int) -> tuple[str, ...]:
-    return tuple([held.table for held in windowed if held.closes_ms(time_ms) <= clock_ms])
+def _late_for(windowed: Iterable[tuple[str, Windows]], time_ms: int, clock_ms: int) -> tuple[str, ...]:
+    return tuple([table for table, windows in windowed if windows.closes_ms(time_ms) <= clock_ms])

@@ -28,7 +28,7 @@ def note_silence(plan: Plan, tables: PipelineTables, *, since_ms: int, now_ms: i
     idle = {
         aggregation.table: since_ms
         for exchange in plan.exchanges
-        for aggregation in exchange.windowed
+        for aggregation, _ in exchange.windowed
         if silent_ms >= aggregation.idle_ms and aggregation.table not in progress.idle
     }
     if idle:

@@ -17,9 +17,10 @@ import msgspec
 from aiohttp import web
 
 from streams.pipeline.plan import Plan
-from streams.pipeline.query import TableRow, find_row, scan_rows
+from streams.pipeline.query import TableRow, find_row, scan_rows, windows_of
 from streams.pipeline.route import encode_json
 from streams.pipeline.topology import SubTopology, table_names
+from streams.pipeline.windows.kinds import Windows
 
 from ..engine import Engine
 
@@ -113,13 +114,11 @@ class TableReader:
                 ), question)  # fmt: skip
 
     def _local_row(self, sub: SubTopology, plan: Plan, table: str, key: list[Any]) -> dict[str, object] | None:
-        windowed = any(held.table == table and held.size_ms is not None for held in plan.aggregations)
-        values, start_ms = (key[:-1], key[-1]) if windowed and key else (key, None)
-        if windowed and (type(start_ms) is not int or abs(start_ms) > LATEST_MS):
-            raise ValueError("the last part of the key is the window's start in ms")
+        windows = windows_of(plan, table)
+        values, window = (key, []) if windows is None else _split_key(key, windows)
         for (topic, _), owned in self._engine.tasks.items():
             if topic in sub.source_topics:
-                found = find_row(owned.task.store, plan, table, values, window_start_ms=start_ms)
+                found = find_row(owned.task.store, plan, table, values, window=window)
                 if found is not None:
                     return _shown(found)
         return None
@@ -183,6 +182,15 @@ def merge_parts(parts: Iterable[Part], limit: int) -> Part:
     return Part(rows=rows[:limit], read_to=rows[limit - 1][0] if len(rows) > limit else read_to)
 
 
+def _split_key(key: list[Any], windows: Windows) -> tuple[list[Any], list[int]]:
+    """(values of the group, what names the window): start, and end where windows have no length."""
+    window = key[-windows.named_by :]
+    if len(window) < windows.named_by or any(type(time) is not int or abs(time) > LATEST_MS for time in window):
+        parts = "part of the key is the window's start" if windows.named_by == 1 else "parts are its start and its end"
+        raise ValueError(f"the last {parts} in ms")
+    return key[: -windows.named_by], window
+
+
 def _shown(row: TableRow) -> dict[str, object]:
     return {"key": list(row.key), "window": None if row.window is None else list(row.window), "row": row.row}
 
@@ -194,7 +202,8 @@ def _describe(plan: Plan, name: str) -> dict[str, object]:
                 "table": name,
                 "pipeline": plan.pipeline,
                 "key": list(aggregation.by),
-                "window_ms": aggregation.size_ms,
+                "window": aggregation.windows and aggregation.windows.name,
+                "window_ms": aggregation.windows and aggregation.windows.length_ms,
                 "columns": [column.name for column in aggregation.columns],
             }
     key = [] if plan.table is None else list(plan.table.key)
@@ -202,4 +211,5 @@ def _describe(plan: Plan, name: str) -> dict[str, object]:
     columns = [column for column in plan.contract.newest.columns if column not in dropped]
     columns += [own for join in plan.joins for _, own in join.columns]
     columns += [held.column for held in plan.derivations if held.column not in columns]
-    return {"table": name, "pipeline": plan.name, "key": key, "window_ms": None, "columns": columns}
+    windows = {"window": None, "window_ms": None}
+    return {"table": name, "pipeline": plan.name, "key": key, **windows, "columns": columns}

@@ -217,3 +217,15 @@ def test_any_interleaving_with_crashes_gives_what_a_naive_model_gives(
     assert found == dict(counted)
     assert sum(driver.ledger().values()) == len(events)
     assert len(driver.records("minutes.v1")) == len(counted)
+
+
+def test_what_is_late_upstream_for_one_table_stays_late_for_it_beside_events_of_a_slower_partition() -> None:
+    patient = {**MINUTES, "table": "patient", "window": {"tumbling": "1m", "grace": "1d"}, "to": None, "late": None}
+    tables = [MINUTES, {name: part for name, part in patient.items() if part is not None}]
+    driver = a_driver(a_plain_pipeline(aggregate=tables, route=None), partitions={TOPIC: 2})
+    send(driver, a_plain(1, at=200_000), a_plain(2, at=0), partition=0)
+    send(driver, a_plain(3, at=10), partition=1)
+
+    assert driver.table("minutes")[7, 0, 60_000]["n"] == 1  # the one of the slower partition
+    assert driver.table("patient")[7, 0, 60_000]["n"] == 2
+    assert [row["id"] for row in rows_of(driver.records("late.v1")) if row] == [2]

@@ -78,7 +78,7 @@ def cells(page: Page, section: str) -> list[list[str]]:
 def test_every_table_is_listed_with_its_pipeline_and_key(page: Page) -> None:
     assert page.locator("#tables h2").all_inner_texts() == TABLES
     assert page.locator("#t-revenue_by_customer > p").inner_text() == (
-        "pipeline revenue, by customer_id, windows of 10 s, newest first"
+        "pipeline revenue, by customer_id, tumbling windows of 10 s, newest first"
     )
     assert cells(page, "t-orders")[0][:5] == ["id", "customer_id", "product_id", "amount", "status"]
     assert cells(page, "t-revenue_by_customer")[0] == ["customer_id", "window", "orders", "revenue", "biggest"]

@@ -96,11 +96,19 @@ async def test_tables_are_listed_with_key_window_and_the_columns_that_their_rows
         200,
         {
             "tables": [
-                {"table": "things", "pipeline": "things", "key": ["id"], "window_ms": None, "columns": ["id", "more"]},
+                {
+                    "table": "things",
+                    "pipeline": "things",
+                    "key": ["id"],
+                    "window": None,
+                    "window_ms": None,
+                    "columns": ["id", "more"],
+                },
                 {
                     "table": "per_minute",
                     "pipeline": "things",
                     "key": ["id"],
+                    "window": "tumbling",
                     "window_ms": 60_000,
                     "columns": ["things"],
                 },

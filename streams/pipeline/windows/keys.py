@@ -1,0 +1,18 @@
+"""Keys: where the states of windows are kept. Those that close first stand first, so what closes is one range."""
+
+from __future__ import annotations
+
+from struct import Struct as Layout
+
+_time = Layout(">Q")
+_EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before those after
+
+
+def window_key(time_ms: int, rest: bytes) -> bytes:
+    """Key of a window's state: all windows of one time stand together, oldest first."""
+    return _time.pack(time_ms + _EPOCH_SHIFT) + rest
+
+
+def split_window_key(key: bytes) -> tuple[int, bytes]:
+    """(time in ms, the rest) of a window's key."""
+    return _time.unpack_from(key)[0] - _EPOCH_SHIFT, key[8:]
