@@ -94,3 +94,13 @@ def test_an_abort_takes_the_clock_back(is_kept: bool) -> None:
     task.abort()
 
     assert task.watermarks() == {"orders": 5 if is_kept else None}
+
+
+@pytest.mark.parametrize("op", ["c", "d"])
+def test_a_commit_time_that_is_no_number_is_none_and_the_clock_can_be_read_again(op: str) -> None:
+    driver = send(a_driver(a_pipeline()), a_change(1, op=op, source={"ts_ms": True}, time_ms=9))
+    driver.commit()
+
+    driver.restart(lose_uncommitted=True)
+
+    assert [record.timestamp_ms for record in send(driver, a_change(1, time_ms=9)).records("orders.v1")] == [9, 9]

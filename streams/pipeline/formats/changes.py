@@ -125,7 +125,7 @@ def _place_of(envelope: Envelope, record: SourceRecord) -> tuple[Row, int]:
     """Where a change stands; one whose source does not say when was committed when the record was written."""
     source = envelope.source or _NOTHING
     said_ms = source.get("ts_ms")
-    return source, said_ms if isinstance(said_ms, int) else record.timestamp_ms
+    return source, said_ms if type(said_ms) is int else record.timestamp_ms
 
 
 def without_values(error: Exception) -> str:
