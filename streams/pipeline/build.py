@@ -116,7 +116,9 @@ class PlanBuilder:
         kept = [groups.build(spec, ("aggregate", index)) for index, spec in enumerate(pipeline.aggregates)]
         partitioned = pipeline.source.key or self._key
         local = tuple(held for held in kept if is_local(held.by, partitioned))
-        exchanges = make_exchanges(self._app, pipeline.name, (held for held in kept if held not in local), groups.needs)
+        exchanges = make_exchanges(
+            self._app, pipeline.name, pipeline.source.topic, [held for held in kept if held not in local], groups.needs
+        )
         self._reads |= groups.reads
         known = table or known_rows(self, pipeline, self._key)
         routes = RouteBuilder(self, pipeline, self.columns, family.newest.key, known, local).build()

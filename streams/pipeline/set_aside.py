@@ -10,6 +10,7 @@ Headers: Kafka Connect's (KIP-298), Kafka Streams' (KIP-1034) or Spring Kafka's,
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from struct import pack
 
@@ -17,6 +18,7 @@ from streams.errors import ContractViolationError, PipelineError, QualityRuleErr
 from streams.ledger import DeadLetter, Ledger
 from streams.records import Delivery, Headers, SourceRecord
 
+from .exchange.origin import in_source
 from .plan import DeadLetterStyle, Plan
 
 _BROKEN = (ContractViolationError, QualityRuleError)
@@ -36,6 +38,9 @@ def set_aside(ledger: Ledger, plan: Plan, *, now_ms: int) -> list[Delivery]:
 
 def _deliver(letter: DeadLetter, plan: Plan, now_ms: int) -> Delivery:
     record = letter.record
+    if plan.receives is not None:
+        record = in_source(record, plan.receives)
+        letter = replace(letter, record=record)
     kept = tuple(header for header in record.headers if not header[0].startswith(_STALE_PREFIXES))
     before = {name: value for name, value in record.headers if value is not None and name.startswith(OWN_PREFIX)}
     return Delivery(

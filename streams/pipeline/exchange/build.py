@@ -22,16 +22,18 @@ def is_local(by: Iterable[str], key: tuple[str, ...]) -> bool:
 
 
 def make_exchanges(
-    app: str, pipeline: str, aggregations: Iterable[Aggregation], needs: Mapping[str, Needs]
+    app: str, pipeline: str, source: str, aggregations: Iterable[Aggregation], needs: Mapping[str, Needs]
 ) -> tuple[Exchange, ...]:
     """One exchange for all aggregations by the same columns; ``needs``: by table what its aggregation reads."""
     by_columns: dict[tuple[str, ...], list[Aggregation]] = {}
     for aggregation in aggregations:
         by_columns.setdefault(aggregation.by, []).append(aggregation)
-    return tuple(_exchange(app, pipeline, held, needs) for held in by_columns.values())
+    return tuple(_exchange(app, pipeline, source, held, needs) for held in by_columns.values())
 
 
-def _exchange(app: str, pipeline: str, held: list[Aggregation], needs: Mapping[str, Needs]) -> Exchange:
+def _exchange(
+    app: str, pipeline: str, source: str, held: list[Aggregation], needs: Mapping[str, Needs]
+) -> Exchange:
     first, stage = held[0], f"{pipeline}-by-{_name_of(held[0].by)}"
     # An event that is late publishes its whole row.
     held = [replace(one, is_combined=_can_combine(one)) for one in held]
@@ -42,6 +44,7 @@ def _exchange(app: str, pipeline: str, held: list[Aggregation], needs: Mapping[s
     ]
     return Exchange(
         topic=f"{app}-{stage}-repartition",
+        source=source,
         stage=stage,
         pipeline=pipeline,
         by=first.by,

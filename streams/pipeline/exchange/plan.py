@@ -39,6 +39,8 @@ class Exchange:
     """One repartition topic: what the source stage of a pipeline writes to it and the next stage reads."""
 
     topic: str
+    source: str
+    """Of the stage that writes it."""
     stage: str
     """Name of the plan that reads it."""
     pipeline: str

@@ -21,6 +21,8 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
 
     partition: int = msgspec.field(name="p")
     """Upstream: whose watermark holds its windows open."""
+    offset: int = msgspec.field(name="q", default=0)
+    """In that partition of the source."""
     clock_ms: int = msgspec.field(name="c")
     """The watermark of that partition as the event found it."""
     time_ms: int = msgspec.field(name="t")
@@ -84,6 +86,7 @@ def carrier(needs: Needs) -> Carry:
     def carry(event: ChangeEvent, clock_ms: int, late: tuple[str, ...]) -> Carried:
         return Carried(
             partition=event.record.partition,
+            offset=event.record.offset,
             clock_ms=clock_ms,
             time_ms=event.event_time_ms,
             operation=event.operation.value,

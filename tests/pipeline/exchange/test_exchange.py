@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from streams.testing import Driver
 
 from ..builders import (
+    DEAD,
     TOPIC,
     a_change,
     a_driver,
@@ -19,8 +21,10 @@ from ..builders import (
     a_plain,
     a_plain_pipeline,
     a_topology,
+    header,
     laws,
     problems_of,
+    reasons_of,
     rows_of,
     send,
 )
@@ -101,6 +105,21 @@ def test_attach_of_a_table_in_another_stage_is_refused_by_name() -> None:
     (problem,) = problems_of(a_pipeline(aggregate=[EVER], route=route))
 
     assert "by_customer is grouped by customer_id and kept in another stage" in problem
+
+
+def test_what_fails_behind_an_exchange_is_dead_with_the_coordinates_of_its_source() -> None:
+    aggregate = {"table": "by_code", "by": ["code"], "columns": {"sum": "sum(customer_id)"}}
+    driver = a_driver(a_pipeline(aggregate=[aggregate], mask={"email": "hash"}, route=None), partitions={TOPIC: 4})
+    poison = a_change(2, customer_id=Decimal("1e9999999"))  # honours its contract, and nothing can add it up
+
+    send(driver, a_change(1), poison, a_change(3), partition=3)
+
+    (dead,) = driver.records(DEAD)
+    told = {name: header(dead, f"__connect.errors.{name}") for name in ("topic", "partition", "offset")}
+    assert told == {"topic": TOPIC, "partition": "3", "offset": "1"}
+    assert (dead.partition, reasons_of(driver)) == (3, ["internal_error"])
+    assert driver.table("by_code") == {"A-1": {"code": "A-1", "sum": 14}}
+    assert b"ann@" not in (dead.value or b"")
 
 
 # -- time
