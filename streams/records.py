@@ -116,5 +116,7 @@ class Walk:
     """What honours its contract and is seen for the first time."""
     wanted: list[ChangeEvent] = field(default_factory=list)
     """What the filter kept, with the values as they came."""
+    outside: list[ChangeEvent] = field(default_factory=list)
+    """What leaves a row outside of those that match, or takes one away; masked."""
     passed: list[ChangeEvent] = field(default_factory=list)
     """What goes on."""

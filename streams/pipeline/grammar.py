@@ -27,7 +27,6 @@ CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf
 """Records may be changes of a row; of the others each is an event of its own."""
 
 _LATER: tuple[tuple[Path, str], ...] = (
-    (("where",), "where: membership of rows arrives later; use filter, which drops events"),
     (("lookup",), "lookup: look-ups arrive later"),
     (("errors", "retry"), "errors.retry: retries arrive later; without it such records are dead letters"),
     (("errors", "in_order"), "errors.in_order: parking arrives later with retries"),

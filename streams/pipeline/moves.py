@@ -9,13 +9,14 @@ Source: Debezium's connector for PostgreSQL, primary key updates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from streams.records import ChangeEvent, Headers, Operation
 
-from .tables import encode_key
+from .tables import MOVED_KEY, MovedRow, PipelineTables, encode_key
 
 NEW_KEY = "__debezium.newkey"
 """Header of the DELETE: the key, as JSON, under which the row goes on."""
@@ -41,6 +42,15 @@ def _told_by_header(headers: Headers) -> Any:
         return None if header is None else msgspec.json.decode(header)
     except msgspec.MsgspecError:
         return None
+
+
+def remember_moves(events: Sequence[ChangeEvent], columns: tuple[str, ...], tables: PipelineTables) -> None:
+    """Of the rows whose key changes, keep the last one whose second half has not come yet."""
+    for event in events:
+        if (to := moved_to(event, columns)) is not None:
+            tables.moved.put(MOVED_KEY, MovedRow(key=to.decode(), row=event.row))
+        elif has_moved(event):
+            tables.moved.put(MOVED_KEY, None)
 
 
 def has_moved(event: ChangeEvent) -> bool:

@@ -26,6 +26,8 @@ from .exchange.send import exchange_events
 from .filter import keep_matching
 from .join import join_rows
 from .mask import mask_events
+from .members import keep_members
+from .outside import keep_outside
 from .plan import Plan
 from .quality import check_quality
 from .regroup import regroup_rows
@@ -62,11 +64,15 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
 def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int) -> Walk:
     """Which of the events go on, and with which rows: nothing is written here, so an event may come here again."""
     is_sound = None if plan.quality is None else partial(plan.quality.is_sound, now_ms=now_ms)
-    wanted = keep_matching(walk.came, plan.condition, plan.rows, tables, ledger, is_sound=is_sound)
-    events = check_quality(wanted, plan.quality, ledger, now_ms=now_ms)
-    events = mask_events(events, plan.masks)
+    wanted = walk.came
+    if plan.where is None:
+        wanted = keep_matching(wanted, plan.condition, plan.rows, tables, ledger, is_sound=is_sound)
+    members = keep_members(wanted, plan, tables, ledger, is_sound=is_sound)
+    events = check_quality(members.wanted, plan.quality, ledger, now_ms=now_ms)
+    masked = mask_events([*events, *members.outside], plan.masks)
+    events, outside = masked[: len(events)], masked[len(events) :]
     events = join_rows(events, plan.joins, tables.partners, ledger)
-    return replace(walk, wanted=wanted, passed=events)
+    return replace(walk, wanted=members.wanted, outside=outside, passed=events)
 
 
 def _publish(
@@ -77,11 +83,12 @@ def _publish(
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
     changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
+    told_of = keep_outside(replace(walk, passed=events), changes, plan, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events(events, changes, plan, clock, ledger)
     aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
-    deliveries = route_events(events, plan, aggregated)
+    deliveries = route_events(told_of, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
     return [*deliveries, *exchanged.deliveries, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 

@@ -2,7 +2,7 @@
 
 In:   events with their final rows.
 Out:  the same events; the table holds what they leave of each row, and who asks is told what each row was before.
-Next: streams.pipeline.aggregate
+Next: streams.pipeline.outside
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from streams.records import ChangeEvent, Operation
 from streams.state.table import Table
 
-from .moves import has_moved, moved_to
+from .moves import remember_moves
 from .order import Order, is_unplaced, order_of
 from .plan import RowTable
-from .tables import MOVED_KEY, MovedRow, PipelineTables, RowChange, StoredRow, encode_key
+from .tables import PipelineTables, RowChange, StoredRow, encode_key
 
 
 def materialise_rows(
@@ -47,21 +47,12 @@ def materialise_rows(
         if is_asked:
             changes.append(RowChange(event, _row_of(last), _row_of(held)))
     rows.put_many(left)
-    _keep_moved(events, columns, tables)
+    remember_moves(events, columns, tables)
     return changes
 
 
 def _row_of(stored: StoredRow | None) -> dict[str, object] | None:
     return None if stored is None else stored.row
-
-
-def _keep_moved(events: Sequence[ChangeEvent], columns: tuple[str, ...], tables: PipelineTables) -> None:
-    """Of the rows whose key changes, the last one whose second half has not come yet."""
-    for event in events:
-        if (to := moved_to(event, columns)) is not None:
-            tables.moved.put(MOVED_KEY, MovedRow(key=to.decode(), row=event.row))
-        elif has_moved(event):
-            tables.moved.put(MOVED_KEY, None)
 
 
 def _key_of(event: ChangeEvent, columns: tuple[str, ...]) -> bytes:

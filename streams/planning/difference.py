@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from streams.pipeline.plan import Plan
-from streams.pipeline.tables import state_changelog
+from streams.pipeline.tables import state_changelog, values_changelog
 from streams.pipeline.topology import SubTopology, TopicKind, TopicSpec, Topology, table_names
 from streams.worker.starts import OffsetMetadata
 
@@ -166,7 +166,8 @@ def _tables(sub: SubTopology, metadata: OffsetMetadata, running: Running) -> Ite
 
 def _pipeline_of(sub: SubTopology, short: str) -> str:
     for plan in sub.plans:
-        if short in (*table_names(plan), state_changelog(plan)):
+        tables = table_names(plan)
+        if short in (*tables, *map(values_changelog, tables), state_changelog(plan)):
             return plan.name
     return sub.plans[0].name
 
@@ -194,7 +195,10 @@ def _reshaped(sub: SubTopology, short: str, *, is_state: bool) -> Difference:
         return Difference(
             verdict=Verdict.RESET,
             what=f"pipeline {pipeline}",
-            change="what it deduplicates by has changed; what it remembers is of the old kind",
+            change=(
+                "what it deduplicates by, where, or an aggregate over rows has changed; what it remembers is of the old"
+                " kind"
+            ),
             next="give the pipeline a new name",
         )
     return Difference(

@@ -108,7 +108,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("where: a > 1", "8: where: where: membership of rows arrives later; use filter"),
         ("lookup: {v: {call: 'a.b:c', args: [a]}}", "8: lookup: lookup: look-ups arrive later"),
         ("errors: {retry: {join_missing: [5s]}}", "8: errors.retry: errors.retry: retries arrive later"),
         ("errors: {in_order: park}", "8: errors.in_order: errors.in_order: parking arrives later"),
@@ -224,7 +223,7 @@ errors: {retry: {join_missing: [5s, 1m]}, in_order: park, dead_letters: cdc.orde
 def test_the_whole_grammar_is_known_and_only_what_arrives_later_is_refused() -> None:
     found = [problem.split(": ")[1] for problem in problems_of(EVERYTHING) if " later" in problem]
 
-    assert found == ["where", "lookup", "errors.retry", "errors.in_order", "route[1].where"]
+    assert found == ["lookup", "errors.retry", "errors.in_order", "route[1].where"]
     assert len(problems_of(EVERYTHING)) == len(found)
 
 

@@ -17,6 +17,7 @@ from tests.pipeline.builders import a_pipeline, a_topology
 WINDOW = {"tumbling": "1m"}
 HOPPING = {"hopping": {"size": "1m", "step": "10s"}}
 TOTALS = {"table": "totals", "by": ["id"], "window": WINDOW, "columns": {"n": "count(*)"}}
+OF_ROWS = {"table": "rows", "over": "rows", "by": ["id"], "columns": {"n": "count(*)"}}
 
 
 def a_plan(**parts: Any) -> Topology:
@@ -56,6 +57,8 @@ def test_what_runs_is_what_the_files_say() -> None:
         ({"aggregate": [{**TOTALS, "to": "totals.v1"}]}, ("pipeline orders", "safe")),
         ({"filter": "amount > 1"}, ("pipeline orders", "needs reset or backfill")),
         ({"derive": {"more": "amount + 1"}}, ("pipeline orders", "needs reset or backfill")),
+        ({"where": "amount > 1"}, ("pipeline orders", "needs reset or backfill")),
+        ({"aggregate": [TOTALS, OF_ROWS]}, ("pipeline orders", "needs reset or backfill")),
         ({"deduplicate": {"by": ["id"]}}, ("pipeline orders", "needs reset or backfill")),
         ({"aggregate": [{**TOTALS, "window": {"tumbling": "2m"}}]}, ("table totals", "needs a new table name")),
         ({"aggregate": [{**TOTALS, "window": HOPPING}]}, ("table totals", "needs a new table name")),
@@ -63,7 +66,8 @@ def test_what_runs_is_what_the_files_say() -> None:
         ({"aggregate": None}, ("table totals", "safe")),
     ],
     ids=[
-        "dead letters", "route", "to", "filter", "derive", "dedup", "window", "kind of window", "retain", "left out"
+        "dead letters", "route", "to", "filter", "derive", "where", "rows", "dedup", "window", "kind of window",
+        "retain", "left out",
     ],
 )
 def test_a_change_of_the_file_is_safe_or_says_what_it_needs(
