@@ -92,7 +92,7 @@ class Overlay(Generic[V]):
         return self._merged(over, above, start, bound)
 
     def scan_each(self, prefixes: Iterable[bytes]) -> Iterator[Iterator[tuple[bytes, V]]]:
-        """For each of ``prefixes`` the entries whose keys begin with it, as ``scan`` gives them."""
+        """For each of ``prefixes`` (none ends in 0xff) the entries whose keys begin with it, as ``scan`` gives them."""
         over = {**self._dirty, **self._batch}
         above = sorted(over)
         for prefix in prefixes:

@@ -80,6 +80,47 @@ aggregate:
     to: bench.digits.v1
 """
 
+OF_ROWS = """
+pipeline: members
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+deduplicate: {by: [id, lsn], keep: 24h}
+where: "amount > 300"
+derive: {bucket: "id % 7"}
+aggregate:
+  - table: buckets
+    over: rows
+    by: [bucket]
+    columns:
+      rows: "count(*)"
+      revenue: "sum(amount)"
+      mean: "avg(amount)"
+      least: "min(amount)"
+      dearest: "arg_max(customer_id, amount)"
+      different: "count(distinct amount)"
+      few: "list(customer_id, 5)"
+    to: bench.buckets.v1
+  - table: everything
+    over: rows
+    by: []
+    columns: {rows: "count(*)", most: "max(amount)", half: "approx_quantile(amount, 0.5)"}
+    to: bench.everything.v1
+  - table: seconds
+    by: []
+    window: {tumbling: 5s, grace: 2s}
+    columns: {orders: "count(*)", mean: "avg(amount)", customers: "count(distinct customer_id)"}
+    emit: final
+    idle: 1h
+    to: bench.seconds.v1
+route:
+  - {to: bench.members.v1, key: [customer_id]}
+"""
+
 PEOPLE = """
 pipeline: people
 source:
@@ -237,6 +278,36 @@ def test_groups_of_two_workers_that_meet_through_a_repartition_topic(
     assert worked("closed_by_digit.v1") == wanted["closed_by_digit.v1"] != {}
     assert worked("late_by_digit.v1") == wanted["late_by_digit.v1"]
     assert read_whole(cluster.brokers, between)
+
+
+def test_rows_that_enter_and_leave_and_change_groups_of_two_workers(
+    cluster: Cluster, unique: Callable[[str], str]
+) -> None:
+    stamp = unique("rows")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, members=OF_ROWS)
+    (schemas / "pipelines" / "w.yaml").unlink()
+    source = f"{stamp}.orders.v1"
+    cluster.create_topic(source)
+    events = workload(30_000, customers=2_000)
+    produce(cluster.brokers, source, ({"key": event.key, "value": event.value} for event in events))
+    cluster.start("one")
+    cluster.start("two")
+    cluster.wait_until(lambda: cluster.lag(source) == 0)
+    driver = drive(schemas, cluster.app, {source: read_whole(cluster.brokers, source)}, 4)
+
+    def worked(topic: str) -> By:
+        return by_key(read_whole(cluster.brokers, f"{stamp}.{topic}"), has_broker_time=False)
+
+    def driven(topic: str) -> By:
+        return by_key(driver.records(f"{stamp}.{topic}"), has_broker_time=False)
+
+    for topic in ("buckets.v1", "everything.v1"):
+        wanted = last_of_each(driven(topic))
+        cluster.wait_until(lambda topic=topic, wanted=wanted: last_of_each(worked(topic)) == wanted)  # type: ignore[misc]
+    cluster.wait_until(lambda: len(worked("seconds.v1")) >= len(driven("seconds.v1")))
+    assert worked("seconds.v1") == driven("seconds.v1") != {}
+    assert worked("members.v1") == driven("members.v1")
+    assert any(value is None for records in driven("members.v1").values() for value, *_ in records)
 
 
 def test_real_captured_changes(cluster: Cluster, unique: Callable[[str], str]) -> None:

@@ -231,6 +231,13 @@ class OverlayMachine(RuleBasedStateMachine):
         wanted = [(key, self.now[key]) for key in sorted(self.now) if key >= start and (end is None or key < end)]
         assert list(self.table.scan(start, end)) == wanted
 
+    @rule(prefixes=st.lists(st.sampled_from([b"a", b"a\0", b"b"]), max_size=4))
+    def scan_each(self, prefixes: list[bytes]) -> None:
+        found = [list(entries) for entries in self.table.scan_each(prefixes)]
+        assert found == [
+            [(key, self.now[key]) for key in sorted(self.now) if key.startswith(prefix)] for prefix in prefixes
+        ]
+
 
 class TableMachine(OverlayMachine):
     """The same of a table, whatever it keeps in memory."""
