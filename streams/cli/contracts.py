@@ -17,6 +17,7 @@ from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
+from . import compare
 from .output import output_option, show_rows
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,7 +42,11 @@ def command() -> None:
       streams contracts list                                   what there is
       streams contracts show com.acme.shop/orders              one contract, column by column, and its rules
       streams contracts check                                  every mistake in every file
+      streams contracts compare OLD NEW                        what a changed schema breaks, and for whom
     """
+
+
+command.add_command(compare.compare)
 
 
 @command.command()

@@ -1,0 +1,154 @@
+"""``streams contracts compare``: what a changed schema does to those who read and write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from streams.contracts import Contracts, UnknownContractError, read_contracts
+from streams.contracts.compatibility import KINDS, RULES, Comparison, Difference, Mode, SchemaTextError, compare_history
+from streams.contracts.compatibility.compare import Kind, Rules
+from streams.contracts.compatibility.versions import next_schemaver, next_semver
+from streams.settings import Settings
+
+from .output import output_option, show_rows
+
+BREAKS = 1
+_NAMED = ("record", "enum", "fixed", "error")
+
+
+@click.command()
+@click.argument("schemas_", metavar="OLD... NEW", nargs=-1, required=True)
+@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), default=Mode.BACKWARD.value,
+              show_default=True, help="What must hold; transitive: with every OLD, else with the last.")
+@click.option("--rules", type=click.Choice(get_args(Rules)), default=RULES[0], show_default=True,
+              help="For JSON Schema: proof by documents, or Confluent's.")
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="What the schemas are [default: by name and content].")
+@click.option("--reference", "references", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True,
+              help="A file that the schemas refer to, by the name it is referred to; repeat for more.")
+@click.option("--schemas", "folder", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder for names such as com.acme.shop/orders/1-0-0 [default: STREAMS_SCHEMAS, else schemas].")
+@output_option
+def compare(
+    schemas_: tuple[str, ...], mode: str, rules: Rules, kind: Kind | None, references: tuple[Path, ...],
+    folder: Path | None, output: str,
+) -> None:
+    """Compare schemas: who can read what, the version the change asks for, and what breaks, with a document.
+
+    OLD and NEW are files, or versions in the folder: com.acme.shop/orders/1-0-0. Several OLD stand for the versions
+    so far, oldest first. Exit code 1: the mode does not hold.
+    """  # fmt: skip
+    if len(schemas_) < 2:
+        raise click.UsageError("name an old schema and a new one")
+    texts = [_read(name, folder) for name in schemas_]
+    kind = kind or _kind_of(schemas_[-1], texts[-1])
+    resources = {str(path): path.read_text("utf-8") for path in references}
+    try:
+        verdict = compare_history(texts[:-1], texts[-1], mode=Mode(mode), kind=kind, rules=rules, resources=resources)
+    except SchemaTextError as error:
+        raise click.UsageError(f"cannot compare: {error}") from None
+    found = [(schemas_[place], comparison) for place, comparison in verdict.comparisons]
+    versions = _next_versions(texts[-2], found[0][1]) if found else {}
+    if output == "json":
+        about = {"mode": mode, "rules": rules, "kind": kind, "compatible": verdict.is_compatible, **versions}
+        click.echo(json.dumps({**about, **_as_json(found)}, default=str))
+    else:
+        _print(found, schemas_[-1], Mode(mode), is_compatible=verdict.is_compatible, versions=versions)
+    if not verdict.is_compatible:
+        raise SystemExit(BREAKS)
+
+
+def _read(name: str, folder: Path | None) -> str:
+    """The text of a schema: of a file, else of a version in the folder."""
+    path = Path(name)
+    if path.is_file():
+        return path.read_text("utf-8")
+    contracts = read_contracts(folder or Settings.from_env().schemas)
+    try:
+        return json.dumps(_resolved(contracts, name))
+    except (UnknownContractError, ValueError):
+        message = f"{name} is no file, and no version such as com.acme.shop/orders/1-0-0 in {contracts.folder}"
+        raise click.UsageError(message) from None
+
+
+def _resolved(contracts: Contracts, name: str) -> Mapping[str, Any]:
+    vendor, dataset, version = name.removeprefix("iglu:").replace("/jsonschema", "", 1).split("/")
+    return contracts.resolve(f"iglu:{vendor}/{dataset}/jsonschema/{version}").newest.schema
+
+
+def _kind_of(name: str, text: str) -> Kind:
+    """By the file's ending, else by what it looks like."""
+    by_ending: Mapping[str, Kind] = {".avsc": "avro", ".proto": "protobuf"}
+    if Path(name).suffix in by_ending:
+        return by_ending[Path(name).suffix]
+    if not text.lstrip().startswith(("{", "[", '"', "true", "false")):
+        return "protobuf"
+    held = json.loads(text) if text.lstrip().startswith("{") else None
+    is_avro = isinstance(held, dict) and held.get("type") in _NAMED and "name" in held
+    return "avro" if is_avro else KINDS[0]
+
+
+def _next_versions(old: str, comparison: Comparison) -> dict[str, str]:
+    """The versions that follow the one that ``old`` says of itself; empty where it says none."""
+    try:
+        held = json.loads(old)
+        version = held["self"]["version"]
+        schemaver = next_schemaver(version, comparison.bump)
+        semver = next_semver(version.replace("-", "."), comparison.bump)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {"schemaver": schemaver, "semver": semver}
+
+
+def _as_json(found: list[tuple[str, Comparison]]) -> dict[str, Any]:
+    if not found:
+        return {}
+    compared = [{"old": name, **_comparison_row(comparison)} for name, comparison in found]
+    return {**_comparison_row(found[0][1]), "compared": compared}
+
+
+def _comparison_row(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "backward": comparison.backward,
+        "forward": comparison.forward,
+        "full": comparison.full,
+        "bump": comparison.bump,
+        "differences": [_difference_row(one) for one in comparison.differences],
+    }
+
+
+def _difference_row(one: Difference) -> dict[str, Any]:
+    return {
+        "code": one.code, "path": one.path, "message": one.message, "breaks": list(one.breaks), "witness": one.witness,
+        "hint": one.hint,
+    }  # fmt: skip
+
+
+def _print(
+    found: list[tuple[str, Comparison]], new: str, mode: Mode, *, is_compatible: bool, versions: Mapping[str, str]
+) -> None:
+    for name, comparison in found:
+        click.echo(f"{name} → {new}")
+        backward, forward = ("yes" if holds else "no" for holds in (comparison.backward, comparison.forward))
+        click.echo(f"  new reads old data: {backward}   old reads new data: {forward}")
+        is_last = bool(versions) and name == found[0][0]
+        following = f" ({versions['schemaver']}, or {versions['semver']})" if is_last else ""
+        click.echo(f"  bump: {comparison.bump}{following}")
+        if comparison.differences:
+            show_rows((_shown(one) for one in comparison.differences), "table")
+    click.echo(f"{mode.value}: {'holds' if is_compatible else 'does not hold'}")
+
+
+def _shown(one: Difference) -> dict[str, object]:
+    return {
+        "code": one.code,
+        "path": one.path,
+        "breaks": ", ".join(one.breaks),
+        "what": one.message,
+        "witness": "" if one.witness is None else json.dumps(one.witness, ensure_ascii=False),
+        "instead": one.hint,
+    }
