@@ -18,6 +18,7 @@ from .keep import compile_in_scope
 from .plan import AggregateColumn, Aggregation, Emission
 from .routes import Reporter
 from .spec import AggregateSpec
+from .windows.kinds import Hopping
 
 
 class GroupBuilder:
@@ -85,5 +86,8 @@ class GroupBuilder:
         if spec.is_of_rows:
             return compile_row_column(name, call, slot, number)
         if call.is_distinct and call.argument is not None:
+            if spec.windows is not None and not isinstance(spec.windows, Hopping):
+                told = f"{call.text}: {spec.windows.name} windows cannot; write approx_count_distinct(x)"
+                raise ExpressionError(told)
             return distinct_count(name, slot, call.argument, number)
         return compile_column(name, call, slot), None

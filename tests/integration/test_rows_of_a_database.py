@@ -177,12 +177,12 @@ def work(database: CapturedDatabase, chance: random.Random, *, moves_with_note: 
         database.sql(ASK)
 
 
-@pytest.mark.parametrize("partitions", [1, 3])
-def test_ten_moments_of_a_random_workload(database: CapturedDatabase, partitions: int) -> None:
+@pytest.mark.parametrize(("partitions", "where"), [(1, None), (3, None), (1, "amount > 4 or code < 'C3'")])
+def test_ten_moments_of_a_random_workload(database: CapturedDatabase, partitions: int, where: str | None) -> None:
     chance = random.Random(partitions)
     database.sql(*SCHEMA.split(";\n")[:-1])
     capture = database.started("orders", "--partitions", "1", "--snapshot-rows", "20")
-    followed = Followed(database, partitions)
+    followed = Followed(database, partitions, **({} if where is None else {"where": where}))
 
     for moment in range(MOMENTS):
         # Where the two keys of a row live in different partitions, the new one knows nothing that was not sent.
@@ -192,5 +192,5 @@ def test_ten_moments_of_a_random_workload(database: CapturedDatabase, partitions
         if moment % 3 == 2:
             followed.driver.restart()
         for table, by in GROUPINGS.items():
-            assert told(followed.driver, table) == selected(database, by), (moment, table)
+            assert told(followed.driver, table) == selected(database, by, where or "TRUE"), (moment, table)
     assert "dead" not in followed.driver.ledger()

@@ -230,3 +230,19 @@ def test_aborts_and_poison_at_any_point_leave_the_same_state(
 
     assert held(task, "latest") == held(straight, "latest")
     assert held(task, "totals") == held(straight, "totals")
+
+
+# -- what travels to other tasks
+
+
+def test_one_group_of_everything_costs_its_task_one_record_a_batch_and_not_one_an_event() -> None:
+    columns = {"n": "count(*)", "most": "max(amount)", "codes": "count(distinct code)"}
+    whole = [{"table": f"of_{over}", "over": over, "by": [], "columns": columns} for over in ("changes", "rows")]
+    sub, _ = a_topology(a_pipeline(aggregate=whole, route=None)).subtopologies
+    task = Task(sub, 3, MemoryStore(), partitions=4)
+
+    result = task.process(a_batch(*(a_change(id, amount=id, code=f"C{id % 9}") for id in range(500))), now_ms=5)
+
+    sent = [delivery for delivery in result.deliveries if delivery.topic == "app-orders-by-all-repartition"]
+    assert [delivery.key for delivery in sent] == [b"[]", b"[]"]
+    assert task.process(a_batch(offset=500), now_ms=6).deliveries == []

@@ -11,6 +11,7 @@ _BOOLEAN, _NUMBER, _TEXT, _OTHER = b"\1", b"\2", b"\3", b"\4"
 _NEGATIVE, _ZERO, _POSITIVE = b"\1", b"\2", b"\3"
 _magnitude = Layout(">Q")
 _MIDDLE = 1 << 63
+_ONE_MORE = bytes((byte + 1) % 256 for byte in range(256))
 _MIRROR = bytes(255 - byte for byte in range(256))
 
 
@@ -42,6 +43,6 @@ def _number(value: Decimal) -> bytes:
         return _ZERO
     sign, digits, _ = value.as_tuple()
     # Digits are 1 to 10, so that the zero at the end is less than any.
-    written = bytes(digit + 1 for digit in digits).rstrip(b"\1") + b"\0"
+    written = bytes(digits).translate(_ONE_MORE).rstrip(b"\1") + b"\0"
     key = _shifted(value.adjusted()) + written
     return _NEGATIVE + descending(key) if sign else _POSITIVE + key

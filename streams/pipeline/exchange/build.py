@@ -10,6 +10,7 @@ from hashlib import blake2b
 from operator import or_
 
 from ..plan import Aggregation
+from ..windows.kinds import Hopping
 from .plan import Exchange, Needs
 
 LONGEST_NAME = 120
@@ -55,8 +56,12 @@ def _exchange(
 
 
 def _can_combine(aggregation: Aggregation) -> bool:
-    """Rows are; of changes only those that all go to one task, and even there late ones must be told as they are."""
-    return aggregation.is_of_rows or (not aggregation.by and aggregation.late_to is None)
+    """Rows are; of changes only those that all go to one task, and even there late ones must be told as they are.
+
+    In windows that events make, such as sessions, each event counts.
+    """
+    has_fixed_windows = aggregation.windows is None or isinstance(aggregation.windows, Hopping)
+    return aggregation.is_of_rows or (not aggregation.by and aggregation.late_to is None and has_fixed_windows)
 
 
 def _name_of(columns: tuple[str, ...]) -> str:
