@@ -39,8 +39,8 @@ lint: $(READY)  ## ruff, mypy --strict, and the contracts in schemas/
 	$(BIN)/mypy
 	$(BIN)/streams contracts check
 
-bench: $(READY)  ## events a second, CPU and memory an event, beside the floor in the same run
-	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+bench: $(READY)  ## events a second, CPU and memory an event, beside the floor in the same run; ONLY=W2
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(foreach job,$(ONLY),--only $(job)) $(ARGS)
 
 bench-capture: $(READY)  ## changes a second of the capture, beside a real Debezium and pg_recvlogical, and killed every 20 s
 	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)

@@ -1,7 +1,7 @@
 """The floor: consume, decode, produce, and nothing else, in one process. Nobody who does the work can be cheaper.
 
-``python -m tests.bench.floor BROKERS TOPIC OUT COUNT`` prints one line of JSON: CPU and wall seconds from the first
-fetch to the final flush, start-up left out, and the peak memory.
+``python -m tests.bench.floor BROKERS OUT COUNT TOPIC...`` prints one line of JSON: CPU and wall seconds from the first
+fetch to the final flush, start-up left out, and the peak memory. ``-`` as OUT: nothing is produced.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 
-def run(brokers: str, topic: str, out: str, count: int) -> dict[str, float]:
-    """Carry ``count`` records from ``topic`` to ``out``."""
-    consumer = Consumer(
-        {"bootstrap.servers": brokers, "group.id": "floor", "auto.offset.reset": "earliest",
-         "enable.auto.commit": False, "fetch.queue.backoff.ms": 1, "queued.max.messages.kbytes": 16_384}
-    )  # fmt: skip
+def run(brokers: str, topics: list[str], out: str, count: int) -> dict[str, float]:
+    """Carry ``count`` records from ``topics`` to ``out``."""
+    consumer = _consumer(brokers, topics)
     producer = Producer(
         {"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5, "batch.size": 1 << 20}
     )
-    partitions = consumer.list_topics(topic).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
     # Exact decimals: who must not lose a cent cannot read them as floats.
     decode, produce, done = msgspec.json.Decoder(float_hook=Decimal).decode, producer.produce, 0
     begun = time.process_time(), time.monotonic()
@@ -35,7 +30,8 @@ def run(brokers: str, topic: str, out: str, count: int) -> dict[str, float]:
         for record in records:
             value = record.value()
             decode(value)
-            produce(out, value, record.key())
+            if out != "-":
+                produce(out, value, record.key())
         # The queue is the client's own 100,000 records: memory is bounded here, too.
         while len(producer) > 90_000:
             producer.poll(0.01)
@@ -47,5 +43,15 @@ def run(brokers: str, topic: str, out: str, count: int) -> dict[str, float]:
     return {"cpu_s": cpu_s, "wall_s": wall_s, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def _consumer(brokers: str, topics: list[str]) -> Consumer:
+    consumer = Consumer(
+        {"bootstrap.servers": brokers, "group.id": "floor", "auto.offset.reset": "earliest",
+         "enable.auto.commit": False, "fetch.queue.backoff.ms": 1, "queued.max.messages.kbytes": 16_384}
+    )  # fmt: skip
+    places = [(topic, number) for topic in topics for number in consumer.list_topics(topic).topics[topic].partitions]
+    consumer.assign([TopicPartition(topic, number, 0) for topic, number in places])
+    return consumer
+
+
 if __name__ == "__main__":
-    print(json.dumps(run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))))
+    print(json.dumps(run(sys.argv[1], sys.argv[4:], sys.argv[2], int(sys.argv[3]))))

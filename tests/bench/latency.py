@@ -9,6 +9,7 @@ from itertools import islice
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from .jobs import ORDERS, W
 from .measure import Bench
 from .workload import workload
 
@@ -84,11 +85,11 @@ class _Envelope(msgspec.Struct, gc=False):
 
 def measure_latency(bench: Bench, rate: float, seconds: float) -> Latency:
     """A worker under ``rate`` events a second for ``seconds``."""
-    source = bench.preload(0)
-    with bench.cluster(source) as cluster:
-        bench.start(cluster)
+    sources = bench.preload(W, 0)
+    with bench.cluster(W, sources) as cluster:
+        bench.start(cluster, "bench")
         cluster.wait_until(lambda: cluster.log("bench").count("begins at") == 4)
-        probe = _Probe(bench.brokers, source, f"{cluster.app}.enriched.v1")
+        probe = _Probe(bench.brokers, sources[ORDERS], f"{cluster.app}.enriched.v1")
         probe.run(rate, seconds)
         probe.close()
         cluster.stop("bench")

@@ -1,4 +1,4 @@
-"""Workload W: orders as Debezium captures them, each a function of its number and the seed alone.
+"""Workloads: orders as Debezium captures them, each a function of its number and the seed alone, and whom they name.
 
 4 partitions keyed by customer (10,000 of them); about 300 bytes; 1 ms of event time an event with up to 2 s of
 disorder; 5 % exact duplicates within the next 1,000 events; 1 % invalid, half a string amount and half a bad email.
@@ -18,6 +18,9 @@ DISORDER_MS = 2_000
 DUPLICATE_RATIO = 0.05
 DUPLICATE_WITHIN = 1_000
 INVALID_RATIO = 0.01
+
+USERS = 100_000
+COUNTRIES = ("AT", "CH", "DE", "FR", "IT")
 
 
 class SourceEvent(NamedTuple):
@@ -65,3 +68,16 @@ def _order(number: int, chance: random.Random, customers: int) -> SourceEvent:
         f'"txId":{number},"lsn":{lsn}}},"op":"c","ts_ms":{BASE_MS + number}}}'
     )
     return SourceEvent(f'{{"customer_id":{customer}}}'.encode(), text.encode())
+
+
+def users(count: int = USERS) -> Iterator[SourceEvent]:
+    """One record for each user, all of them there before the first order."""
+    for number in range(count):
+        time_ms = BASE_MS - DISORDER_MS - count + number
+        text = (
+            f'{{"before":null,"after":{{"customer_id":{number},"country":"{COUNTRIES[number % len(COUNTRIES)]}",'
+            f'"tier":{number % 3 + 1},"created_at":{time_ms}}},"source":{{"name":"shop","ts_ms":{time_ms},"db":"shop",'
+            f'"schema":"public","table":"users","txId":{number},"lsn":{22_000_000 + number * 56}}},"op":"c",'
+            f'"ts_ms":{time_ms}}}'
+        )
+        yield SourceEvent(f'{{"customer_id":{number}}}'.encode(), text.encode())

@@ -123,6 +123,12 @@ class Cluster:
 
         self.wait_until(lambda: all(owned()))
 
+    def is_caught_up(self, *instances: str) -> bool:
+        """Whether these workers have processed all that they can read; who owns nothing yet has not."""
+        answers = [self.get(name, "/api/status") for name in instances]
+        tasks = [json.loads(body)["tasks"] if status == 200 else [] for status, body in answers]
+        return all(tasks) and all(task["lag"] == 0 for held in tasks for task in held)
+
     def lag(self, topic: str) -> int:
         """Records of a topic behind the group's committed offsets, control records not counted as work."""
         consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": self.app})
