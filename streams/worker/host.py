@@ -37,6 +37,8 @@ FETCH_BYTES = 1 << 20
 """Of one partition at a time; with ``BUFFERED_RUNS`` it bounds what waits in memory."""
 RUN_RECORDS = 8_000
 BUFFERED_RUNS = 16
+METADATA_MS = 30_000
+"""How long it may take to see that a source has got more partitions, whose keys are no longer where they were."""
 THREAD_SWITCH_S = 0.02
 
 
@@ -133,6 +135,7 @@ def _options(settings: Settings, instance: str) -> dict[str, Any]:
         "consumer_group_instance_id": instance,
         "consumer_auto_offset_reset": "earliest",
         "consumer_max_fetch_size": FETCH_BYTES,
+        "consumer_metadata_max_age_ms": METADATA_MS,
         "broker_max_poll_records": RUN_RECORDS,
         "stream_buffer_maxsize": BUFFERED_RUNS,
         "stream_wait_empty": False,

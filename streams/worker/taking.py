@@ -21,6 +21,7 @@ from .metrics import WorkerMetrics
 from .owned import OwnedTask
 from .restore import Restorer
 from .starts import Start, Starts
+from .stop import ExitCode, stop_process
 
 logger = logging.getLogger("streams.worker")
 
@@ -45,6 +46,9 @@ class Taking:
 
     async def take(self, places: frozenset[Place], is_wanted: Callable[[], bool], begin: Begin) -> None:
         """Read where ``places`` begin, then restore each; ``is_wanted`` turns false when a rebalance comes."""
+        for topic, number in sorted(places):
+            if number >= self._counts[topic]:
+                stop_process(ExitCode.WRONG_USE, _grown(topic, number + 1, self._counts[topic]))
         for first in sorted({first for first, _ in places}):
             topics = self._topology.subtopology_of(first).source_topics
             numbers = sorted(number for name, number in places if name == first)
@@ -72,3 +76,11 @@ class Taking:
                 logger.info("task %s[%d] begins at %s after %.2f s", topic, number, at, time.monotonic() - begun)
             else:
                 store.close()
+
+
+def _grown(topic: str, found: int, known: int) -> str:
+    return (
+        f"{topic} has {found} partitions or more, and had {known} when this worker began: keys have other partitions"
+        " now, and tables, changelogs and repartition topics are cut as before. Set a new STREAMS_APP, which reads all"
+        f" of it anew, or make the topic anew with {known}"
+    )

@@ -21,6 +21,7 @@ from .engine import Engine
 logger = logging.getLogger("streams.worker")
 
 EVERY_SECONDS = 30.0
+ANSWER_SECONDS = 20.0
 
 
 class Trimmer:
@@ -53,9 +54,16 @@ class Trimmer:
         """Delete the records before ``offsets``; blocks."""
         admin = AdminClient({**self._engine.settings.librdkafka(), "log_level": 0})
         wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        for place, future in admin.delete_records(wanted).items():
+        asked = admin.delete_records(wanted, request_timeout=ANSWER_SECONDS, operation_timeout=ANSWER_SECONDS)
+        for place, future in asked.items():
             try:
-                future.result(30)
+                future.result(2 * ANSWER_SECONDS)
             except KafkaException as error:
-                logger.warning("%s[%d] is not trimmed: %s", place.topic, place.partition, error.args[0].name())
-            self._trimmed[place.topic, place.partition] = offsets[place.topic, place.partition]
+                self._tell(place, error.args[0].name())
+            except TimeoutError:
+                self._tell(place, "the broker does not answer")
+            else:
+                self._trimmed[place.topic, place.partition] = offsets[place.topic, place.partition]
+
+    def _tell(self, place: TopicPartition, why: str) -> None:
+        logger.warning("%s[%d] is not trimmed, next time again: %s", place.topic, place.partition, why)
