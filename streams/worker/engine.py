@@ -30,6 +30,7 @@ from .owned import OwnedTask
 from .pace import Pace
 from .restore import Restorer
 from .runs import Run
+from .silence import Silence
 from .starts import Starts
 from .stop import ExitCode, stop_for, stop_process
 from .taking import Taking
@@ -76,6 +77,7 @@ class Engine:
         self._had: tuple[Place, ...] = ()
         """The last assignment: when a member tells what it owns, it has already been revoked."""
         self.fetched = Fetched(topology, lambda: self.tasks)
+        self._silence = Silence()
         self._committing = Background(threads=1)
         """Of its own: a commit that waited for a restore to end would come too late."""
         self._background = Background()
@@ -241,10 +243,11 @@ class Engine:
                 stop_for(error, "checkpoint")
 
     def _advance_clocks(self) -> None:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = self._silence.read_clock()
         for owned in self.tasks.values():
             lags = lags_of(owned.task, self.port)
-            owned.task.advance_clock(now_ms=now_ms, caught_up={topic for topic, lag in lags.items() if lag == 0})
+            known_ms, silent = self._silence.of(owned.task, lags, self.port, now_ms=now_ms)
+            owned.task.advance_clock(now_ms=known_ms, caught_up=silent)
             owned.observe(self.metrics, lags, now_ms)
 
     async def _checkpoint(self) -> None:

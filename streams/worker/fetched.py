@@ -20,6 +20,8 @@ class Port(Protocol):
 
     def lag(self, topic: str, partition: int, processed: int) -> int | None: ...
 
+    def answered_ms(self, topic: str, partition: int) -> int | None: ...
+
 
 def lags_of(task: Task, port: Port | None) -> dict[str, int | None]:
     """By input, the records that are not yet processed; ``None``: not known yet."""

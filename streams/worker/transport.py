@@ -132,6 +132,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return 0
         return max(0, int(state.highwater) - processed)
 
+    def answered_ms(self, topic: str, partition: int) -> int | None:
+        """Wall clock of the broker's last answer to a fetch of the partition, ms; ``None``: there was none."""
+        state = self._state_of(TP(topic, partition))
+        return None if state is None else state.timestamp
+
 
 def _run_message(tp: TP, run: Run, generation: int) -> ConsumerMessage:
     last = run.records[-1]
