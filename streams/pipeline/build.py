@@ -18,7 +18,8 @@ from .expressions import ExpressionError, Scope, compile_condition, compile_expr
 from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
 from .groups import GroupBuilder
-from .joins import JoinBuilder, Partner
+from .joining.build import Partner
+from .joins import JoinBuilder
 from .keep import compile_in_scope, known_rows
 from .plan import Derivation, Evaluate, MaskRule, Plan, RowTable
 from .routes import RouteBuilder
@@ -109,7 +110,7 @@ class PlanBuilder:
         condition = self._condition("filter", pipeline.filter)
         where = self._condition("where", pipeline.where)
         masks = self._masks()
-        joins = JoinBuilder(self, pipeline, self._partners).build(self.columns, self._key)
+        joins, relation = JoinBuilder(self, pipeline, self._partners).build(self.columns, self._key)
         derivations = self._derivations()
         table = self._table()
         groups = GroupBuilder(self, self.columns, has_envelope=self._is_change_format)
@@ -123,7 +124,7 @@ class PlanBuilder:
         known = table or known_rows(self, pipeline, self._key)
         routes = RouteBuilder(self, pipeline, self.columns, family.newest.key, known, local).build()
         check_source(self, pipeline, family.newest, has_registry=self._registry is not None)
-        if by == "identity" or known is not None or any(route.is_envelope for route in routes):
+        if by == "identity" or known is not None or relation is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
         reads = frozenset(self._reads)
         codec = UNREAD if self.problems else build_codec(pipeline.source, family, event_time, reads, self._registry)
@@ -142,7 +143,8 @@ class PlanBuilder:
             where=where,
             masks=masks,
             joins=joins,
-            partners=tuple(dict.fromkeys(join.pipeline for join in joins)),
+            relation=relation,
+            partners=tuple(dict.fromkeys(join.pipeline for join in (relation.joins if relation else joins))),
             derivations=derivations,
             table=table,
             known=None if table is not None else known,

@@ -12,7 +12,8 @@ from streams.errors import ConfigurationError, Problem
 
 from .build import PlanBuilder
 from .grammar import read_pipelines
-from .joins import Partner, in_order
+from .joining.build import Partner
+from .joins import in_order
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
@@ -84,7 +85,16 @@ def _built(
             plans[pipeline.name] = plan
             if plan.table is not None:
                 partners[plan.table.name] = Partner(pipeline=pipeline, plan=plan, columns=builder.columns)
-    return {pipeline.name: plans[pipeline.name] for pipeline in pipelines if pipeline.name in plans}
+    followed = {join.table for plan in plans.values() if plan.relation is not None for join in plan.relation.joins}
+    ready = [plans[pipeline.name] for pipeline in pipelines if pipeline.name in plans]
+    return {plan.name: _followed(plan, followed) for plan in ready}
+
+
+def _followed(plan: Plan, tables: set[str]) -> Plan:
+    """``plan``, its table told that rows of others follow it."""
+    if plan.table is None or plan.table.name not in tables:
+        return plan
+    return replace(plan, table=replace(plan.table, is_followed=True))
 
 
 def _repeated(pipelines: Iterable[Pipeline]) -> Iterable[Problem]:

@@ -1,4 +1,4 @@
-"""Entries: what stands in tables of claims, of their stages and of the values of groups."""
+"""Entries: what stands in tables of claims, of their stages, of the values of groups and of rows that move."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     place: Any
     """What decides where it stands; ``None``: the value itself."""
     value: Any
+
+
+class MovedRow(msgspec.Struct, frozen=True, gc=False):
+    """The row that went last because its key changed: what the INSERT right behind it may not carry."""
+
+    key: str
+    """Its new canonical key."""
+    row: dict[str, Any]
 
 
 class Claimed(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -61,3 +69,4 @@ decode_entry = msgspec.json.Decoder(Entry, float_hook=Decimal).decode
 decode_claimed = msgspec.json.Decoder(Claimed).decode
 decode_holders = msgspec.json.Decoder(Holders).decode
 decode_standing = msgspec.json.Decoder(Standing).decode
+decode_moved = msgspec.json.Decoder(MovedRow, float_hook=Decimal).decode

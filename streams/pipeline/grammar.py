@@ -202,13 +202,15 @@ def _table(value: Mapping[str, Any] | None) -> TableSpec | None:
 
 
 def _join(value: Mapping[str, Any]) -> JoinSpec:
+    kind = value.get("type", "lookup")
     return JoinSpec(
         table=value["table"],
         by=tuple(value["by"]),
         columns=value.get("columns", {}),
-        # YAML's null means that the columns are null: keep.
-        missing=value.get("missing", "retry") or "keep",
+        # YAML's null means that the columns are null: keep. A table's partner may come later, and is waited for so.
+        missing=value.get("missing", "keep" if kind == "table" else "retry") or "keep",
         has_same_keys=value.get("same_keys", False),
+        kind=kind,
     )
 
 

@@ -3,7 +3,7 @@
 In:   masked events.
 Out:  the same events with the joined columns in their rows, in JSON view; without their partner they go on with
       nulls, are filtered, or are tried again, as the pipeline says.
-Next: streams.pipeline.derive
+Next: streams.pipeline.joining.relate
 
 A look-up sees the table as processed so far; a later change of the table changes nothing that was joined before. A
 null in the key has no partner, now or ever. A row that went takes its partner's columns where its key is known.
@@ -20,7 +20,7 @@ from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Operation
 from streams.state.table import Table
 
-from .plan import Join, Missing
+from .joining.plan import Join, Missing
 from .tables import StoredRow, encode_key
 
 

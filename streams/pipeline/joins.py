@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from streams.contracts.documents import Path
 from streams.contracts.model import Column
 from streams.errors import Problem
 
-from .plan import Join, Missing, Plan
+from .joining.build import Partner, check_related, relation_of
+from .joining.plan import Join, Missing, Relation
 from .routes import Reporter
 from .spec import JoinSpec, Pipeline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partner:
-    """A table of latest rows that other pipelines may read."""
-
-    pipeline: Pipeline
-    plan: Plan
-    columns: Mapping[str, Column]
-    """Of its rows, derived ones included."""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Of the table."""
-        return () if self.plan.table is None else self.plan.table.key
-
-    @property
-    def partitioned_by(self) -> tuple[str, ...]:
-        """The columns that decide its topic's partition."""
-        return self.pipeline.source.key or self.plan.key
 
 
 def in_order(pipelines: Iterable[Pipeline]) -> tuple[list[Pipeline], list[Problem]]:
@@ -54,6 +35,17 @@ def _circle(pipeline: Pipeline, names: Iterable[str]) -> Problem:
     return pipeline.document.problem(("join",), message)
 
 
+def _look_up(held: tuple[JoinSpec, Partner]) -> Join:
+    spec, partner = held
+    return Join(
+        table=spec.table,
+        pipeline=partner.plan.name,
+        by=spec.by,
+        columns=tuple(spec.columns.items()),
+        missing=Missing(spec.missing),
+    )
+
+
 class JoinBuilder:
     """Compiles the joins of one pipeline; mistakes go to ``reporter``."""
 
@@ -62,11 +54,18 @@ class JoinBuilder:
         self._pipeline = pipeline
         self._partners = partners
 
-    def build(self, columns: dict[str, Column], key: tuple[str, ...]) -> tuple[Join, ...]:
+    def build(self, columns: dict[str, Column], key: tuple[str, ...]) -> tuple[tuple[Join, ...], Relation | None]:
         """The joins, in the order of the file; ``columns`` of the stream, to which theirs are added."""
-        return tuple(self._joins(columns, key))
+        kinds = {spec.kind for spec in self._pipeline.joins}
+        joins = list(self._joins(columns, key))
+        if kinds != {"table"}:
+            if "table" in kinds:
+                self._reporter.problem(("join",), "joins of type table follow their rows and others do not: not both")
+            return tuple(map(_look_up, joins)), None
+        check_related(self._reporter, self._pipeline, joins, key)
+        return (), relation_of(self._pipeline, joins, key)
 
-    def _joins(self, columns: dict[str, Column], key: tuple[str, ...]) -> Iterator[Join]:
+    def _joins(self, columns: dict[str, Column], key: tuple[str, ...]) -> Iterator[tuple[JoinSpec, Partner]]:
         for index, spec in enumerate(self._pipeline.joins):
             path: Path = ("join", index)
             partner = self._partners.get(spec.table)
@@ -84,13 +83,7 @@ class JoinBuilder:
                     self._reporter.problem((*path, "columns", theirs), f"the row has a column {own} already; rename it")
                 elif theirs in partner.columns:
                     columns[own] = replace(partner.columns[theirs], name=own, nullable=True)
-            yield Join(
-                table=spec.table,
-                pipeline=partner.plan.name,
-                by=spec.by,
-                columns=tuple(spec.columns.items()),
-                missing=Missing(spec.missing),
-            )
+            yield spec, partner
 
     def _check_key(self, spec: JoinSpec, path: Path, partner: Partner, columns: Mapping[str, Column]) -> None:
         """Each column of the table's key has its counterpart here: of the same type, and in the same cover."""

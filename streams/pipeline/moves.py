@@ -16,7 +16,8 @@ import msgspec
 
 from streams.records import ChangeEvent, Headers, Operation
 
-from .tables import MOVED_KEY, MovedRow, PipelineTables, encode_key
+from .entries import MovedRow
+from .tables import MOVED_KEY, PipelineTables, encode_key
 
 NEW_KEY = "__debezium.newkey"
 """Header of the DELETE: the key, as JSON, under which the row goes on."""

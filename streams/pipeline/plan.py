@@ -15,6 +15,7 @@ from streams.contracts.model import ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
 from .exchange.plan import Exchange
+from .joining.plan import Join, Relation
 from .outputs import Route
 from .rules.plan import Claims, QualityRules, Stage
 from .windows.kinds import Windows
@@ -91,37 +92,14 @@ class Derivation:
     evaluate: Evaluate
 
 
-class Missing(Enum):
-    """What becomes of an event whose partner in a join is not there."""
-
-    RETRY = "retry"
-    """It is tried again; without retries it is dead (``join_missing``)."""
-    KEEP = "keep"
-    """It goes on, the joined columns are null."""
-    DROP = "drop"
-    """It is filtered."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Join:
-    """Columns that come from a row of another pipeline's table."""
-
-    table: str
-    pipeline: str
-    """Who keeps the table."""
-    by: tuple[str, ...]
-    """Of the stream, in the order of the table's key."""
-    columns: tuple[tuple[str, str], ...]
-    """(column of the table, its name here)."""
-    missing: Missing
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowTable:
     """The latest row by key."""
 
     name: str
     key: tuple[str, ...]
+    is_followed: bool = False
+    """Rows of another table follow its rows: they keep their event times."""
 
 
 class Emission(Enum):
@@ -228,6 +206,8 @@ class Plan:
     """The plan is a stage's: its records are claims, and no step but ``streams.pipeline.settle`` sees them."""
     masks: tuple[MaskRule, ...] = ()
     joins: tuple[Join, ...] = ()
+    relation: Relation | None = None
+    """Joins whose results follow the rows of both sides."""
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None
     known: RowTable | None = None
@@ -277,3 +257,8 @@ class Plan:
         """All its inputs."""
         return (self.topic, *self.further_topics)
 
+    @property
+    def partner_tables(self) -> tuple[str, ...]:
+        """Tables of others that it reads."""
+        followed = () if self.relation is None else tuple(join.table for join in self.relation.joins)
+        return tuple(dict.fromkeys((*(join.table for join in self.joins), *followed)))

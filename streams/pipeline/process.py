@@ -6,10 +6,12 @@ come.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from streams.errors import RecordTooLargeError
 from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Delivery, Operation, RecordBatch, Walk
 
@@ -25,6 +27,8 @@ from .exchange.receive import arrivals
 from .exchange.send import exchange_events
 from .filter import keep_matching
 from .join import join_rows
+from .joining.follow import follow_partners
+from .joining.relate import relate_rows
 from .mask import mask_events
 from .members import keep_members
 from .outside import keep_outside
@@ -79,7 +83,8 @@ def _publish(
     walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, clock: Mapping[int, int], now_ms: int
 ) -> list[Delivery]:
     """What the events that go on leave in tables, groups and topics."""
-    events = derive_columns(walk.passed, plan.derivations)
+    events = relate_rows(walk.passed, plan.relation, tables, ledger)
+    events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
     changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
@@ -91,6 +96,38 @@ def _publish(
     deliveries = route_events(told_of, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
     return [*deliveries, *exchanged.deliveries, *told, *set_aside(ledger, plan, now_ms=now_ms)]
+
+
+def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
+    """Carry on the rows whose partners have changed since the last checkpoint, as far as this one takes them.
+
+    No event of the source is in it, so no ledger counts them. What cannot be published is dead as it is: its key and
+    the reason.
+    """
+    events = follow_partners(plan, tables, partition)
+    if not events:
+        return []
+    ledger = Ledger(len(events))
+    events = derive_columns(events, plan.derivations)
+    events = check_routes(events, plan.routes, ledger)
+    events, deliveries = _route_fitting(events, plan, ledger)
+    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
+    regroup_rows(changes, plan.aggregations, tables)
+    exchanged = exchange_events([], changes, plan, {}, ledger)
+    return [*deliveries, *exchanged.deliveries, *set_aside(ledger, plan, now_ms=now_ms)]
+
+
+def _route_fitting(events: list[ChangeEvent], plan: Plan, ledger: Ledger) -> tuple[list[ChangeEvent], list[Delivery]]:
+    """The events that are small enough to be published, and what is published of them."""
+    try:
+        return events, route_events(events, plan, Aggregated(late=defaultdict(list)))
+    except RecordTooLargeError as error:
+        if len(events) == 1:
+            ledger.bury(events[0].record, error)
+            return [], []
+    halves = (events[: len(events) // 2], events[len(events) // 2 :])
+    fitting = [_route_fitting(half, plan, ledger) for half in halves]
+    return [event for held, _ in fitting for event in held], [one for _, held in fitting for one in held]
 
 
 def process_arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:

@@ -60,6 +60,8 @@ class JoinSpec:
     missing: str
     has_same_keys: bool
     """The author vouches for the keys' bytes."""
+    kind: str = "lookup"
+    """``lookup`` or ``table``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from streams.state.table import Table
 from .moves import remember_moves
 from .order import Order, is_unplaced, order_of
 from .plan import RowTable
-from .tables import PipelineTables, RowChange, StoredRow, encode_key
+from .tables import PipelineTables, RowChange, StoredRow, TimedRow, encode_key
 
 
 def materialise_rows(
@@ -28,7 +28,7 @@ def materialise_rows(
     rows = tables.rows
     if table is None or rows is None:
         return []
-    columns = table.key
+    columns, stored_of = table.key, _timed if table.is_followed else _stored
     asked = events if is_asked else [event for event in events if is_unplaced(event)]
     known = rows.get_many([_key_of(event, columns) for event in asked])
     left: dict[bytes, StoredRow | None] = {}
@@ -43,7 +43,7 @@ def materialise_rows(
         last = left.get(key, known.get(key)) if is_asked or is_unplaced(event) else None
         if last is not None and is_unplaced(event) and last.order > order_of(event):
             continue
-        left[key] = held = None if event.operation is Operation.DELETE else _stored(event)
+        left[key] = held = None if event.operation is Operation.DELETE else stored_of(event)
         if is_asked:
             changes.append(RowChange(event, _row_of(last), _row_of(held)))
     rows.put_many(left)
@@ -62,6 +62,11 @@ def _key_of(event: ChangeEvent, columns: tuple[str, ...]) -> bytes:
 
 def _stored(event: ChangeEvent) -> StoredRow:
     return StoredRow(schema_version=event.schema_version, order=order_of(event), row=event.row)
+
+
+def _timed(event: ChangeEvent) -> StoredRow:
+    held = _stored(event)
+    return TimedRow(held.schema_version, held.order, held.row, event.event_time_ms)
 
 
 def _truncated(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from streams.records import ChangeEvent
-from streams.state.overlay import TableSpec
+from streams.state.overlay import Overlay, TableSpec
 from streams.state.packs import PackedTable
 from streams.state.stores.base import Store
 from streams.state.table import Table
@@ -19,12 +19,15 @@ from .entries import (
     Claimed,
     Entry,
     Holders,
+    MovedRow,
     Standing,
     decode_claimed,
     decode_entry,
     decode_holders,
+    decode_moved,
     decode_standing,
 )
+from .joining.state import JoinTables, open_joined
 from .plan import Accumulator, Plan
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -45,6 +48,13 @@ class StoredRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     order: tuple[int, int, int]
     """Of the change that wrote it."""
     row: dict[str, Any]
+
+
+class TimedRow(StoredRow, frozen=True, array_like=True, gc=False):
+    """A row that rows of other tables follow."""
+
+    time_ms: int = 0
+    """Event time of the change that wrote it; 0 if nothing followed it then."""
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -69,7 +79,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By aggregation that has closed windows still to publish: hex of the key of the last that was."""
     purged: dict[str, int] = {}
     """By aggregation: windows that start before this are gone."""
-
     idle: dict[str, int] = {}
     """By aggregation behind an exchange that need not wait for this input: wall clock (ms) of its last record."""
     told: Upstream | None = None
@@ -83,22 +92,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return max(forced, self.watermark)
 
 
-class MovedRow(msgspec.Struct, frozen=True, gc=False):
-    """The row that went last because its key changed: what the INSERT right behind it may not carry."""
-
-    key: str
-    """Its new canonical key."""
-    row: dict[str, Any]
-
-
-PROGRESS_KEY = b""
-MOVED_KEY = b""
+PROGRESS_KEY = MOVED_KEY = b""
 
 decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
+_decode_timed_row = msgspec.json.Decoder(TimedRow, float_hook=Decimal).decode
 _progress = msgspec.json.Decoder(Progress).decode
 _decode_upstream = msgspec.json.Decoder(Upstream).decode
 _decode_orders = msgspec.json.Decoder(dict[int, tuple[int, int, int]]).decode
-_decode_moved = msgspec.json.Decoder(MovedRow, float_hook=Decimal).decode
 
 
 def decode_state(value: bytes) -> Accumulator:
@@ -155,25 +155,29 @@ class PipelineTables:
     """By short name of the changelog: what each row claims."""
     stage: Mapping[str, StageTables]
     """By rule."""
+    joined: JoinTables | None = None
+    """What joins between tables keep."""
     partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
     """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
 
     @property
-    def all(self) -> Iterable[Table[Any] | PackedTable]:
+    def all(self) -> Iterable[Table[Any] | Overlay[Any] | PackedTable]:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
         own = (self.seen, self.progress, self.upstreams, self.moved, self.outside)
-        return (*own, *rows, *self.groups.values(), *self.values.values(), *self.claims.values(), *settled)
+        joined = () if self.joined is None else self.joined.all
+        return (*own, *joined, *rows, *self.groups.values(), *self.values.values(), *self.claims.values(), *settled)
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
         return self.progress.get(PROGRESS_KEY) or Progress()
 
     @property
-    def is_closing(self) -> bool:
-        """There are closed windows that the next checkpoint publishes, whether anything else happens or not."""
-        return bool(self.current_progress().closing)
+    def is_unfinished(self) -> bool:
+        """The next checkpoint goes on with closed windows or rows that follow, whether anything else happens or not."""
+        is_behind = self.joined is not None and self.joined.is_behind
+        return is_behind or bool(self.current_progress().closing)
 
     def set_progress(self, progress: Progress) -> None:
         """Move the clock."""
@@ -222,7 +226,7 @@ def open_all(plans: Iterable[Plan], store: Store, *, partitions: int) -> dict[st
     return {
         plan.name: replace(
             opened[plan.name],
-            partners={join.table: held for join in plan.joins if (held := rows.get(join.table)) is not None},
+            partners={name: held for name in plan.partner_tables if (held := rows.get(name)) is not None},
         )
         for plan in plans
     }
@@ -235,9 +239,10 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
         upstreams=_open(state_changelog(plan), _decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
         partitions=partitions,
-        moved=_open(state_changelog(plan), _decode_moved, store, cached=1, prefix=b"m"),
+        moved=_open(state_changelog(plan), decode_moved, store, cached=1, prefix=b"m"),
         rows=_open_rows(plan, store),
         outside=_open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"o"),
+        joined=None if plan.relation is None else open_joined(plan.relation, store),
         groups={
             aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)
             for aggregation in plan.aggregations
@@ -256,7 +261,8 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
 
 def _open_rows(plan: Plan, store: Store) -> Table[StoredRow] | None:
     if plan.table is not None:
-        return _open(plan.table.name, decode_stored_row, store, cached=CACHED_ROWS)
+        decode: Callable[[bytes], StoredRow] = _decode_timed_row if plan.table.is_followed else decode_stored_row
+        return _open(plan.table.name, decode, store, cached=CACHED_ROWS)
     if plan.known is None:
         return None
     return _open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"k")

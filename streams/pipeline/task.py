@@ -11,7 +11,6 @@ No clock, no Kafka, no threads: whoever drives a task brings them. The order of 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
 
 from streams.contracts.registry import RegistryUnavailableError
@@ -35,7 +34,8 @@ from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
 from .forget import Forgetter
 from .plan import Plan
-from .process import PipelineResult, process_arrivals, process_batch
+from .process import PipelineResult, process_arrivals, process_batch, process_partners
+from .results import BatchResult, Checkpoint
 from .rules.plan import Stage
 from .set_aside import set_aside
 from .settle import process_claims
@@ -44,31 +44,6 @@ from .topology import SubTopology
 
 NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
 """No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchResult:
-    """What a task makes of a batch, over all pipelines whose input it is."""
-
-    topic: str
-    deliveries: list[Delivery]
-    ledgers: Mapping[str, Ledger]
-    """By pipeline; each is balanced."""
-    commit_times_ms: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """What the transaction must hold besides what the batches delivered."""
-
-    deliveries: list[Delivery]
-    """Window results."""
-    changelog: list[ChangelogRun]
-    """Every change of state; each state changelog's marker last."""
-    offsets: Mapping[str, int]
-    """By source topic: the next offset to process."""
-    entries: list[Entry] = field(default_factory=list)
-    """The same changes as the store keeps them."""
 
 
 class Task:
@@ -119,7 +94,7 @@ class Task:
         """There is something to commit."""
         moved = any(self._positions[topic] != self.committed_position(topic) for topic in self._positions)
         held = self._tables.values()
-        return moved or any(tables.is_closing or any(table.is_dirty for table in tables.all) for tables in held)
+        return moved or any(tables.is_unfinished or any(table.is_dirty for table in tables.all) for tables in held)
 
     def watermarks(self) -> Mapping[str, int | None]:
         """By pipeline the largest event time seen, ms."""
@@ -213,6 +188,10 @@ class Task:
         deliveries: list[Delivery] = []
         changelog: list[ChangelogRun] = []
         entries: list[Entry] = []
+        newest_ms = max(self._last_record_ms.values(), default=0)
+        for plan in self.sub.following:
+            deliveries += process_partners(plan, self._tables[plan.name], self.partition, now_ms=newest_ms)
+            _keep(self._tables[plan.name])
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)

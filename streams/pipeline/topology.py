@@ -64,6 +64,17 @@ class SubTopology:
         """Whose records those of ``topic`` are."""
         return tuple(plan for plan in self.plans if topic in plan.topics)
 
+    @property
+    def following(self) -> tuple[Plan, ...]:
+        """Plans whose rows follow those of partners, each behind its partners."""
+        waiting = [plan for plan in self.plans if plan.relation is not None]
+        ready: list[Plan] = []
+        while waiting:
+            names = {plan.name for plan in waiting}
+            ready += [plan for plan in waiting if names.isdisjoint(plan.partners)]
+            waiting = [plan for plan in waiting if plan not in ready]
+        return tuple(ready)
+
     def inputs_of(self, short_name: str) -> tuple[str, ...]:
         """The topics of whose positions the markers in that changelog tell; none in that of a table."""
         owners = {state_changelog(plan): plan.topics for plan in self.plans}
@@ -180,6 +191,8 @@ def _digest(facts: object) -> str:
 def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
     if plan.table is not None:
         yield plan.table.name, plan.table.key
+    if plan.relation is not None:
+        yield plan.relation.changelog, plan.relation.shape
     for aggregation in plan.aggregations:
         columns = [(column.name, column.meaning) for column in aggregation.columns]
         shape = (aggregation.by, aggregation.windows and aggregation.windows.shape, columns)

@@ -95,6 +95,9 @@ def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
         yield Edge(start=_topic(topic), end=here)
     for join in plan.joins:
         yield Edge(start=tables[join.table], end=here, label=f"join by {', '.join(join.by)}", is_side=True)
+    for followed in () if plan.relation is None else plan.relation.joins:
+        label = f"rows follow it by {', '.join(followed.by)}"
+        yield Edge(start=tables[followed.table], end=here, label=label, is_side=True)
     if plan.table is not None:
         yield Edge(start=here, end=tables[plan.table.name])
     yield from _groups(here, plan.aggregations, tables)

@@ -23,8 +23,8 @@ class TableMeaning:
     name: str
     pipeline: str
     kind: str
-    """``latest rows``, ``groups``, ``windows``, ``values`` (of groups), ``state`` (dedup, clocks, known rows) or
-    ``stage`` (what a second stage keeps)."""
+    """``latest rows``, ``rows that follow`` (of a join between tables), ``groups``, ``windows``, ``values`` (of
+    groups), ``state`` (dedup, clocks, known rows) or ``stage`` (what a second stage keeps)."""
     key: tuple[str, ...]
     window: str
     changelog: str
@@ -132,6 +132,11 @@ def _told(plan: Plan, windows: Mapping[str, str]) -> Iterator[_Told]:
         if aggregation.multisets:
             width += SLOT_BYTES
             yield _Told(values_changelog(aggregation.table), plan.name, "values", aggregation.by, window, width)
+    if plan.relation is not None:
+        width = ROW_BYTES + key_width(plan.relation.key, newest.columns) + row_width(newest.columns, newest.schema)
+        # Each row stands in the index once for each partner.
+        width += 2 * len(plan.relation.joins) * key_width(plan.relation.key, newest.columns)
+        yield _Told(plan.relation.changelog, plan.name, "rows that follow", plan.relation.key, "", width)
     if plan.settles is None:
         seen = None if plan.deduplicate is None or plan.known is not None else SEEN_BYTES
         yield _Told(state_changelog(plan), plan.name, "state", (), "", seen)

@@ -93,12 +93,15 @@ class Overlay(Generic[V]):
 
     def scan_each(self, prefixes: Iterable[bytes]) -> Iterator[Iterator[tuple[bytes, V]]]:
         """For each of ``prefixes`` (none ends in 0xff) the entries whose keys begin with it, as ``scan`` gives them."""
+        return self.scan_ranges((prefix, _after(prefix)) for prefix in prefixes)
+
+    def scan_ranges(self, ranges: Iterable[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, V]]]:
+        """For each (start, end) of ``ranges`` its entries, as ``scan`` gives them; later writes are not seen."""
         over = {**self._dirty, **self._batch}
         above = sorted(over)
-        for prefix in prefixes:
-            end = _after(prefix)
-            own = above[bisect_left(above, prefix) : bisect_left(above, end)]
-            yield self._merged(over, own, prefix, self._space + end)
+        for start, end in ranges:
+            own = above[bisect_left(above, start) : bisect_left(above, end)]
+            yield self._merged(over, own, start, self._space + end)
 
     def _merged(
         self, over: Mapping[bytes, V | None], keys_above: list[bytes], start: bytes, bound: bytes

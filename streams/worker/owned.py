@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from streams.ledger import Ledger
 from streams.pipeline.inputs import Inputs
-from streams.pipeline.task import BatchResult, Task
+from streams.pipeline.results import BatchResult
+from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology
 from streams.state.stores.base import Store
 

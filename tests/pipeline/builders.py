@@ -20,7 +20,7 @@ from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.expressions import Scope
 from streams.pipeline.plan import DeadLetterStyle, Limits
-from streams.pipeline.task import Checkpoint
+from streams.pipeline.results import Checkpoint
 from streams.pipeline.topology import Topology
 from streams.records import ChangeEvent, Delivery, Headers, Operation, RecordBatch, SourceRecord
 from streams.testing import CommittedRecord, Driver

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from streams.pipeline.forget import ENTRIES_PER_CHECKPOINT
-from streams.pipeline.task import Checkpoint, Task
+from streams.pipeline.results import Checkpoint
+from streams.pipeline.task import Task
 from streams.state.stores.memory import MemoryStore
 
 from .builders import a_batch, a_change, a_pipeline, a_topology

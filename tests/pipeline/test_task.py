@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from streams.ledger import Outcome
 from streams.pipeline.query import scan_rows
-from streams.pipeline.task import BatchResult, Task
+from streams.pipeline.results import BatchResult
+from streams.pipeline.task import Task
 from streams.records import SourceRecord
 from streams.state.changelog import MARKER_KEY, decode_marker, read_marker
 from streams.state.stores.memory import MemoryStore

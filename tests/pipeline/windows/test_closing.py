@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from streams.pipeline.task import Checkpoint, Task
+from streams.pipeline.results import Checkpoint
+from streams.pipeline.task import Task
 from streams.pipeline.windows import closing
 from streams.state.stores.memory import MemoryStore
 

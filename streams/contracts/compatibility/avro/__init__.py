@@ -1,1 +1,0 @@
-"""Avro: what a reader's schema makes of data written under another."""

@@ -1,0 +1,75 @@
+"""Build: what a pipeline file says of joins between tables becomes a relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from streams.contracts.model import Column
+
+from ..plan import Plan
+from ..routes import Reporter
+from ..spec import JoinSpec, Pipeline
+from .plan import Relation, TableJoin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """A table of latest rows that other pipelines may read."""
+
+    pipeline: Pipeline
+    plan: Plan
+    columns: Mapping[str, Column]
+    """Of its rows, derived ones included."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Of the table."""
+        return () if self.plan.table is None else self.plan.table.key
+
+    @property
+    def partitioned_by(self) -> tuple[str, ...]:
+        """The columns that decide its topic's partition."""
+        return self.pipeline.source.key or self.plan.key
+
+
+def relation_of(pipeline: Pipeline, joins: Iterable[tuple[JoinSpec, Partner]], key: tuple[str, ...]) -> Relation:
+    """The relation of a pipeline whose rows are told apart by ``key``."""
+    return Relation(
+        changelog=f"{pipeline.name}-join",
+        key=key,
+        joins=tuple(
+            TableJoin(
+                table=spec.table,
+                pipeline=partner.plan.name,
+                by=spec.by,
+                columns=tuple(spec.columns.items()),
+                is_inner=spec.missing == "drop",
+            )
+            for spec, partner in joins
+        ),
+    )
+
+
+def check_related(
+    reporter: Reporter, pipeline: Pipeline, joins: Sequence[tuple[JoinSpec, Partner]], key: tuple[str, ...]
+) -> None:
+    """Report what rows that change with their partners cannot be, or cannot be yet."""
+    if not key:
+        reporter.problem(("join",), "the contract has no key, and without one no row can follow its partner")
+    for index, spec in enumerate(pipeline.joins):
+        if spec.missing == "retry":
+            message = "retry: a row of a table needs no second try, it follows its partner; say null or drop"
+            reporter.problem(("join", index, "missing"), message)
+    for place, held in enumerate(pipeline.aggregates):
+        if not held.is_of_rows:
+            message = "a change of a partner is none of the row, so changes are no count of anything here; over: rows"
+            reporter.problem(("aggregate", place, "over"), message)
+    joined = {own for spec, _ in joins for own in spec.columns.values()}
+    for place, route in enumerate(pipeline.routes):
+        if route.value == "envelope":
+            message = "envelope: a row that follows its partner has none; publish rows"
+            reporter.problem(("route", place, "value"), message)
+        if moving := sorted(joined.intersection(route.key or ())):
+            message = f"{', '.join(moving)}: a change of the partner would move the row to another key"
+            reporter.problem(("route", place, "key"), message)

@@ -1,0 +1,63 @@
+"""Match: rows with the columns of their partners, as these are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from streams.state.table import Table
+
+from ..tables import StoredRow, TimedRow, encode_key
+from .plan import Relation, TableJoin
+
+
+@dataclass(slots=True, kw_only=True)
+class Match:
+    """A row on its way through the joins of a relation."""
+
+    row: dict[str, object]
+    """With the columns of the joins so far."""
+    time_ms: int
+    """Newest event time of the row and its partners."""
+    refs: list[str | None] = field(default_factory=list)
+    joined: list[object] = field(default_factory=list)
+    """Values of the columns that were joined."""
+    is_whole: bool = True
+    """No inner join has left it out."""
+
+    def add(self, join: TableJoin, ref: bytes | None, found: StoredRow | None) -> None:
+        """Take the columns of one partner."""
+        row = {} if found is None else found.row
+        columns = {own: row.get(column) for column, own in join.columns}
+        self.row.update(columns)
+        self.joined += columns.values()
+        self.refs.append(None if ref is None else ref.decode())
+        if isinstance(found, TimedRow):
+            self.time_ms = max(self.time_ms, found.time_ms)
+        if found is None and join.is_inner:
+            self.is_whole = False
+
+    def told(self) -> str:
+        """Digest of what the result has from partners, and of its time; empty where it has no such row."""
+        text = encode_key([*self.joined, self.time_ms]) if self.is_whole else b""
+        return blake2b(text, digest_size=8).hexdigest() if text else ""
+
+
+def match_rows(
+    rows: Iterable[tuple[Mapping[str, object], int]], relation: Relation, partners: Mapping[str, Table[StoredRow]]
+) -> list[Match]:
+    """One match for each (row, event time), joined to all partners; one round trip to the store for each join."""
+    matches = [Match(row=dict(row), time_ms=time_ms) for row, time_ms in rows]
+    for join in relation.joins:
+        refs = [_ref_of(match.row, join) for match in matches]
+        known = partners[join.table].get_many([ref for ref in refs if ref is not None])
+        for match, ref in zip(matches, refs, strict=True):
+            match.add(join, ref, None if ref is None else known.get(ref))
+    return matches
+
+
+def _ref_of(row: Mapping[str, object], join: TableJoin) -> bytes | None:
+    """A null in it has no partner, now or ever."""
+    values = [row.get(column) for column in join.by]
+    return None if None in values else encode_key(values)

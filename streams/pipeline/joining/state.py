@@ -1,0 +1,94 @@
+"""What joins between tables remember in one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from streams.state.overlay import Overlay, TableSpec
+from streams.state.stores.base import Store
+from streams.state.table import Table
+
+from .plan import Relation
+
+V = TypeVar("V")
+CACHED_ROWS = 20_000
+END = b"\0"
+"""Behind a partner's key in a key of the index: JSON holds no such byte."""
+
+
+class KeptRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A row as its last change left it, masked and not joined yet."""
+
+    schema_version: str
+    order: tuple[int, int, int]
+    """Of the change that wrote it."""
+    time_ms: int
+    """Event time of that change."""
+    row: dict[str, Any]
+    refs: tuple[str | None, ...]
+    """By join the canonical key of the partner; ``None`` where a column of it is null."""
+    told: str
+    """Digest of the joined columns and the time that it was published with last; empty: it is not in the result."""
+
+
+class Unfinished(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A partner has changed, and not all rows that name it have followed."""
+
+    after: str
+    """Canonical key of the last row that has; empty: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinTables:
+    """The keyspaces of one relation."""
+
+    kept: Table[KeptRow]
+    """By the row's canonical key."""
+    index: Overlay[bool]
+    """By ``index_key``: which rows name a partner."""
+    unfinished: Overlay[Unfinished]
+    """By ``partner_key``."""
+
+    @property
+    def all(self) -> Iterable[Table[Any] | Overlay[Any]]:
+        """Every keyspace, in a fixed order."""
+        return (self.kept, self.index, self.unfinished)
+
+    @property
+    def is_behind(self) -> bool:
+        """Rows wait for a later checkpoint to follow their partners."""
+        return next(self.unfinished.scan(), None) is not None
+
+
+def partner_key(join: int, ref: bytes) -> bytes:
+    """Place of a partner among those of all joins of a relation."""
+    return b"%d" % join + END + ref
+
+
+def index_key(join: int, ref: bytes, row: bytes) -> bytes:
+    """Rows of one partner stand together, ascending by their keys."""
+    return partner_key(join, ref) + END + row
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_kept = msgspec.json.Decoder(KeptRow, float_hook=Decimal).decode
+_is_there = msgspec.json.Decoder(bool).decode
+_unfinished = msgspec.json.Decoder(Unfinished).decode
+
+
+def open_joined(relation: Relation, store: Store) -> JoinTables:
+    """What ``relation`` keeps in ``store``."""
+    return JoinTables(
+        kept=Table(_spec(relation, b"r", _kept, CACHED_ROWS), store),
+        index=Overlay(_spec(relation, b"i", _is_there), store),
+        unfinished=Overlay(_spec(relation, b"d", _unfinished), store),
+    )
+
+
+def _spec(relation: Relation, prefix: bytes, decode: Callable[[bytes], V], cached: int = 0) -> TableSpec[V]:
+    return TableSpec(changelog=relation.changelog, prefix=prefix, encode=_encode, decode=decode, cached=cached)
