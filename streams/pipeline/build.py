@@ -110,7 +110,7 @@ class PlanBuilder:
         condition = self._condition("filter", pipeline.filter)
         where = self._condition("where", pipeline.where)
         masks = self._masks()
-        joins, relation = JoinBuilder(self, pipeline, self._partners).build(self.columns, self._key)
+        joins, relation = JoinBuilder(self, pipeline, self._partners, app=self._app).build(self.columns, self._key)
         derivations = self._derivations()
         table = self._table()
         groups = GroupBuilder(self, self.columns, has_envelope=self._is_change_format)
@@ -144,7 +144,8 @@ class PlanBuilder:
             masks=masks,
             joins=joins,
             relation=relation,
-            partners=tuple(dict.fromkeys(join.pipeline for join in (relation.joins if relation else joins))),
+            further_topics=() if relation is None else tuple(held.answers for held in relation.meetings),
+            partners=tuple(dict.fromkeys(join.pipeline for join in (relation.local if relation else joins))),
             derivations=derivations,
             table=table,
             known=None if table is not None else known,

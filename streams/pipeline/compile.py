@@ -13,6 +13,7 @@ from streams.errors import ConfigurationError, Problem
 from .build import PlanBuilder
 from .grammar import read_pipelines
 from .joining.build import Partner
+from .joining.plan import Meeting
 from .joins import in_order
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
@@ -85,16 +86,19 @@ def _built(
             plans[pipeline.name] = plan
             if plan.table is not None:
                 partners[plan.table.name] = Partner(pipeline=pipeline, plan=plan, columns=builder.columns)
-    followed = {join.table for plan in plans.values() if plan.relation is not None for join in plan.relation.joins}
+    relations = [plan.relation for plan in plans.values() if plan.relation is not None]
+    followed = {join.table for relation in relations for join in relation.joins}
+    meetings = [meeting for relation in relations for meeting in relation.meetings]
     ready = [plans[pipeline.name] for pipeline in pipelines if pipeline.name in plans]
-    return {plan.name: _followed(plan, followed) for plan in ready}
+    return {plan.name: _followed(plan, followed, meetings) for plan in ready}
 
 
-def _followed(plan: Plan, tables: set[str]) -> Plan:
-    """``plan``, its table told that rows of others follow it."""
+def _followed(plan: Plan, tables: set[str], meetings: Iterable[Meeting]) -> Plan:
+    """``plan``, told that rows of others follow its table, and which stages are to hear of it."""
     if plan.table is None or plan.table.name not in tables:
         return plan
-    return replace(plan, table=replace(plan.table, is_followed=True))
+    table = replace(plan.table, is_followed=True)
+    return replace(plan, table=table, feeds=tuple(held for held in meetings if held.table == table.name))
 
 
 def _repeated(pipelines: Iterable[Pipeline]) -> Iterable[Problem]:

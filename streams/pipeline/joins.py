@@ -35,8 +35,8 @@ def _circle(pipeline: Pipeline, names: Iterable[str]) -> Problem:
     return pipeline.document.problem(("join",), message)
 
 
-def _look_up(held: tuple[JoinSpec, Partner]) -> Join:
-    spec, partner = held
+def _look_up(held: tuple[JoinSpec, Partner, bool]) -> Join:
+    spec, partner, _ = held
     return Join(
         table=spec.table,
         pipeline=partner.plan.name,
@@ -49,7 +49,8 @@ def _look_up(held: tuple[JoinSpec, Partner]) -> Join:
 class JoinBuilder:
     """Compiles the joins of one pipeline; mistakes go to ``reporter``."""
 
-    def __init__(self, reporter: Reporter, pipeline: Pipeline, partners: Mapping[str, Partner]) -> None:
+    def __init__(self, reporter: Reporter, pipeline: Pipeline, partners: Mapping[str, Partner], *, app: str) -> None:
+        self._app = app
         self._reporter = reporter
         self._pipeline = pipeline
         self._partners = partners
@@ -63,9 +64,9 @@ class JoinBuilder:
                 self._reporter.problem(("join",), "joins of type table follow their rows and others do not: not both")
             return tuple(map(_look_up, joins)), None
         check_related(self._reporter, self._pipeline, joins, key)
-        return (), relation_of(self._pipeline, joins, key)
+        return (), relation_of(self._app, self._pipeline, joins, key)
 
-    def _joins(self, columns: dict[str, Column], key: tuple[str, ...]) -> Iterator[tuple[JoinSpec, Partner]]:
+    def _joins(self, columns: dict[str, Column], key: tuple[str, ...]) -> Iterator[tuple[JoinSpec, Partner, bool]]:
         for index, spec in enumerate(self._pipeline.joins):
             path: Path = ("join", index)
             partner = self._partners.get(spec.table)
@@ -77,13 +78,15 @@ class JoinBuilder:
             self._reporter.require_columns(spec.by, (*path, "by"), columns)
             self._reporter.require_columns(tuple(spec.columns), (*path, "columns"), partner.columns)
             self._check_key(spec, path, partner, columns)
-            self._check_local(spec, path, partner, key)
+            apart = self._why_apart(spec, partner, key)
+            if apart is not None and spec.kind != "table":
+                self._reporter.problem((*path, "by"), apart)
             for theirs, own in spec.columns.items():
                 if own in columns:
                     self._reporter.problem((*path, "columns", theirs), f"the row has a column {own} already; rename it")
                 elif theirs in partner.columns:
                     columns[own] = replace(partner.columns[theirs], name=own, nullable=True)
-            yield spec, partner
+            yield spec, partner, apart is None
 
     def _check_key(self, spec: JoinSpec, path: Path, partner: Partner, columns: Mapping[str, Column]) -> None:
         """Each column of the table's key has its counterpart here: of the same type, and in the same cover."""
@@ -103,22 +106,21 @@ class JoinBuilder:
                 told = f"{own} is masked here and {theirs} of {spec.table} is not alike; they never match"
                 self._reporter.problem((*path, "by"), told)
 
-    def _check_local(self, spec: JoinSpec, path: Path, partner: Partner, key: tuple[str, ...]) -> None:
-        """Row and partner must meet in one task: without repartitioning that takes the topics' own keys."""
+    def _why_apart(self, spec: JoinSpec, partner: Partner, key: tuple[str, ...]) -> str | None:
+        """Why row and partner do not meet in one task: without repartitioning that takes the topics' own keys."""
         counterpart = dict(zip(partner.key, spec.by, strict=False))
         wanted = tuple(counterpart.get(column) for column in partner.partitioned_by)
         own = self._pipeline.source.key or key
         if wanted != own:
-            message = (
+            return (
                 f"the topic is partitioned by {', '.join(own) or 'no key'} (source.key), a join by"
                 f" {', '.join(spec.by)} with {spec.table}, which is partitioned by"
-                f" {', '.join(partner.partitioned_by)}, needs both alike; repartitioning arrives later"
+                f" {', '.join(partner.partitioned_by)}, needs both alike; joins of type table go through an exchange"
             )
-            self._reporter.problem((*path, "by"), message)
-        elif own != partner.partitioned_by and not spec.has_same_keys:
-            message = (
+        if own != partner.partitioned_by and not spec.has_same_keys:
+            return (
                 f"{', '.join(own)} here is {', '.join(partner.partitioned_by)} in {spec.table}: record keys that hold"
-                " names differ, and so do their partitions. Repartitioning arrives later; where the keys of both topics"
-                " have the same bytes for the same values, say same_keys: true"
+                " names differ, and so do their partitions. Joins of type table go through an exchange; where the keys"
+                " of both topics have the same bytes for the same values, say same_keys: true"
             )
-            self._reporter.problem((*path, "by"), message)
+        return None

@@ -15,7 +15,7 @@ from streams.contracts.model import ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
 from .exchange.plan import Exchange
-from .joining.plan import Join, Relation
+from .joining.plan import Join, Meeting, Relation
 from .outputs import Route
 from .rules.plan import Claims, QualityRules, Stage
 from .windows.kinds import Windows
@@ -208,6 +208,10 @@ class Plan:
     joins: tuple[Join, ...] = ()
     relation: Relation | None = None
     """Joins whose results follow the rows of both sides."""
+    feeds: tuple[Meeting, ...] = ()
+    """Stages where rows of other tasks meet the rows of its table."""
+    meets: Meeting | None = None
+    """The plan is such a stage's: its records are rows' names and partners, and no step sees them."""
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None
     known: RowTable | None = None
@@ -230,6 +234,8 @@ class Plan:
         """Under which pipeline's name its outcomes are told: a stage has a name of its own."""
         if self.receives is not None:
             return self.receives.pipeline
+        if self.meets is not None:
+            return self.meets.pipeline
         return self.name if self.settles is None else self.settles.pipeline
 
     @property
@@ -258,7 +264,13 @@ class Plan:
         return (self.topic, *self.further_topics)
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        """Inputs that bring what partners in other tasks answer."""
+        return () if self.relation is None else tuple(meeting.answers for meeting in self.relation.meetings)
+
+    @property
     def partner_tables(self) -> tuple[str, ...]:
-        """Tables of others that it reads."""
-        followed = () if self.relation is None else tuple(join.table for join in self.relation.joins)
+        """Tables of others that it reads in its own tasks."""
+        related = () if self.relation is None else self.relation.joins
+        followed = tuple(join.table for join in related if join.meeting is None)
         return tuple(dict.fromkeys((*(join.table for join in self.joins), *followed)))

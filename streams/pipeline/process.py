@@ -27,7 +27,9 @@ from .exchange.receive import arrivals
 from .exchange.send import exchange_events
 from .filter import keep_matching
 from .join import join_rows
-from .joining.follow import follow_partners
+from .joining.feed import feed_stages
+from .joining.follow import Followed, follow_answers, follow_partners
+from .joining.meet import answer_changes, meet_rows
 from .joining.relate import relate_rows
 from .mask import mask_events
 from .members import keep_members
@@ -83,7 +85,7 @@ def _publish(
     walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, clock: Mapping[int, int], now_ms: int
 ) -> list[Delivery]:
     """What the events that go on leave in tables, groups and topics."""
-    events = relate_rows(walk.passed, plan.relation, tables, ledger)
+    events, named = relate_rows(walk.passed, plan.relation, tables, ledger)
     events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
@@ -95,26 +97,48 @@ def _publish(
     aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
     deliveries = route_events(told_of, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
-    return [*deliveries, *exchanged.deliveries, *told, *set_aside(ledger, plan, now_ms=now_ms)]
+    return [*deliveries, *exchanged.deliveries, *named, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 
 def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
-    """Carry on the rows whose partners have changed since the last checkpoint, as far as this one takes them.
+    """At a checkpoint: what partners that have changed make of rows, here and in other tasks."""
+    deliveries = feed_stages(plan, tables)
+    if plan.meets is not None and tables.meeting is not None:
+        deliveries += answer_changes(plan.meets, tables.meeting)
+    if plan.relation is not None:
+        deliveries += _publish_followed(follow_partners(plan, tables, partition), plan, tables, now_ms=now_ms)
+    return deliveries
+
+
+def process_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Carry on the rows that partners in other tasks have answered."""
+    followed = follow_answers(batch, plan, tables)
+    deliveries = _publish_followed(followed, plan, tables, now_ms=now_ms)
+    return PipelineResult(deliveries=deliveries, ledger=Ledger(0))
+
+
+def process_meeting(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Let rows and partners of other tasks meet."""
+    assert plan.meets is not None and tables.meeting is not None
+    return PipelineResult(deliveries=meet_rows(batch, plan.meets, tables.meeting), ledger=Ledger(0))
+
+
+def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
+    """What the rows that have followed leave in tables, groups and topics.
 
     No event of the source is in it, so no ledger counts them. What cannot be published is dead as it is: its key and
     the reason.
     """
-    events = follow_partners(plan, tables, partition)
-    if not events:
-        return []
-    ledger = Ledger(len(events))
-    events = derive_columns(events, plan.derivations)
+    if not followed.events:
+        return followed.told
+    ledger = Ledger(len(followed.events))
+    events = derive_columns(followed.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     events, deliveries = _route_fitting(events, plan, ledger)
     changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events([], changes, plan, {}, ledger)
-    return [*deliveries, *exchanged.deliveries, *set_aside(ledger, plan, now_ms=now_ms)]
+    return [*deliveries, *exchanged.deliveries, *followed.told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 
 def _route_fitting(events: list[ChangeEvent], plan: Plan, ledger: Ledger) -> tuple[list[ChangeEvent], list[Delivery]]:

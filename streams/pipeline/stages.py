@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .exchange.plan import Exchange
+from .joining.plan import Meeting
 from .plan import Codec, EventTime, Plan
 from .rules.plan import Stage
 
@@ -37,6 +38,25 @@ def exchange_plan(plan: Plan, exchange: Exchange) -> Plan:
         max_future_ms=plan.max_future_ms,
         receives=exchange,
         aggregations=exchange.aggregations,
+        dead_letters=plan.dead_letters,
+        dead_letter_style=plan.dead_letter_style,
+        app=plan.app,
+        limits=plan.limits,
+    )
+
+
+def meeting_plan(plan: Plan, meeting: Meeting) -> Plan:
+    """An ordinary plan that lets rows of ``plan`` meet partners of another task."""
+    return Plan(
+        name=meeting.stage,
+        topic=meeting.names,
+        further_topics=(meeting.rows,),
+        contract=plan.contract,
+        key=(),
+        codec=Codec(name="meeting", decode=lambda record: None, has_images=False),
+        event_time=EventTime(column=None, read=None),
+        max_future_ms=plan.max_future_ms,
+        meets=meeting,
         dead_letters=plan.dead_letters,
         dead_letter_style=plan.dead_letter_style,
         app=plan.app,

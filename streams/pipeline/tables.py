@@ -27,7 +27,7 @@ from .entries import (
     decode_moved,
     decode_standing,
 )
-from .joining.state import JoinTables, open_joined
+from .joining.state import FedTables, JoinTables, MeetingTables, open_fed, open_joined, open_meeting
 from .plan import Accumulator, Plan
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -157,6 +157,10 @@ class PipelineTables:
     """By rule."""
     joined: JoinTables | None = None
     """What joins between tables keep."""
+    meeting: MeetingTables | None = None
+    """Of the stage of such a join."""
+    fed: FedTables | None = None
+    """What such stages have been told."""
     partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
     """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
 
@@ -165,9 +169,9 @@ class PipelineTables:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
-        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside)
-        joined = () if self.joined is None else self.joined.all
-        return (*own, *joined, *rows, *self.groups.values(), *self.values.values(), *self.claims.values(), *settled)
+        joined = [table for held in (self.joined, self.meeting, self.fed) if held is not None for table in held.all]
+        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *joined)
+        return (*own, *rows, *self.groups.values(), *self.values.values(), *self.claims.values(), *settled)
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -176,7 +180,7 @@ class PipelineTables:
     @property
     def is_unfinished(self) -> bool:
         """The next checkpoint goes on with closed windows or rows that follow, whether anything else happens or not."""
-        is_behind = self.joined is not None and self.joined.is_behind
+        is_behind = any(held.is_behind for held in (self.joined, self.meeting, self.fed) if held is not None)
         return is_behind or bool(self.current_progress().closing)
 
     def set_progress(self, progress: Progress) -> None:
@@ -243,6 +247,8 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         rows=_open_rows(plan, store),
         outside=_open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"o"),
         joined=None if plan.relation is None else open_joined(plan.relation, store),
+        meeting=None if plan.meets is None else open_meeting(state_changelog(plan), store),
+        fed=open_fed(plan.feeds, state_changelog(plan), store),
         groups={
             aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)
             for aggregation in plan.aggregations

@@ -34,7 +34,14 @@ from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
 from .forget import Forgetter
 from .plan import Plan
-from .process import PipelineResult, process_arrivals, process_batch, process_partners
+from .process import (
+    PipelineResult,
+    process_answers,
+    process_arrivals,
+    process_batch,
+    process_meeting,
+    process_partners,
+)
 from .results import BatchResult, Checkpoint
 from .rules.plan import Stage
 from .set_aside import set_aside
@@ -127,7 +134,7 @@ class Task:
 
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         try:
-            result = _walk(plan)(batch, plan, tables, now_ms=now_ms)
+            result = _walk(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
         except NOBODYS_FAULT:
             raise
         except Exception:
@@ -147,7 +154,7 @@ class Task:
                 topic=batch.topic, partition=batch.partition, records=[record], next_offset=record.offset + 1
             )
             try:
-                result = _walk(plan)(one, plan, tables, now_ms=now_ms)
+                result = _walk(plan, batch.topic)(one, plan, tables, now_ms=now_ms)
             except NOBODYS_FAULT:
                 raise
             except Exception as error:
@@ -252,7 +259,11 @@ class Task:
                 table.abort()
 
 
-def _walk(plan: Plan) -> Callable[..., PipelineResult]:
+def _walk(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
+    if plan.meets is not None:
+        return process_meeting
+    if topic in plan.answers:
+        return process_answers
     if plan.receives is not None:
         return process_arrivals
     return process_batch if plan.settles is None else process_claims

@@ -14,7 +14,7 @@ from streams.errors import Problem
 from streams.state.changelog import changelog_topic
 
 from .plan import Plan
-from .stages import exchange_plan, stage_plan
+from .stages import exchange_plan, meeting_plan, stage_plan
 from .steps import step_digests
 from .tables import state_changelog, values_changelog
 
@@ -66,8 +66,8 @@ class SubTopology:
 
     @property
     def following(self) -> tuple[Plan, ...]:
-        """Plans whose rows follow those of partners, each behind its partners."""
-        waiting = [plan for plan in self.plans if plan.relation is not None]
+        """Plans that have to do with rows that follow those of partners, each behind its partners."""
+        waiting = [plan for plan in self.plans if plan.relation or plan.feeds or plan.meets]
         ready: list[Plan] = []
         while waiting:
             names = {plan.name for plan in waiting}
@@ -119,6 +119,9 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
         for exchange in plan.exchanges:
             stages.append(exchange_plan(plan, exchange))
             specs += _exchange_topics(app, stages[-1], source=plan.topic)
+        for meeting in () if plan.relation is None else plan.relation.meetings:
+            stages.append(meeting_plan(plan, meeting))
+            specs += _meeting_topics(app, stages[-1], source=plan.topic)
         for spec in specs:
             topics.setdefault(spec.name, spec)
     subs = tuple(_subtopology(app, group) for group in _connected((*plans, *stages)))
@@ -265,4 +268,12 @@ def _exchange_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec
     """What the stage behind an exchange reads, keeps and publishes."""
     yield _between(plan.topic, source)
     yield from _outputs(plan, source=source)
+    yield from _changelogs(app, plan, source=source)
+
+
+def _meeting_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
+    """What the stage of a join reads, keeps and answers; partitions as the pipeline's ``source`` has them."""
+    meeting = plan.meets
+    assert meeting is not None
+    yield from (_between(topic, source) for topic in (meeting.names, meeting.rows, meeting.answers))
     yield from _changelogs(app, plan, source=source)

@@ -92,12 +92,11 @@ def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
     steps += [f"{step} {text}" for step, text in step_lines(plan.spec) if step not in DRAWN_APART]
     here = Node(kind=NodeKind.STEPS, title=f"pipeline {plan.name}", lines=tuple(steps))
     for topic in plan.topics:
-        yield Edge(start=_topic(topic), end=here)
+        if topic not in plan.answers:  # they lead back
+            yield Edge(start=_topic(topic), end=here)
     for join in plan.joins:
         yield Edge(start=tables[join.table], end=here, label=f"join by {', '.join(join.by)}", is_side=True)
-    for followed in () if plan.relation is None else plan.relation.joins:
-        label = f"rows follow it by {', '.join(followed.by)}"
-        yield Edge(start=tables[followed.table], end=here, label=label, is_side=True)
+    yield from _related(here, plan, tables)
     if plan.table is not None:
         yield Edge(start=here, end=tables[plan.table.name])
     yield from _groups(here, plan.aggregations, tables)
@@ -112,12 +111,27 @@ def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
     yield Edge(start=here, end=dead, label="dead", is_side=True)
 
 
+def _related(here: Node, plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
+    """Tables that rows follow, in the same tasks or through a stage."""
+    for join in () if plan.relation is None else plan.relation.joins:
+        label, meeting = f"rows follow it by {', '.join(join.by)}", join.meeting
+        if meeting is None:
+            yield Edge(start=tables[join.table], end=here, label=label, is_side=True)
+        else:
+            yield Edge(start=tables[join.table], end=_between(meeting.rows), is_side=True)
+            yield Edge(start=here, end=_between(meeting.names), label=label, is_side=True)
+
+
 def _stage(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
     """What reads a topic between stages."""
     if plan.settles is not None:
         rules = tuple(f"{', '.join(rule.columns)}: {rule.message}" for rule in plan.settles.rules.values())
         here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=rules)
         yield Edge(start=here, end=_topic(plan.settles.findings), label="findings")
+    elif plan.meets is not None:
+        here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=("rows and partners meet in one task",))
+        yield Edge(start=_between(plan.meets.rows), end=here)
+        yield Edge(start=here, end=_between(plan.meets.answers), label=f"back to {plan.pipeline}")
     else:
         by = ", ".join(plan.key) or "nothing"
         here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=(f"equal {by} meet in one task",))

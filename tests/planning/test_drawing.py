@@ -73,6 +73,34 @@ def test_topics_steps_tables_joins_and_topics_between_stages_are_in_the_graph(to
     }
 
 
+def test_rows_and_partners_that_meet_in_a_stage_are_drawn_around_it(tmp_path: Path) -> None:
+    there = (path for path in SCHEMAS.rglob("*") if path.is_file())
+    files = {path.relative_to(SCHEMAS).as_posix(): path.read_text("utf-8") for path in there}
+    apart = """
+pipeline: apart
+source:
+  topic: cdc.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.shop/orders/jsonschema/1-*-*
+  key: [id]
+join:
+  - {type: table, table: users, by: [customer_id], columns: {age: customer_age}}
+route:
+  - {to: apart.v1}
+"""
+    graph = graph_of(a_topology(a_folder(tmp_path, {**files, "pipelines/apart.yaml": apart})), ["apart"])
+
+    between = {part: f"streams-apart-join0-users-{part}-repartition" for part in ("names", "rows", "answers")}
+    assert {
+        ("users", "", between["rows"]),
+        ("pipeline apart", "rows follow it by customer_id", between["names"]),
+        (between["names"], "", "stage apart-join0-users"),
+        (between["rows"], "", "stage apart-join0-users"),
+        ("stage apart-join0-users", "back to apart", between["answers"]),
+    } <= told(graph)
+    assert "back to apart" in draw(graph, title="apart")
+
+
 def test_every_pipeline_and_table_is_drawn_once(topology: Topology) -> None:
     graph = graph_of(topology)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.contracts.model import Column
@@ -10,7 +10,7 @@ from streams.contracts.model import Column
 from ..plan import Plan
 from ..routes import Reporter
 from ..spec import JoinSpec, Pipeline
-from .plan import Relation, TableJoin
+from .plan import Meeting, Relation, TableJoin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,11 @@ class Partner:
         return self.pipeline.source.key or self.plan.key
 
 
-def relation_of(pipeline: Pipeline, joins: Iterable[tuple[JoinSpec, Partner]], key: tuple[str, ...]) -> Relation:
+Joins = Sequence[tuple[JoinSpec, Partner, bool]]
+"""What the file says, the partner, and whether both sides are in the same tasks."""
+
+
+def relation_of(app: str, pipeline: Pipeline, joins: Joins, key: tuple[str, ...]) -> Relation:
     """The relation of a pipeline whose rows are told apart by ``key``."""
     return Relation(
         changelog=f"{pipeline.name}-join",
@@ -45,15 +49,22 @@ def relation_of(pipeline: Pipeline, joins: Iterable[tuple[JoinSpec, Partner]], k
                 by=spec.by,
                 columns=tuple(spec.columns.items()),
                 is_inner=spec.missing == "drop",
+                meeting=None if is_local else meeting_of(app, pipeline.name, number, spec),
             )
-            for spec, partner in joins
+            for number, (spec, partner, is_local) in enumerate(joins)
         ),
     )
 
 
-def check_related(
-    reporter: Reporter, pipeline: Pipeline, joins: Sequence[tuple[JoinSpec, Partner]], key: tuple[str, ...]
-) -> None:
+def meeting_of(app: str, pipeline: str, number: int, spec: JoinSpec) -> Meeting:
+    """Where the rows of a pipeline meet partners of other tasks."""
+    stage = f"{pipeline}-join{number}-{spec.table}"
+    topics = {part: f"{app}-{stage}-{part}-repartition" for part in ("names", "rows", "answers")}
+    columns = tuple(spec.columns)
+    return Meeting(stage=stage, pipeline=pipeline, table=spec.table, join=number, columns=columns, **topics)
+
+
+def check_related(reporter: Reporter, pipeline: Pipeline, joins: Joins, key: tuple[str, ...]) -> None:
     """Report what rows that change with their partners cannot be, or cannot be yet."""
     if not key:
         reporter.problem(("join",), "the contract has no key, and without one no row can follow its partner")
@@ -65,7 +76,7 @@ def check_related(
         if not held.is_of_rows:
             message = "a change of a partner is none of the row, so changes are no count of anything here; over: rows"
             reporter.problem(("aggregate", place, "over"), message)
-    joined = {own for spec, _ in joins for own in spec.columns.values()}
+    joined = {own for spec, *_ in joins for own in spec.columns.values()}
     for place, route in enumerate(pipeline.routes):
         if route.value == "envelope":
             message = "envelope: a row that follows its partner has none; publish rows"

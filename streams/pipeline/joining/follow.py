@@ -1,6 +1,7 @@
 """Follow: partners have changed, and the rows that name them change with them.
 
-In:   at a checkpoint, the partners written since the last one, and those that were not finished then.
+In:   at a checkpoint, the partners written since the last one, and those that were not finished then; in a batch, the
+      answers of partners that live in other tasks.
 Out:  an UPDATE for each row that names one, with its columns as they are now; a DELETE where an inner join lost it.
 Next: streams.pipeline.derive
 
@@ -10,78 +11,80 @@ transaction stays short; where the next one goes on is kept with the same transa
 
 from __future__ import annotations
 
-from itertools import islice
+from dataclasses import dataclass, field
 
-from msgspec.structs import replace
+from msgspec import structs
 
-from streams.records import ChangeEvent, Operation, SourceRecord
+from streams.records import ChangeEvent, Delivery, Operation, RecordBatch, SourceRecord
 
 from ..order import Order
 from ..plan import Plan
 from ..tables import PipelineTables
+from .index import take_rows
 from .kept import KeptRows
 from .match import Match, match_rows
-from .plan import Relation
-from .state import END, JoinTables, KeptRow, Unfinished, partner_key
-
-ROWS_A_CHECKPOINT = 5_000
-"""Rows that follow, and partners that are looked at, at most."""
-Due = dict[bytes, bytes]
-"""By partner, the row behind which to go on."""
+from .state import KeptRow, partner_key
+from .wire import decode_answer
 
 
-def follow_partners(plan: Plan, tables: PipelineTables, partition: int) -> list[ChangeEvent]:
-    """The rows of ``plan`` that follow their partners at this checkpoint, as they are now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """Rows that have followed their partners."""
+
+    events: list[ChangeEvent] = field(default_factory=list)
+    told: list[Delivery] = field(default_factory=list)
+    """Which partners in other tasks they name now."""
+
+
+def follow_partners(plan: Plan, tables: PipelineTables, partition: int) -> Followed:
+    """The rows of ``plan`` that follow partners of the same task at this checkpoint, as they are now."""
     relation, joined = plan.relation, tables.joined
-    if relation is None or joined is None or not (due := _due(relation, tables, joined)):
-        return []
-    keys = _rows_of(due, joined)
-    rows = KeptRows(joined, keys)
+    if relation is None or joined is None:
+        return Followed()
+    local = [(number, join.table) for number, join in enumerate(relation.joins) if join.meeting is None]
+    changed = [partner_key(number, ref) for number, table in local for ref in tables.partners[table].dirty_keys]
+    keys = [row for _, row, _ in take_rows(changed, joined.index, joined.unfinished)]
+    return _rejoin(KeptRows(joined, keys, relation, partition), plan, tables) if keys else Followed()
+
+
+def follow_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables) -> Followed:
+    """The rows that partners in other tasks have answered; an answer about a partner that a row names no more is none.
+
+    Raises ``msgspec.MsgspecError`` for a record that no stage wrote.
+    """
+    relation, joined = plan.relation, tables.joined
+    assert relation is not None and joined is not None
+    number = next(held.join for held in relation.meetings if held.answers == batch.topic)
+    rows = KeptRows(joined, [record.key or b"" for record in batch.records], relation, batch.partition)
+    for record in batch.records:
+        rows.answer(record.key or b"", number, decode_answer(record.value or b""))
+    return _rejoin(rows, plan, tables)
+
+
+def _rejoin(rows: KeptRows, plan: Plan, tables: PipelineTables) -> Followed:
+    assert plan.relation is not None
     known = [(key, kept) for key in rows.keys if (kept := rows.get(key)) is not None]
-    matches = match_rows([(kept.row, kept.time_ms) for _, kept in known], relation, tables.partners)
-    place = SourceRecord(topic=plan.topic, partition=partition, offset=-1, timestamp_ms=0, key=None, value=None)
+    asked = [(kept.row, kept.time_ms, kept.answers) for _, kept in known]
+    matches = match_rows(asked, plan.relation, tables.partners)
+    place = SourceRecord(
+        topic=plan.topic, partition=rows.partition, offset=-1, timestamp_ms=0, key=None, value=None
+    )
     events = [
         event
         for (key, kept), match in zip(known, matches, strict=True)
         if (event := _follow(key, kept, match, rows, place)) is not None
     ]
-    rows.close()
-    return events
-
-
-def _due(relation: Relation, tables: PipelineTables, joined: JoinTables) -> Due:
-    """Those that are not finished, then what has changed: that begins anew."""
-    unfinished = dict(joined.unfinished.scan())
-    due = {key: held.after.encode() for key, held in unfinished.items()}
-    for number, join in enumerate(relation.joins):
-        due.update({partner_key(number, ref): b"" for ref in tables.partners[join.table].dirty_keys})
-    return due
-
-
-def _rows_of(due: Due, joined: JoinTables) -> list[bytes]:
-    """Keys of the rows that follow now; what is left over is kept for the next checkpoint."""
-    changed: dict[bytes, Unfinished | None] = {}
-    keys, left = list[bytes](), ROWS_A_CHECKPOINT
-    bounds = [(partner + END + after + (b"\0" if after else b""), partner + b"\x01") for partner, after in due.items()]
-    for (partner, after), found in zip(due.items(), joined.index.scan_ranges(bounds), strict=True):
-        rows = [key[len(partner) + 1 :] for key, _ in islice(found, max(left, 0))]
-        is_done = len(rows) < left
-        left -= max(len(rows), 1)
-        keys += rows
-        changed[partner] = None if is_done else Unfinished((rows[-1] if rows else after).decode())
-    stored = joined.unfinished.get_many(list(changed))
-    joined.unfinished.put_many({key: held for key, held in changed.items() if held is not None or stored.get(key)})
-    return keys
+    return Followed(events=events, told=rows.close())
 
 
 def _follow(key: bytes, kept: KeptRow, match: Match, rows: KeptRows, place: SourceRecord) -> ChangeEvent | None:
-    refs, told = tuple(match.refs), match.told()
+    refs, told = tuple(match.refs), kept.told if match.is_waiting else match.told()
     if refs != kept.refs or told != kept.told:
-        rows.put(key, kept, KeptRow(kept.schema_version, kept.order, kept.time_ms, kept.row, refs, told))
+        rows.put(key, kept, structs.replace(kept, refs=refs, told=told))
     if told == kept.told:
         return None
     return ChangeEvent(
-        record=replace(place, timestamp_ms=max(match.time_ms, 0), key=key),
+        record=structs.replace(place, timestamp_ms=max(match.time_ms, 0), key=key),
         operation=Operation.UPDATE if match.is_whole else Operation.DELETE,
         row=match.row,
         source=_source_of(kept.order),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -10,6 +10,9 @@ from streams.state.table import Table
 
 from ..tables import StoredRow, TimedRow, encode_key
 from .plan import Relation, TableJoin
+from .wire import Answer, Partner
+
+Answers = tuple[Answer | None, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,18 +28,26 @@ class Match:
     """Values of the columns that were joined."""
     is_whole: bool = True
     """No inner join has left it out."""
+    is_waiting: bool = False
+    """A partner in another task has not answered yet: what is not known yet is null, and nothing of it goes out."""
 
-    def add(self, join: TableJoin, ref: bytes | None, found: StoredRow | None) -> None:
+    def add(self, join: TableJoin, ref: bytes | None, found: StoredRow | Partner | None) -> None:
         """Take the columns of one partner."""
         row = {} if found is None else found.row
         columns = {own: row.get(column) for column, own in join.columns}
         self.row.update(columns)
         self.joined += columns.values()
         self.refs.append(None if ref is None else ref.decode())
-        if isinstance(found, TimedRow):
+        if isinstance(found, TimedRow | Partner):
             self.time_ms = max(self.time_ms, found.time_ms)
         if found is None and join.is_inner:
             self.is_whole = False
+
+    def ask(self, join: TableJoin, ref: bytes | None, answer: Answer | None) -> None:
+        """Take the columns of a partner in another task, if it has answered."""
+        is_answered = answer is not None and ref is not None and answer.ref == ref.decode()
+        self.add(join, ref, answer.partner if is_answered and answer is not None else None)
+        self.is_waiting = self.is_waiting or (ref is not None and not is_answered)
 
     def told(self) -> str:
         """Digest of what the result has from partners, and of its time; empty where it has no such row."""
@@ -45,12 +56,18 @@ class Match:
 
 
 def match_rows(
-    rows: Iterable[tuple[Mapping[str, object], int]], relation: Relation, partners: Mapping[str, Table[StoredRow]]
+    rows: Sequence[tuple[Mapping[str, object], int, Answers]],
+    relation: Relation,
+    partners: Mapping[str, Table[StoredRow]],
 ) -> list[Match]:
-    """One match for each (row, event time), joined to all partners; one round trip to the store for each join."""
-    matches = [Match(row=dict(row), time_ms=time_ms) for row, time_ms in rows]
-    for join in relation.joins:
+    """One match for each (row, event time, answers), joined to all; one round trip to the store for each join."""
+    matches = [Match(row=dict(row), time_ms=time_ms) for row, time_ms, _ in rows]
+    for number, join in enumerate(relation.joins):
         refs = [_ref_of(match.row, join) for match in matches]
+        if join.meeting is not None:
+            for match, ref, (_, _, answers) in zip(matches, refs, rows, strict=True):
+                match.ask(join, ref, answers[number] if answers else None)
+            continue
         known = partners[join.table].get_many([ref for ref in refs if ref is not None])
         for match, ref in zip(matches, refs, strict=True):
             match.add(join, ref, None if ref is None else known.get(ref))

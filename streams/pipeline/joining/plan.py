@@ -32,6 +32,28 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """Where rows and partners meet that live in different tasks: a stage keyed by the partner."""
+
+    stage: str
+    """Name of the plan that reads ``names`` and ``rows``."""
+    pipeline: str
+    """Under whose name its outcomes are told: that of the rows."""
+    table: str
+    """Of the partners."""
+    join: int
+    """Place among the joins of its relation."""
+    columns: tuple[str, ...]
+    """Of the partners, those that travel."""
+    names: str
+    """Topic: which rows name which partner, keyed by the partner."""
+    rows: str
+    """Topic: partners as they are, keyed as their table is."""
+    answers: str
+    """Topic: the partner of each row, in the partition that the row's own topic has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableJoin:
     """Columns that come from a row of another pipeline's table, and follow it."""
 
@@ -44,6 +66,8 @@ class TableJoin:
     """(column of the table, its name here)."""
     is_inner: bool
     """Without a partner the row is not in the result; else the columns are null."""
+    meeting: Meeting | None = None
+    """``None``: the partner's table is in the same task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +85,16 @@ class Relation:
     def is_inner(self) -> bool:
         """A row may be kept and not be in the result."""
         return any(join.is_inner for join in self.joins)
+
+    @property
+    def local(self) -> tuple[TableJoin, ...]:
+        """The joins with tables of the same tasks."""
+        return tuple(join for join in self.joins if join.meeting is None)
+
+    @property
+    def meetings(self) -> tuple[Meeting, ...]:
+        """Of the joins whose partners live in other tasks."""
+        return tuple(join.meeting for join in self.joins if join.meeting is not None)
 
     @property
     def shape(self) -> object:

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from streams.ledger import Ledger, Outcome
-from streams.records import ChangeEvent, Operation
+from streams.records import ChangeEvent, Delivery, Operation
 
 from ..order import is_unplaced, order_of
 from ..tables import PipelineTables, encode_key
 from .kept import KeptRows
-from .match import Match, match_rows
+from .match import Answers, Match, match_rows
 from .plan import Relation
 from .state import KeptRow
 
@@ -27,21 +27,26 @@ DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
 
 def relate_rows(
     events: list[ChangeEvent], relation: Relation | None, tables: PipelineTables, ledger: Ledger
-) -> list[ChangeEvent]:
-    """The events that go on; ``relation`` ``None``: all, as they are."""
-    if relation is None or tables.joined is None:
-        return events
-    rows = KeptRows(tables.joined, [_key_of(event, relation) for event in events])
+) -> tuple[list[ChangeEvent], list[Delivery]]:
+    """The events that go on, and what tasks of partners are told; ``relation`` ``None``: all, as they are.
+
+    A row whose partner lives in another task waits for its answer, and goes on then.
+    """
+    if relation is None or tables.joined is None or not events:
+        return events, []
+    keys = [_key_of(event, relation) for event in events]
+    rows = KeptRows(tables.joined, keys, relation, events[0].record.partition)
     whole = _whole(events, relation, rows)
-    matches = match_rows([(event.row, event.event_time_ms) for event in whole], relation, tables.partners)
+    asked = [(event.row, event.event_time_ms, rows.answers(key)) for event, key in zip(whole, keys, strict=True)]
+    matches = match_rows(asked, relation, tables.partners)
     going = [
         held
         for event, match in zip(whole, matches, strict=True)
         if (held := _relate(event, match, relation, rows)) is not None
     ]
-    rows.close()
-    ledger.end(Outcome.FILTERED, len(events) - len(going))
-    return going
+    ledger.end(Outcome.PROCESSED, rows.waiting)
+    ledger.end(Outcome.FILTERED, len(events) - len(going) - rows.waiting)
+    return going, rows.close()
 
 
 def _key_of(event: ChangeEvent, relation: Relation) -> bytes:
@@ -72,25 +77,32 @@ def _relate(event: ChangeEvent, match: Match, relation: Relation, rows: KeptRows
     if event.operation is TRUNCATE:
         rows.truncate(order_of(event))
         return event
-    key, order = _key_of(event, relation), order_of(event)
+    key = _key_of(event, relation)
     known = rows.get(key)
-    if is_unplaced(event) and known is not None and known.order > order:
+    if is_unplaced(event) and known is not None and known.order > order_of(event):
         return None
     was_out = not relation.is_inner if known is None else known.told != ""
     if event.operation is DELETE:
         rows.put(key, known, None)
         return replace(event, row=match.row) if was_out else None
-    kept = KeptRow(
-        schema_version=event.schema_version,
-        order=order,
-        time_ms=event.event_time_ms,
-        row=event.row,
-        refs=tuple(match.refs),
-        told=match.told(),
-    )
-    rows.put(key, known, kept)
+    rows.put(key, known, _kept(event, match, known, rows.answers(key)))
+    if match.is_waiting:
+        rows.waiting += 1
+        return None
     joined = replace(event, row=match.row, event_time_ms=match.time_ms)
     if match.is_whole:
         return joined
     return replace(joined, operation=DELETE) if was_out else None
 
+
+def _kept(event: ChangeEvent, match: Match, known: KeptRow | None, answers: Answers) -> KeptRow:
+    told_before = "" if known is None else known.told
+    return KeptRow(
+        schema_version=event.schema_version,
+        order=order_of(event),
+        time_ms=event.event_time_ms,
+        row=event.row,
+        refs=tuple(match.refs),
+        told=told_before if match.is_waiting else match.told(),
+        answers=answers,
+    )

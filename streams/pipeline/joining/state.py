@@ -13,10 +13,13 @@ from streams.state.overlay import Overlay, TableSpec
 from streams.state.stores.base import Store
 from streams.state.table import Table
 
-from .plan import Relation
+from .plan import Meeting, Relation
+from .wire import Answer, Partner
 
 V = TypeVar("V")
 CACHED_ROWS = 20_000
+ALL_TOLD = "\x7f"
+"""Behind every canonical key of a row: those begin with a bracket."""
 END = b"\0"
 """Behind a partner's key in a key of the index: JSON holds no such byte."""
 
@@ -34,6 +37,8 @@ class KeptRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """By join the canonical key of the partner; ``None`` where a column of it is null."""
     told: str
     """Digest of the joined columns and the time that it was published with last; empty: it is not in the result."""
+    answers: tuple[Answer | None, ...] = ()
+    """By join what its partner has answered from another task."""
 
 
 class Unfinished(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -65,6 +70,47 @@ class JoinTables:
         return next(self.unfinished.scan(), None) is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetingTables:
+    """The keyspaces of one stage where rows and partners of other tasks meet."""
+
+    partners: Table[Partner]
+    """By canonical key."""
+    index: Overlay[int]
+    """By partner and row: where the row lives."""
+    unfinished: Overlay[Unfinished]
+
+    @property
+    def all(self) -> Iterable[Table[Any] | Overlay[Any]]:
+        """Every keyspace, in a fixed order."""
+        return (self.partners, self.index, self.unfinished)
+
+    @property
+    def is_behind(self) -> bool:
+        """Rows wait for a later checkpoint to be answered."""
+        return next(self.unfinished.scan(), None) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FedTables:
+    """How far stages have been told of the rows that were there before them."""
+
+    stages: tuple[bytes, ...]
+    told: Overlay[Unfinished]
+    """By stage, the last row that it has been told of; ``ALL_TOLD``: it knows all."""
+
+    @property
+    def all(self) -> Iterable[Overlay[Any]]:
+        """Every keyspace."""
+        return (self.told,)
+
+    @property
+    def is_behind(self) -> bool:
+        """A later checkpoint goes on."""
+        known = self.told.get_many(self.stages)
+        return any((held := known.get(stage)) is None or held.after != ALL_TOLD for stage in self.stages)
+
+
 def partner_key(join: int, ref: bytes) -> bytes:
     """Place of a partner among those of all joins of a relation."""
     return b"%d" % join + END + ref
@@ -78,17 +124,34 @@ def index_key(join: int, ref: bytes, row: bytes) -> bytes:
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _kept = msgspec.json.Decoder(KeptRow, float_hook=Decimal).decode
 _is_there = msgspec.json.Decoder(bool).decode
+_partner = msgspec.json.Decoder(Partner, float_hook=Decimal).decode
+_place = msgspec.json.Decoder(int).decode
 _unfinished = msgspec.json.Decoder(Unfinished).decode
+
+
+def open_meeting(changelog: str, store: Store) -> MeetingTables:
+    """What a stage keeps beside its clocks, under ``changelog``."""
+    return MeetingTables(
+        partners=Table(_spec(changelog, b"jp", _partner, CACHED_ROWS), store),
+        index=Overlay(_spec(changelog, b"ji", _place), store),
+        unfinished=Overlay(_spec(changelog, b"jd", _unfinished), store),
+    )
+
+
+def open_fed(feeds: Iterable[Meeting], changelog: str, store: Store) -> FedTables | None:
+    """How far the stages of ``feeds`` have been told; ``None`` where there are none."""
+    stages = tuple(meeting.stage.encode() for meeting in feeds)
+    return FedTables(stages=stages, told=Overlay(_spec(changelog, b"jf", _unfinished), store)) if stages else None
 
 
 def open_joined(relation: Relation, store: Store) -> JoinTables:
     """What ``relation`` keeps in ``store``."""
     return JoinTables(
-        kept=Table(_spec(relation, b"r", _kept, CACHED_ROWS), store),
-        index=Overlay(_spec(relation, b"i", _is_there), store),
-        unfinished=Overlay(_spec(relation, b"d", _unfinished), store),
+        kept=Table(_spec(relation.changelog, b"r", _kept, CACHED_ROWS), store),
+        index=Overlay(_spec(relation.changelog, b"i", _is_there), store),
+        unfinished=Overlay(_spec(relation.changelog, b"d", _unfinished), store),
     )
 
 
-def _spec(relation: Relation, prefix: bytes, decode: Callable[[bytes], V], cached: int = 0) -> TableSpec[V]:
-    return TableSpec(changelog=relation.changelog, prefix=prefix, encode=_encode, decode=decode, cached=cached)
+def _spec(changelog: str, prefix: bytes, decode: Callable[[bytes], V], cached: int = 0) -> TableSpec[V]:
+    return TableSpec(changelog=changelog, prefix=prefix, encode=_encode, decode=decode, cached=cached)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.pipeline.joining import follow
+from streams.pipeline.joining import index
 from streams.testing import Driver
 
-from ..builders import OUT, a_change, a_driver, keys_of, laws, rows_of, send
-from .test_relate import a_product, orders, products
+from ..builders import OUT, TOPIC, a_change, a_driver, keys_of, laws, rows_of, send
+from .test_relate import PRODUCTS, a_product, orders, products
 
 Step = tuple[str, int, int, str]
 """(verb, key, product that an order names, text)."""
@@ -87,8 +87,26 @@ def _published(driver: Driver) -> Mapping[int, tuple[object, object]]:
 @given(STEPS, KINDS)
 def test_the_result_is_that_of_sql(rows_a_checkpoint: int, steps: list[Step], kind: tuple[str, str | None]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(follow, "ROWS_A_CHECKPOINT", rows_a_checkpoint)
+        patch.setattr(index, "ROWS_A_CHECKPOINT", rows_a_checkpoint)
         driver, tables = a_driver(orders(kind[1]), products()), Tables()
+
+        _run(driver, tables, steps)
+
+        expected = tables.joined(kind[0])
+        assert _published(driver) == expected
+        assert {id: (row["note"], row["product"]) for id, row in driver.table("latest").items()} == expected
+
+
+@pytest.mark.parametrize("rows_a_checkpoint", [2, 5_000])
+@laws
+@given(STEPS, KINDS)
+def test_the_result_is_that_of_sql_where_rows_and_partners_live_in_different_tasks(
+    rows_a_checkpoint: int, steps: list[Step], kind: tuple[str, str | None]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "ROWS_A_CHECKPOINT", rows_a_checkpoint)
+        apart = orders(kind[1], source={"key": ["id"]})
+        driver, tables = a_driver(apart, products(), partitions={TOPIC: 3, PRODUCTS: 2}), Tables()
 
         _run(driver, tables, steps)
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from streams.pipeline.joining import follow
+from streams.pipeline.joining import feed, index
+from streams.pipeline.tables import StoredRow, open_tables
 from streams.records import SourceRecord
+from streams.state.overlay import store_key
+from streams.state.stores.memory import MemoryStore
 from streams.testing import Driver
 
 from ..builders import (
     DEAD,
     OUT,
+    TOPIC,
     a_change,
     a_driver,
     a_pipeline,
@@ -189,11 +194,69 @@ def test_rows_follow_rows_that_follow_others() -> None:
     assert latest(driver) == {1: "bob"}
 
 
+# -- through an exchange
+
+
+def test_rows_and_partners_of_different_tasks_meet_in_a_stage() -> None:
+    topology = a_topology(orders(source={"key": ["id"]}, join={"same_keys": False}), products())
+
+    sources = [sub.source_topics for sub in topology.subtopologies]
+    names = [f"app-orders-join0-products-{part}-repartition" for part in ("names", "rows", "answers")]
+    assert sources == [(TOPIC, names[2]), (PRODUCTS,), (names[0], names[1])]
+    assert {spec.source for spec in topology.topics if spec.name in names} == {TOPIC}
+
+
+def test_a_partner_is_named_by_a_column_of_another_partner() -> None:
+    makers = a_pipeline("makers", source={"topic": "cdc.makers.v1"}, table={"name": "makers"}, route=None)
+    first = {**JOIN, "columns": {"code": "code_of_product", "customer_id": "maker"}}
+    second = {"type": "table", "table": "makers", "by": ["maker"], "columns": {"code": "product"}}
+    rows = a_pipeline(source={"key": ["id"]}, join=[first, second], table={"name": "latest"})
+    driver = a_driver(rows, products(), makers, partitions={TOPIC: 2, PRODUCTS: 3})
+    made = [replace(a_change(id, code=code), topic="cdc.makers.v1") for id, code in ((3, "ann"), (4, "bob"))]
+
+    send(driver, a_change(1), a_product(7, customer_id=3), *made)
+    assert latest(driver) == {1: "ann"}
+    send(driver, a_product(7, op="u", customer_id=4))
+    assert latest(driver) == {1: "bob"}
+    send(driver, replace(a_change(4, op="d"), topic="cdc.makers.v1"))
+
+    assert latest(driver) == {1: None}
+
+
+def test_what_an_answer_decides_is_published_once_it_is_there() -> None:
+    driver = a_driver(orders("drop", source={"key": ["id"]}), products())
+
+    send(driver, a_product(7, "x"), a_change(1), a_change(2, customer_id=8))
+    assert told(driver) == [(1, "x")]
+    send(driver, a_change(1, op="u", customer_id=8))
+
+    assert told(driver) == [(1, "x"), (1, "gone")]
+    assert driver.ledger() == {"processed": 4}
+
+
+def test_a_stage_is_told_of_rows_that_were_there_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "ROWS_A_CHECKPOINT", 2)
+    topology = a_topology(orders(source={"key": ["id"]}), products())
+    plan = next(plan for plan in topology.plans if plan.name == "products")
+    store = MemoryStore()
+    rows = [StoredRow(schema_version="1-0-0", order=(0, 0, id), row={"code": str(id)}) for id in range(5)]
+    store.write((store_key("products", b"[%d]" % id), msgspec.json.encode(row)) for id, row in enumerate(rows))
+    tables = open_tables(plan, store)
+
+    told = []
+    while tables.is_unfinished:
+        told.append([delivery.key for delivery in feed.feed_stages(plan, tables)])
+        for table in tables.all:
+            table.keep_batch()
+
+    assert told == [[b"[0]", b"[1]"], [b"[2]", b"[3]"], [b"[4]"]]
+
+
 # -- so many at a time
 
 
 def test_a_partner_of_many_rows_is_worked_off_over_several_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "ROWS_A_CHECKPOINT", 3)
+    monkeypatch.setattr(index, "ROWS_A_CHECKPOINT", 3)
     driver = a_driver(orders(), products())
     send(driver, *[a_change(id) for id in range(1, 11)])
     driver.commit()
@@ -208,7 +271,7 @@ def test_a_partner_of_many_rows_is_worked_off_over_several_checkpoints(monkeypat
 
 
 def test_a_partner_that_changes_again_half_way_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "ROWS_A_CHECKPOINT", 3)
+    monkeypatch.setattr(index, "ROWS_A_CHECKPOINT", 3)
     driver = a_driver(orders(), products())
     send(driver, *[a_change(id) for id in range(1, 11)])
     driver.commit()
