@@ -19,13 +19,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from pathlib import Path as Folder
 from typing import Any
 
 from streams.contracts.documents import Document, Path
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.grammar import pipeline_of
+from streams.pipeline.lookups.callables import import_here
 from streams.pipeline.spec import Pipeline
 
 Columns = Iterable[str]
@@ -155,7 +154,7 @@ class Stream:
         return self._set("mask", {**self.value.get("mask", {}), **columns})
 
     def lookup(self, column: str, call: str, args: Columns, **options: object) -> Stream:
-        """Ask ``module:function`` for ``column``, once a batch."""
+        """Ask ``module:function`` for ``column``; options (``timeout``, ``missing``, ``cache`` …) as in a file."""
         asked = {**self.value.get("lookup", {}), column: _given(call=call, args=args, **options)}
         return self._set("lookup", asked)
 
@@ -228,14 +227,11 @@ def load_modules(names: Iterable[str]) -> tuple[Pipeline, ...]:
     Found where Python finds modules, the folder that the process runs in first. Raises ``ConfigurationError`` with
     the mistakes of all of them.
     """
-    here = str(Folder.cwd())
-    if "" not in sys.path and here not in sys.path:
-        sys.path.insert(0, here)
     found: dict[int, Pipeline] = {}
     problems: list[Problem] = []
     for name in names:
         try:
-            held = [value for value in vars(import_module(name)).values() if isinstance(value, Pipeline)]
+            held = [value for value in vars(import_here(name)).values() if isinstance(value, Pipeline)]
         except ConfigurationError as error:
             problems += error.problems
             continue

@@ -158,6 +158,39 @@ class JoinMissingError(PipelineError):
         self.table = table
 
 
+class LookupUnavailableError(PipelineError):
+    """Whoever is to be asked gives no answer: it is away, too slow, or left alone for a while."""
+
+    reason = "lookup_unavailable"
+    retriable = True
+
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(f"the look-up of {column} got no answer: {problem}")
+        self.column = column
+
+
+class LookupFailedError(PipelineError):
+    """Whoever was asked said something that is no answer."""
+
+    reason = "lookup_failed"
+    retriable = True
+
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(f"the look-up of {column} failed: {problem}")
+        self.column = column
+
+
+class LookupMissingError(PipelineError):
+    """The answer is that there is none, or none yet."""
+
+    reason = "lookup_missing"
+    retriable = True
+
+    def __init__(self, column: str) -> None:
+        super().__init__(f"the look-up of {column} found nothing")
+        self.column = column
+
+
 class RecordTooLargeError(PipelineError):
     """The record, or what would be published of it, exceeds the size a topic takes."""
 
@@ -191,6 +224,7 @@ REASONS: frozenset[str] = frozenset(
         "join_missing",
         "lookup_unavailable",
         "lookup_failed",
+        "lookup_missing",
         "too_large",
         "internal_error",
         "parked_behind_dead",

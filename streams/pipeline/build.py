@@ -21,6 +21,7 @@ from .groups import GroupBuilder
 from .joining.build import Partner
 from .joins import JoinBuilder
 from .keep import compile_in_scope, known_rows
+from .lookups.build import LookupBuilder
 from .plan import Derivation, Evaluate, MaskRule, Plan, RowTable
 from .routes import RouteBuilder
 from .sources import UNREAD, check_source, deduplication_of, event_time_of
@@ -110,6 +111,7 @@ class PlanBuilder:
         condition = self._condition("filter", pipeline.filter)
         where = self._condition("where", pipeline.where)
         masks = self._masks()
+        lookups = LookupBuilder(self, pipeline).build(self.columns)
         joins, relation = JoinBuilder(self, pipeline, self._partners, app=self._app).build(self.columns, self._key)
         derivations = self._derivations()
         table = self._table()
@@ -142,6 +144,7 @@ class PlanBuilder:
             condition=condition,
             where=where,
             masks=masks,
+            lookups=lookups,
             joins=joins,
             relation=relation,
             further_topics=() if relation is None else tuple(held.answers for held in relation.meetings),

@@ -18,7 +18,8 @@ from streams.errors import ConfigurationError, Problem
 from streams.quality.grammar import RulesReader, read_on_fail
 from streams.quality.rules import RuleSet
 
-from .spec import AggregateSpec, Deduplicate, JoinSpec, Pipeline, RouteSpec, Source, TableSpec
+from .lookups.plan import BreakerPolicy, CallPolicy
+from .spec import AggregateSpec, Deduplicate, JoinSpec, LookupSpec, Pipeline, RouteSpec, Source, TableSpec
 from .windows.read import duration_ms, read_windows, window_problems
 
 FULL = "full"
@@ -27,7 +28,6 @@ CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf
 """Records may be changes of a row; of the others each is an event of its own."""
 
 _LATER: tuple[tuple[Path, str], ...] = (
-    (("lookup",), "lookup: look-ups arrive later"),
     (("errors", "retry"), "errors.retry: retries arrive later; without it such records are dead letters"),
     (("errors", "in_order"), "errors.in_order: parking arrives later with retries"),
 )
@@ -157,6 +157,7 @@ def _build(document: Document) -> Pipeline:
         where=value.get("where"),
         quality=_quality(document, []),
         mask=value.get("mask", {}),
+        lookups=tuple(_lookup(column, held) for column, held in value.get("lookup", {}).items()),
         joins=tuple(map(_join, value.get("join", ()))),
         derive=value.get("derive", {}),
         table=_table(value.get("table")),
@@ -199,6 +200,31 @@ def _deduplicate(value: Mapping[str, Any] | None) -> Deduplicate | None:
 
 def _table(value: Mapping[str, Any] | None) -> TableSpec | None:
     return None if value is None else TableSpec(name=value["name"], key=_columns(value.get("key")))
+
+
+def _lookup(column: str, value: Mapping[str, Any]) -> LookupSpec:
+    return LookupSpec(
+        column=column,
+        call=value["call"],
+        args=tuple(value["args"]),
+        # YAML's null means that the column is null: keep.
+        missing=value.get("missing", "retry") or "keep",
+        policy=_policy(value),
+    )
+
+
+def _policy(value: Mapping[str, Any]) -> CallPolicy:
+    """What is said, over what holds without."""
+    said = {name: value[name] for name in ("concurrency", "batch") if name in value}
+    retry, cache, breaker = value.get("retry", {}), value.get("cache", {}), value.get("breaker", {})
+    said |= {"attempts": retry["attempts"]} if "attempts" in retry else {}
+    said |= {"cached": cache["size"]} if "size" in cache else {}
+    times = {"timeout_ms": value.get("timeout"), "pause_ms": retry.get("pause"), "keep_ms": cache.get("keep"),
+             "keep_missing_ms": cache.get("keep_missing")}  # fmt: skip
+    said |= {name: duration_ms(text) for name, text in times.items() if text is not None}
+    opens = {name: breaker[name] for name in ("failures", "calls") if name in breaker}
+    opens |= {"open_ms": duration_ms(breaker["open"])} if "open" in breaker else {}
+    return CallPolicy(**said, breaker=BreakerPolicy(**opens))
 
 
 def _join(value: Mapping[str, Any]) -> JoinSpec:

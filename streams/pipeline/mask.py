@@ -2,7 +2,7 @@
 
 In:   events somebody wants, with full rows where known.
 Out:  the same events; masked columns hold what may be stored and sent, in the row and in both images.
-Next: streams.pipeline.join
+Next: streams.pipeline.lookup
 """
 
 from __future__ import annotations

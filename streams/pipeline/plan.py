@@ -16,6 +16,7 @@ from streams.records import ChangeEvent, Row, SourceRecord
 
 from .exchange.plan import Exchange
 from .joining.plan import Join, Meeting, Relation
+from .lookups.plan import Lookup
 from .outputs import Route
 from .rules.plan import Claims, QualityRules, Stage
 from .windows.kinds import Windows
@@ -205,6 +206,7 @@ class Plan:
     settles: Stage | None = None
     """The plan is a stage's: its records are claims, and no step but ``streams.pipeline.settle`` sees them."""
     masks: tuple[MaskRule, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
     joins: tuple[Join, ...] = ()
     relation: Relation | None = None
     """Joins whose results follow the rows of both sides."""

@@ -1,7 +1,7 @@
 """One batch, all steps: the only place that knows their order.
 
-The way of a batch, from top to bottom, is the specification. Look-ups and retries take their places here when they
-come.
+The way of a batch, from top to bottom, is the specification. Retries take their place here when they come. A walk that
+lacks the answer of a look-up stops there with ``UnansweredError``, and is taken back.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from .joining.feed import feed_stages
 from .joining.follow import Followed, follow_answers, follow_partners
 from .joining.meet import answer_changes, meet_rows
 from .joining.relate import relate_rows
+from .lookup import look_up
 from .mask import mask_events
 from .members import keep_members
 from .outside import keep_outside
@@ -77,6 +78,7 @@ def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, no
     events = check_quality(members.wanted, plan.quality, ledger, now_ms=now_ms)
     masked = mask_events([*events, *members.outside], plan.masks)
     events, outside = masked[: len(events)], masked[len(events) :]
+    events = look_up(events, plan.lookups, tables.answers, ledger)
     events = join_rows(events, plan.joins, tables.partners, ledger)
     return replace(walk, wanted=members.wanted, outside=outside, passed=events)
 

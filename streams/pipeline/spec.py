@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from streams.contracts.documents import Document
 from streams.quality.rules import RuleSet
 
+from .lookups.plan import CallPolicy
 from .windows.kinds import Windows
 
 
@@ -47,6 +48,18 @@ class TableSpec:
 
     name: str
     key: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupSpec:
+    """A column that somebody outside knows."""
+
+    column: str
+    call: str
+    """``module:function``."""
+    args: tuple[str, ...]
+    missing: str
+    policy: CallPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class Pipeline:
     quality: RuleSet
     """Its own rules, beside those of its contract."""
     mask: Mapping[str, str]
+    lookups: tuple[LookupSpec, ...]
     joins: tuple[JoinSpec, ...]
     derive: Mapping[str, str]
     table: TableSpec | None

@@ -28,6 +28,7 @@ from .entries import (
     decode_standing,
 )
 from .joining.state import FedTables, JoinTables, MeetingTables, open_fed, open_joined, open_meeting
+from .lookups.plan import Answer, Question
 from .plan import Accumulator, Plan
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
@@ -163,6 +164,9 @@ class PipelineTables:
     """What such stages have been told."""
     partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
     """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
+
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    """What somebody outside has answered for the batch in hand; no state."""
 
     @property
     def all(self) -> Iterable[Table[Any] | Overlay[Any] | PackedTable]:

@@ -10,13 +10,11 @@ No clock, no Kafka, no threads: whoever drives a task brings them. The order of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from itertools import chain
 
-from streams.contracts.registry import RegistryUnavailableError
-from streams.errors import InternalError, PipelineError
 from streams.ledger import Ledger
-from streams.records import Delivery, RecordBatch, SourceRecord
+from streams.records import Delivery, RecordBatch
 from streams.state.changelog import (
     MARKER_KEY,
     ChangelogRun,
@@ -26,31 +24,22 @@ from streams.state.changelog import (
     read_marker,
 )
 from streams.state.overlay import Entry
-from streams.state.stores.base import Store, StoreFailedError
+from streams.state.stores.base import Store
 
 from .close import close_windows, force_idle
 from .exchange.clocks import force_clocks
 from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
 from .forget import Forgetter
+from .lookups.first import ask_first, give_answers
+from .lookups.plan import NO_ANSWERS, Answers, OneByOneError, UnansweredError
 from .plan import Plan
-from .process import (
-    PipelineResult,
-    process_answers,
-    process_arrivals,
-    process_batch,
-    process_meeting,
-    process_partners,
-)
+from .process import PipelineResult, process_partners
 from .results import BatchResult, Checkpoint
 from .rules.plan import Stage
-from .set_aside import set_aside
-from .settle import process_claims
 from .tables import PipelineTables, open_all, state_changelog
 from .topology import SubTopology
-
-NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
-"""No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets."""
+from .walk import NOBODYS_FAULT, attempt, bury, discard, keep, walk_of
 
 
 class Task:
@@ -66,6 +55,7 @@ class Task:
         self._marker = read_marker(store)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
         self._plans = {topic: sub.plans_of(topic) for topic in sub.source_topics}
+        self._asking = {topic for topic, plans in self._plans.items() if any(plan.lookups for plan in plans)}
         self._prepared: Checkpoint | None = None
         self._last_record_ms: dict[str, int] = {}
         """By input: the wall clock when it last brought something, or was behind."""
@@ -118,9 +108,15 @@ class Task:
 
     # -- batches
 
-    def process(self, batch: RecordBatch, *, now_ms: int) -> BatchResult:
-        """Carry ``batch`` through every pipeline that reads it; ``now_ms``: the wall clock, ms since the epoch."""
+    def process(self, batch: RecordBatch, *, now_ms: int, answers: Answers = NO_ANSWERS) -> BatchResult:
+        """Carry ``batch`` through every pipeline that reads it; ``now_ms``: the wall clock, ms since the epoch.
+
+        Raises ``UnansweredError`` or ``OneByOneError`` where look-ups need it, and nothing has been changed then.
+        """
         plans, tables = self._plans[batch.topic], self._tables
+        if batch.topic in self._asking:
+            give_answers(plans, tables, answers)
+            ask_first(batch, plans, lambda plan: attempt(batch, plan, tables[plan.name], now_ms))
         results = {plan.pipeline: self._process(batch, plan, tables[plan.name], now_ms) for plan in plans}
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
@@ -134,15 +130,20 @@ class Task:
 
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         try:
-            result = _walk(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
+            result = walk_of(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
         except NOBODYS_FAULT:
+            raise
+        except UnansweredError:
+            discard(tables)
             raise
         except Exception:
             # A bug, or a result too large to publish: undo the batch and find the record that does it.
-            _discard(tables)
+            discard(tables)
+            if plan.lookups and len(self._plans[batch.topic]) == 1 < len(batch.records):
+                raise OneByOneError from None
             result = self._isolate(batch, plan, tables, now_ms)
         note_records(plan, tables)
-        _keep(tables)
+        keep(tables)
         return result
 
     def _isolate(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
@@ -154,13 +155,13 @@ class Task:
                 topic=batch.topic, partition=batch.partition, records=[record], next_offset=record.offset + 1
             )
             try:
-                result = _walk(plan, batch.topic)(one, plan, tables, now_ms=now_ms)
+                result = walk_of(plan, batch.topic)(one, plan, tables, now_ms=now_ms)
             except NOBODYS_FAULT:
                 raise
             except Exception as error:
-                _discard(tables)
-                result = _bury(record, error, plan, now_ms)
-            _keep(tables)
+                discard(tables)
+                result = bury(record, error, plan, now_ms)
+            keep(tables)
             deliveries += result.deliveries
             ledger.add(result.ledger)
         return PipelineResult(deliveries=deliveries, ledger=ledger)
@@ -183,7 +184,7 @@ class Task:
                 force_clocks(plan, tables, now_ms=now_ms)
             if plan.settles is not None and plan.topic in caught_up:
                 judge_freshness(plan.settles, tables, now_ms=now_ms)
-            _keep(tables)
+            keep(tables)
 
     # -- checkpoints
 
@@ -198,7 +199,7 @@ class Task:
         newest_ms = max(self._last_record_ms.values(), default=0)
         for plan in self.sub.following:
             deliveries += process_partners(plan, self._tables[plan.name], self.partition, now_ms=newest_ms)
-            _keep(self._tables[plan.name])
+            keep(self._tables[plan.name])
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)
@@ -206,7 +207,7 @@ class Task:
                 deliveries += publish_findings(plan.settles, tables)
             deliveries += tell_downstream(plan, tables, self.partition)
             self._forgetters[plan.name].forget(tables)
-            _keep(tables)
+            keep(tables)
             changelog += self._changes(plan, tables, entries)
         changelog += self._markers()
         self._prepared = Checkpoint(
@@ -257,29 +258,3 @@ class Task:
         for tables in self._tables.values():
             for table in tables.all:
                 table.abort()
-
-
-def _walk(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
-    if plan.meets is not None:
-        return process_meeting
-    if topic in plan.answers:
-        return process_answers
-    if plan.receives is not None:
-        return process_arrivals
-    return process_batch if plan.settles is None else process_claims
-
-
-def _keep(tables: PipelineTables) -> None:
-    for table in tables.all:
-        table.keep_batch()
-
-
-def _discard(tables: PipelineTables) -> None:
-    for table in tables.all:
-        table.discard_batch()
-
-
-def _bury(record: SourceRecord, error: Exception, plan: Plan, now_ms: int) -> PipelineResult:
-    ledger = Ledger(1)
-    ledger.bury(record, error if isinstance(error, PipelineError) else InternalError(error))
-    return PipelineResult(deliveries=set_aside(ledger, plan, now_ms=now_ms), ledger=ledger)

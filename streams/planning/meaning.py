@@ -121,7 +121,8 @@ def _told(plan: Plan, windows: Mapping[str, str]) -> Iterator[_Told]:
     newest = plan.contract.newest
     if plan.table is not None:
         width = ROW_BYTES + key_width(plan.table.key, newest.columns) + row_width(newest.columns, newest.schema)
-        width += sum(len(derived.column) + 4 + 12 for derived in plan.derivations)
+        added = [held.column for held in plan.lookups] + [held.column for held in plan.derivations]
+        width += sum(len(column) + 4 + 12 for column in added)
         yield _Told(plan.table.name, plan.name, "latest rows", plan.table.key, "", width)
     for aggregation in plan.aggregations:
         window = windows.get(aggregation.table, "")

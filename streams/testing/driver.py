@@ -24,6 +24,7 @@ from streams.records import Delivery, Headers, RecordBatch, SourceRecord
 
 from .committed import CommittedRecord, hashable
 from .logs import Logs, Place
+from .outside import Outside
 from .restored import restored
 
 
@@ -51,6 +52,7 @@ class Driver:
             read_contracts(schemas), app=app, only=only, built=built, mask_key=mask_key, registry=registry
         )
         self._now_ms = start_ms
+        self._outside = Outside(self._topology.plans, lambda: self._now_ms)
         self._logs = Logs(self._topology, partitions or {})
         self._committed: dict[Place, list[Delivery]] = defaultdict(list)
         self._pending: list[Delivery] = []
@@ -230,10 +232,10 @@ class Driver:
                     self._task(first, number)
 
     def _process(self, task: Task, records: list[SourceRecord]) -> None:
-        result = task.process(_batch_of(records), now_ms=self._now_ms)
-        self._pending += result.deliveries
-        for ledger in result.ledgers.values():
-            self._count(ledger)
+        for result in self._outside.process(task, _batch_of(records), now_ms=self._now_ms):
+            self._pending += result.deliveries
+            for ledger in result.ledgers.values():
+                self._count(ledger)
 
     def _count(self, ledger: Ledger) -> None:
         if not ledger.is_balanced():

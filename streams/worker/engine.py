@@ -17,11 +17,13 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from streams.pipeline.topology import Topology
-from streams.records import RecordBatch
+from streams.services.services import Services
 from streams.settings import Settings
 
+from .asking import Asker
 from .assignor import GroupFacts, MemberFacts, Place, TaskAssignor
 from .background import Background
+from .batches import Batches
 from .checkpoint import Checkpointer
 from .fetched import Fetched, Port, lags_of
 from .membership import Membership
@@ -42,7 +44,6 @@ logger = logging.getLogger("streams.worker")
 T = TypeVar("T")
 
 LEAVE_SECONDS = 20.0
-INTERNAL_ERROR_RATIO = 0.01
 
 
 class Engine:
@@ -81,9 +82,12 @@ class Engine:
         self._committing = Background(threads=1)
         """Of its own: a commit that waited for a restore to end would come too late."""
         self._background = Background()
+        services = Services(topology.plans, clock=time.monotonic, observer=self.metrics.lookups)
+        self._asker = Asker(services, self._background, self._resume)
         self._taking: Taking | None = None
         self._checkpointer: Checkpointer | None = None
         self._pace = Pace(settings.checkpoint_interval_ms / 1000)
+        self._batches = Batches(self.metrics, self._pace)
 
     # -- once per process
 
@@ -197,31 +201,23 @@ class Engine:
         def is_caught_up(topic: str) -> bool:
             return self._require(self.port).lag(topic, number, owned.task.position(topic)) == 0
 
-        while epoch == self.epoch:
-            batch = owned.inputs.next_batch(is_caught_up, now_ms=int(time.monotonic() * 1_000))
+        while epoch == self.epoch and not owned.waiting.is_asking:
+            now_ms = int(time.monotonic() * 1_000)
+            batch = owned.waiting.next_batch() or owned.inputs.next_batch(is_caught_up, now_ms=now_ms)
             if batch is None:
                 return
-            self._process(owned, batch)
+            if not self._batches.process(owned, batch, self._require(self.transactions)):
+                self._asker.ask(owned, epoch)
+                continue
             if owned.is_refused or self._pace.is_due(self.pending_bytes):
                 await self._checkpoint()
             await asyncio.sleep(0)
 
-    def _process(self, owned: OwnedTask, batch: RecordBatch) -> None:
-        first, position = batch.records[0].offset, owned.task.position(batch.topic)
-        if first < position:
-            stop_process(ExitCode.BUG, f"{batch.topic}[{batch.partition}] goes back from {position} to {first}")
-        now_ms = time.time_ns() // 1_000_000
-        result = owned.task.process(batch, now_ms=now_ms)
-        owned.note(result)
-        self._pace.note(now_ms / 1000 - batch.records[-1].timestamp_ms / 1000)
-        if self.metrics.note_internal_errors(result.ledgers, now_ms=now_ms) > INTERNAL_ERROR_RATIO:
-            stop_process(ExitCode.TOO_MANY_INTERNAL_ERRORS, "over 1 % of a minute's events are internal errors")
-        try:
-            self._require(self.transactions).send(result.deliveries)
-        except GroupMovedOnError:
-            owned.is_refused = True
-        except TransactionFailedError as error:
-            stop_process(ExitCode.TRANSACTION_FAILED, str(error))
+    async def _resume(self, owned: OwnedTask, epoch: int) -> None:
+        """Go on with a task whose look-ups have been answered."""
+        async with self.lock:
+            if epoch == self.epoch:
+                await self._work(owned)
 
     # -- checkpoints
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.ledger import Ledger
 
+from .lookup_metrics import LookupMetrics
 from .quality_metrics import QualityMetrics
 
 LATENCY_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60, 300)
@@ -48,6 +49,7 @@ class WorkerMetrics:
         self.tasks = Gauge("cdc_tasks", "Tasks of this worker.", registry=self.registry)
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
         self.quality = QualityMetrics(self.registry)
+        self.lookups = LookupMetrics(self.registry)
         self._internal: deque[tuple[int, int, int]] = deque()
         self._uncommitted: list[int] = []
         self.totals: dict[str, int] = {}

@@ -11,6 +11,7 @@ from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology
 from streams.state.stores.base import Store
 
+from .asking import Waiting
 from .metrics import WorkerMetrics
 from .starts import Start
 
@@ -22,6 +23,8 @@ class OwnedTask:
         self.task = task
         self.inputs = Inputs(task.sub)
         """What was fetched for it; who aborts drops the task, and this with it."""
+        self.waiting = Waiting()
+        """What cannot be processed before look-ups are answered."""
         self.must_commit = must_commit
         """The very first start: its offset is committed although nothing has moved."""
         self.is_refused = False

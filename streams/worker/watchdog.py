@@ -33,7 +33,7 @@ class Watchdog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._moved: dict[tuple[str, int], tuple[Mapping[str, int], float]] = {}
+        self._moved: dict[tuple[str, int], tuple[tuple[Mapping[str, int], int], float]] = {}
         self._joined_at = time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -74,10 +74,12 @@ class Watchdog:
         """A partition whose records wait in our own buffer must move."""
         for place, owned in list(self._engine.tasks.items()):
             positions = owned.task.positions()
-            last, since = self._moved.get(place, ({}, now))
+            # A batch may wait for its look-ups: for each round of answers a bounded time.
+            moved = positions, owned.waiting.rounds
+            last, since = self._moved.get(place, (({}, 0), now))
             # One input may wait for another that has much to catch up.
-            if positions != last or not any(self._engine.fetched.is_waiting(topic, place[1]) for topic in positions):
-                self._moved[place] = (positions, now)
+            if moved != last or not any(self._engine.fetched.is_waiting(topic, place[1]) for topic in positions):
+                self._moved[place] = (moved, now)
             elif now - since > STALL_SECONDS:
                 at = ", ".join(f"{topic}[{place[1]}] stands at {position}" for topic, position in positions.items())
                 stop_process(ExitCode.OVERDUE, f"{at} while records wait")

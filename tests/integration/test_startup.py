@@ -95,7 +95,6 @@ def test_ten_broken_files_are_reported_in_one_start_with_file_line_and_path(tmp_
 
 
 LATER = {
-    "lookup": 'lookup: {vat: {call: "shop:rate", args: [id]}}',
     "retries": "errors: {retry: {join_missing: [5s]}}",
     "parking": "errors: {in_order: park}",
     "hopping": 'aggregate: [{table: x, by: [id], window: {hopping: {size: 1m, step: 10s}}, columns: {n: "count(*)"}}]',

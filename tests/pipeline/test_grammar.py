@@ -6,7 +6,8 @@ import pytest
 
 from streams.errors import ConfigurationError
 from streams.pipeline.grammar import grammar_schema, parse_pipeline, parse_pipelines
-from streams.pipeline.spec import AggregateSpec, Deduplicate, RouteSpec, Source, TableSpec
+from streams.pipeline.lookups.plan import BreakerPolicy, CallPolicy
+from streams.pipeline.spec import AggregateSpec, Deduplicate, LookupSpec, RouteSpec, Source, TableSpec
 from streams.pipeline.windows.kinds import Hopping
 from streams.pipeline.windows.read import duration_ms
 
@@ -108,7 +109,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("lookup: {v: {call: 'a.b:c', args: [a]}}", "8: lookup: lookup: look-ups arrive later"),
         ("errors: {retry: {join_missing: [5s]}}", "8: errors.retry: errors.retry: retries arrive later"),
         ("errors: {in_order: park}", "8: errors.in_order: errors.in_order: parking arrives later"),
         ("mask: {a: tokenize}", "8: mask.a: tokenize arrives later"),
@@ -223,7 +223,7 @@ errors: {retry: {join_missing: [5s, 1m]}, in_order: park, dead_letters: cdc.orde
 def test_the_whole_grammar_is_known_and_only_what_arrives_later_is_refused() -> None:
     found = [problem.split(": ")[1] for problem in problems_of(EVERYTHING) if " later" in problem]
 
-    assert found == ["lookup", "errors.retry", "errors.in_order", "route[1].where"]
+    assert found == ["errors.retry", "errors.in_order", "route[1].where"]
     assert len(problems_of(EVERYTHING)) == len(found)
 
 
@@ -231,3 +231,17 @@ def test_the_schema_for_editors_has_every_part() -> None:
     wanted = "pipeline source deduplicate filter where quality mask lookup join derive table aggregate route errors"
 
     assert set(wanted.split()) == set(grammar_schema()["properties"])
+
+
+def test_what_is_said_of_a_look_up_stands_over_what_holds_without() -> None:
+    said = (
+        'lookup: {vat: {call: "a.b:c", args: [id], missing: null, timeout: 200ms, retry: {attempts: 3, pause: 10ms},'
+        " concurrency: 4, batch: 50, cache: {size: 7, keep: 1h}, breaker: {failures: 2, open: 1m}}}"
+    )
+    (spec,) = parse_pipeline(ROUTED + said, "a.yaml").lookups
+
+    policy = CallPolicy(
+        timeout_ms=200, attempts=3, pause_ms=10, concurrency=4, batch=50, cached=7, keep_ms=3_600_000,
+        breaker=BreakerPolicy(failures=2, open_ms=60_000),
+    )  # fmt: skip
+    assert spec == LookupSpec(column="vat", call="a.b:c", args=("id",), missing="keep", policy=policy)

@@ -38,6 +38,16 @@ def test_masks_are_told_and_dropped_columns_are_gone() -> None:
     assert "note" not in {held.column for held in found}
 
 
+def test_a_column_that_is_looked_up_comes_from_what_it_is_asked_about() -> None:
+    place = "tests.pipeline.lookups.outside:rate"
+    lookup = {"vat": {"call": place, "args": ["code"]}}
+    found = lineage(mask={"code": "partial"}, lookup=lookup, derive={"more": "vat + 1"})
+
+    step = f"mask: partial → lookup: {place}"
+    assert inputs(found, "orders.v1", "vat") == [("code", "TRANSFORMATION", step)]
+    assert inputs(found, "orders.v1", "more") == [("code", "TRANSFORMATION", f"{step} → derive: vat + 1")]
+
+
 def test_what_a_filter_and_a_group_decide_is_indirect() -> None:
     totals = {"table": "totals", "by": ["id"], "columns": {"n": "count(*)", "s": "sum(amount)"}, "to": "totals.v1"}
     found = lineage(filter="before.amount is null", aggregate=[totals])

@@ -7,7 +7,7 @@ from pathlib import Path
 from streams.errors import DecodeError, InternalError, PipelineError
 from streams.ledger import Ledger, Outcome
 from streams.records import SourceRecord
-from streams.worker.engine import INTERNAL_ERROR_RATIO
+from streams.worker.batches import INTERNAL_ERROR_RATIO
 from streams.worker.metrics import WorkerMetrics
 
 from .builders import TOPIC, a_record, a_run, an_engine, owned_task

@@ -1,0 +1,58 @@
+"""Walk: the way of a batch through one pipeline, and how what it did is kept or taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streams.contracts.registry import RegistryUnavailableError
+from streams.errors import InternalError, PipelineError
+from streams.ledger import Ledger
+from streams.records import RecordBatch, SourceRecord
+from streams.state.stores.base import StoreFailedError
+
+from .plan import Plan
+from .process import PipelineResult, process_answers, process_arrivals, process_batch, process_meeting
+from .set_aside import set_aside
+from .settle import process_claims
+from .tables import PipelineTables
+
+NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
+"""No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets."""
+
+
+def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
+    """What carries a batch of ``topic`` through ``plan``."""
+    if plan.meets is not None:
+        return process_meeting
+    if topic in plan.answers:
+        return process_answers
+    if plan.receives is not None:
+        return process_arrivals
+    return process_batch if plan.settles is None else process_claims
+
+
+def attempt(batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> None:
+    """What the walk would raise; it leaves nothing behind."""
+    try:
+        walk_of(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
+    finally:
+        discard(tables)
+
+
+def keep(tables: PipelineTables) -> None:
+    """What a walk did is there for the next one."""
+    for table in tables.all:
+        table.keep_batch()
+
+
+def discard(tables: PipelineTables) -> None:
+    """What a walk did has not happened."""
+    for table in tables.all:
+        table.discard_batch()
+
+
+def bury(record: SourceRecord, error: Exception, plan: Plan, now_ms: int) -> PipelineResult:
+    """The result for a record that alone makes a step raise."""
+    ledger = Ledger(1)
+    ledger.bury(record, error if isinstance(error, PipelineError) else InternalError(error))
+    return PipelineResult(deliveries=set_aside(ledger, plan, now_ms=now_ms), ledger=ledger)

@@ -1,0 +1,86 @@
+"""Asking: batches that wait for the answers of look-ups, while the batches of other tasks go on.
+
+A batch whose walk lacks answers stays where it is, at the head of its task; what comes behind it waits in the inputs,
+until no more of them is fetched. Answers are fetched beside the loop of batches, in a bounded time, and the batch is
+walked again. A rebalance meanwhile drops task and batch; whoever has the task next asks again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from streams.pipeline.lookups.plan import Answer, OneByOneError, Question, UnansweredError
+from streams.pipeline.results import BatchResult
+from streams.pipeline.task import Task
+from streams.records import RecordBatch, one_by_one
+from streams.services.services import Services
+
+from .background import Background
+
+if TYPE_CHECKING:
+    from .owned import OwnedTask
+
+
+class Waiting:
+    """Batches of one task that have left its inputs and are not processed yet, and what is known for the first."""
+
+    def __init__(self) -> None:
+        self.is_asking = False
+        """Answers are being fetched; until they are there, the task does nothing."""
+        self.rounds = 0
+        """How often answers came; what moves, for the watchdog."""
+        self._held: deque[RecordBatch] = deque()
+        self._answers: dict[Question, Answer] = {}
+        self.questions: frozenset[Question] = frozenset()
+        """Of the first batch, without an answer."""
+
+    def next_batch(self) -> RecordBatch | None:
+        """What comes before all inputs."""
+        return self._held.popleft() if self._held else None
+
+    def process(self, task: Task, batch: RecordBatch, *, now_ms: int) -> BatchResult | None:
+        """What ``task`` makes of ``batch``; ``None``: nothing yet, it is kept here."""
+        try:
+            result = task.process(batch, now_ms=now_ms, answers=self._answers)
+        except UnansweredError as error:
+            self._held.appendleft(batch)
+            self.questions = error.questions
+            return None
+        except OneByOneError:
+            self._held.extendleft(reversed(one_by_one(batch)))
+            return None
+        self._answers = {}
+        return result
+
+    def learn(self, answers: dict[Question, Answer]) -> None:
+        """``answers`` hold for the first batch until it is processed."""
+        self._answers |= answers
+        self.questions -= answers.keys()
+
+
+class Asker:
+    """Fetches answers; ``resume`` goes on with a task if nothing has moved since an epoch."""
+
+    def __init__(
+        self, services: Services, background: Background, resume: Callable[[OwnedTask, int], Awaitable[None]]
+    ) -> None:
+        self._services = services
+        self._background = background
+        self._resume = resume
+
+    def ask(self, owned: OwnedTask, epoch: int) -> None:
+        """Get what the task waits for: at once where all of it is remembered, else beside the loop."""
+        waiting = owned.waiting
+        waiting.learn(self._services.recall(waiting.questions))
+        if waiting.questions:
+            waiting.is_asking = True
+            self._background.spawn(self._answer(owned, epoch), "look-ups")
+
+    async def _answer(self, owned: OwnedTask, epoch: int) -> None:
+        waiting = owned.waiting
+        waiting.learn(await self._services.answer(waiting.questions))
+        waiting.rounds += 1
+        waiting.is_asking = False
+        await self._resume(owned, epoch)

@@ -1,0 +1,44 @@
+"""Batches: one batch through its task, and what comes of it into the open transaction."""
+
+from __future__ import annotations
+
+import time
+
+from streams.records import RecordBatch
+
+from .metrics import WorkerMetrics
+from .owned import OwnedTask
+from .pace import Pace
+from .stop import ExitCode, stop_process
+from .transactions import GroupMovedOnError, TransactionFailedError, Transactions
+
+INTERNAL_ERROR_RATIO = 0.01
+
+
+class Batches:
+    """Of all tasks of a worker; its lock is held by whoever calls."""
+
+    def __init__(self, metrics: WorkerMetrics, pace: Pace) -> None:
+        self._metrics = metrics
+        self._pace = pace
+
+    def process(self, owned: OwnedTask, batch: RecordBatch, transactions: Transactions) -> bool:
+        """Process ``batch``; False where it waits in ``owned`` for look-ups, and nothing has happened."""
+        first, position = batch.records[0].offset, owned.task.position(batch.topic)
+        if first < position:
+            stop_process(ExitCode.BUG, f"{batch.topic}[{batch.partition}] goes back from {position} to {first}")
+        now_ms = time.time_ns() // 1_000_000
+        result = owned.waiting.process(owned.task, batch, now_ms=now_ms)
+        if result is None:
+            return False
+        owned.note(result)
+        self._pace.note(now_ms / 1000 - batch.records[-1].timestamp_ms / 1000)
+        if self._metrics.note_internal_errors(result.ledgers, now_ms=now_ms) > INTERNAL_ERROR_RATIO:
+            stop_process(ExitCode.TOO_MANY_INTERNAL_ERRORS, "over 1 % of a minute's events are internal errors")
+        try:
+            transactions.send(result.deliveries)
+        except GroupMovedOnError:
+            owned.is_refused = True
+        except TransactionFailedError as error:
+            stop_process(ExitCode.TRANSACTION_FAILED, str(error))
+        return True
