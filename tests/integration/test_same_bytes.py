@@ -149,6 +149,35 @@ route:
   - {to: bench.joined.v1, key: [customer_id]}
 """
 
+ASKED = """
+pipeline: asked
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+deduplicate: {by: [id, lsn], keep: 24h}
+lookup:
+  segment:
+    call: "tests.integration.rates:segment"
+    args: [customer_id]
+    missing: drop
+    retry: {attempts: 1}
+    breaker: {failures: 1000000, calls: 1000000}
+aggregate:
+  - table: by_customer
+    by: [customer_id]
+    window: {tumbling: 5s, grace: 2s}
+    columns: {orders: "count(*)", segment: "max(segment)"}
+    emit: final
+    idle: 1h
+    to: bench.segments.v1
+route:
+  - {to: bench.asked.v1, key: [customer_id]}
+"""
+
 pytestmark = [pytest.mark.integration]
 
 By = dict[tuple[int, bytes | None], list[tuple[object, ...]]]
@@ -250,6 +279,27 @@ def test_orders_joined_to_their_customers_in_the_order_of_event_times(
 
     worked = by_key(read_whole(cluster.brokers, f"{stamp}.joined.v1"), has_broker_time=False)
     assert worked == by_key(driver.records(f"{stamp}.joined.v1"), has_broker_time=False) != {}
+
+
+def test_columns_that_are_looked_up_beside_a_pipeline_of_the_same_topic(
+    cluster: Cluster, unique: Callable[[str], str]
+) -> None:
+    stamp = unique("asked")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, asked=ASKED)
+    source = f"{stamp}.orders.v1"
+    cluster.create_topic(source)
+    events = workload(10_000, customers=300)
+    produce(cluster.brokers, source, ({"key": event.key, "value": event.value} for event in events))
+    cluster.start("one")
+    cluster.wait_until(lambda: cluster.lag(source) == 0)
+    driver = drive(schemas, cluster.app, {source: read_whole(cluster.brokers, source)}, 4)
+
+    for topic in ("asked.v1", "segments.v1", "enriched.v1"):
+        worked = by_key(read_whole(cluster.brokers, f"{stamp}.{topic}"), has_broker_time=False)
+        assert worked == by_key(driver.records(f"{stamp}.{topic}"), has_broker_time=False) != {}, topic
+    dead = f"{stamp}.orders.v1-asked-dlt"
+    worked = by_key(read_whole(cluster.brokers, dead), has_broker_time=True)
+    assert worked == by_key(driver.records(dead), has_broker_time=True) != {}
 
 
 def test_groups_of_two_workers_that_meet_through_a_repartition_topic(
