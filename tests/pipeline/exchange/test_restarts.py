@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from streams.testing import Driver
 
-from ..builders import a_plain, rows_of, send
+from ..builders import a_plain, laws, rows_of, send
 from .test_exchange import HOUR_MS, minutes_driver, results_of
 
 
@@ -86,3 +91,42 @@ def test_a_window_that_was_published_before_a_restart_is_not_published_again() -
     driver.advance(ms=HOUR_MS)
 
     assert windows_of(driver) == [(0, 2), (180_000, 2)]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("event"), st.integers(0, 3), st.integers(0, 400_000)),
+        st.tuples(st.just("pass"), st.sampled_from([1_000, 29_000, 31_000, 200_000])),
+        st.tuples(st.sampled_from(["commit", "crash", "restart"])),
+    ),
+    max_size=40,
+)
+
+
+@laws
+@given(STEPS)
+def test_whoever_was_idle_or_away_each_event_is_in_one_window_or_late_and_each_window_is_published_once(
+    steps: list[tuple[object, ...]],
+) -> None:
+    driver, sent = minutes_driver(4), 0
+    for step in steps:
+        match step:
+            case "event", int(partition), int(at):
+                sent += 1
+                send(driver, a_plain(sent, at=at, customer_id=sent % 3, timestamp_ms=500_000), partition=partition)
+            case "pass", int(ms):
+                driver.advance(ms=ms)
+            case ("commit",):
+                driver.commit()
+            case ("crash",):
+                driver.restart(lose_uncommitted=True)
+            case _:
+                restart(driver)
+    driver.advance(ms=HOUR_MS)
+
+    late = [row["id"] for row in rows_of(driver.records("late.v1")) if row is not None]
+    published = Counter((row["customer_id"], row["window_start"]) for row in results_of(driver))
+    assert sum(row["n"] for row in results_of(driver)) + len(late) == sent
+    assert len(late) == len(set(late))
+    assert set(published.values()) <= {1}
+    assert sum(driver.ledger().values()) == sent
