@@ -35,6 +35,7 @@ def command() -> None:
       streams tables list                                 names, keys, columns
       streams tables get orders 17                        one row by its key
       streams tables get revenue_by_customer '[5, 1767322800000]'     a window: key and start in ms
+      streams tables get visits '[5, 1767322800000, 1767322930000]'      a session: key, start and end
       streams tables scan customer_totals --limit 20      rows in the order of their keys
     """
 

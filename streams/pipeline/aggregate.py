@@ -18,9 +18,12 @@ from streams.records import ROW_CHANGES, ChangeEvent
 from .aggregates.apply import apply_changes
 from .formats.times import NO_TIME
 from .plan import Aggregation
-from .tables import Aggregated, PipelineTables
-from .windows.kinds import Hopping
-from .windows.place import Bounds, Placed, place_events
+from .tables import Aggregated, PipelineTables, Results
+from .windows.kinds import Hopping, Session, Sliding
+from .windows.place import Bounds, place_events
+from .windows.recent import Clock
+from .windows.sessions import add_to_sessions
+from .windows.sliding import add_to_sliding
 
 
 def aggregate_events(
@@ -41,18 +44,33 @@ def aggregate_events(
         if aggregation.is_of_rows or aggregation.is_combined:
             continue
         bounds = Bounds(progress.forced.get(aggregation.table, NO_TIME), newest_ms)
-        placed = _placed(changes, aggregation, clock, bounds)
-        late[aggregation.table] = placed.late
-        if placed.late:
-            ledger.late_by_table[aggregation.table] += len(placed.late)
-        results[aggregation.table] = apply_changes(placed.events, placed.keys, aggregation, tables)
+        results[aggregation.table], too_late = _add(changes, aggregation, tables, clock, bounds)
+        late[aggregation.table] = too_late
+        if too_late:
+            ledger.late_by_table[aggregation.table] += len(too_late)
     return Aggregated(results=results, late=late)
 
 
-def _placed(
-    events: list[ChangeEvent], aggregation: Aggregation, clock: Mapping[int, int], bounds: Bounds
-) -> Placed:
-    if aggregation.windows is None:
-        return Placed(events=events, keys=list(map(aggregation.group, events)))
-    assert isinstance(aggregation.windows, Hopping)
-    return place_events(events, aggregation.group, aggregation.windows, clock, bounds)
+def _add(
+    events: list[ChangeEvent],
+    aggregation: Aggregation,
+    tables: PipelineTables,
+    clock: Mapping[int, int],
+    bounds: Bounds,
+) -> tuple[Results, list[ChangeEvent]]:
+    """(states to attach, events that are late) once all others are in their windows."""
+    windows = aggregation.windows
+    match windows:
+        case Hopping():
+            placed = place_events(events, aggregation.group, windows, clock, bounds)
+            return apply_changes(placed.events, placed.keys, aggregation, tables), placed.late
+        case Session():
+            return {}, add_to_sessions(events, aggregation, windows, tables, _clock_of(clock, bounds))
+        case Sliding():
+            return {}, add_to_sliding(events, aggregation, windows, tables, _clock_of(clock, bounds))
+        case _:
+            return apply_changes(events, list(map(aggregation.group, events)), aggregation, tables), []
+
+
+def _clock_of(clock: Mapping[int, int], bounds: Bounds) -> Clock:
+    return lambda event: max(clock[event.record.offset], bounds.least_ms)

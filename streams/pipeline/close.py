@@ -32,7 +32,7 @@ def close_windows(aggregations: tuple[Aggregation, ...], tables: PipelineTables)
         if aggregation.is_of_rows:
             deliveries += _present(aggregation, groups)
         elif aggregation.to is not None and aggregation.emission is Emission.CURRENT:
-            deliveries += _current(aggregation, groups)
+            deliveries += [*_replaced(aggregation, groups), *_current(aggregation, groups)]
         if aggregation.windows is not None:
             deliveries += _close(aggregation, aggregation.windows, tables)
     return deliveries
@@ -60,6 +60,23 @@ def _current(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[D
             yield _result(aggregation, aggregation.to, key, state)
 
 
+def _replaced(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[Delivery]:
+    """Sessions that have been published and are others now: each key gets a tombstone."""
+    windows = aggregation.windows
+    if windows is None or not windows.has_recent or aggregation.to is None:
+        return
+    gone = [key for key in groups.dirty_keys if groups.get(key) is None]
+    committed = groups.committed(gone) if gone else ()
+    for key in gone:
+        if key in committed:
+            yield Delivery(
+                topic=aggregation.to,
+                key=encode_json(_identity(aggregation, key)),
+                value=None,
+                timestamp_ms=max(windows.split(key)[0].end_ms, 0),
+            )
+
+
 def _present(aggregation: Aggregation, groups: Table[Accumulator]) -> Iterator[Delivery]:
     """Groups of rows as they are now. One whose last row went is gone; without groups there is one, of no rows, too."""
     gone: dict[bytes, Accumulator | None] = {}
@@ -82,14 +99,18 @@ def _close(aggregation: Aggregation, windows: Windows, tables: PipelineTables) -
     return [] if to is None else [_result(aggregation, to, key, state) for key, state in closed]
 
 
-def _result(aggregation: Aggregation, topic: str, key: bytes, state: Accumulator) -> Delivery:
-    """One result: its key is the group and, where there are windows, the window."""
+def _identity(aggregation: Aggregation, key: bytes) -> dict[str, object]:
+    """The group and, where there are windows, the window: what tells a result from others."""
     window: dict[str, object] = {}
     group = key
     if aggregation.windows is not None:
         span, group = aggregation.windows.split(key)
         window = {"window_start": span.start_ms, "window_end": span.end_ms}
-    identity = {**dict(zip(aggregation.by, decode_group(group), strict=True)), **window}
+    return {**dict(zip(aggregation.by, decode_group(group), strict=True)), **window}
+
+
+def _result(aggregation: Aggregation, topic: str, key: bytes, state: Accumulator) -> Delivery:
+    identity = _identity(aggregation, key)
     newest_ms = state[0]
     assert isinstance(newest_ms, int)
     return Delivery(

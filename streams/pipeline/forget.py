@@ -9,8 +9,9 @@ An expired entry counts as absent whether it is still stored or not, so when it 
 
 from __future__ import annotations
 
-from .plan import Deduplication
+from .plan import Plan
 from .tables import PipelineTables
+from .windows.recent import Sweeper
 
 ENTRIES_PER_CHECKPOINT = 5_000
 PACKS_PER_CHECKPOINT = 100
@@ -20,13 +21,21 @@ SWEEPS_PER_KEEP = 8
 class Forgetter:
     """A sweep over ``seen``, begun whenever the watermark has moved on by an eighth of what is kept."""
 
-    def __init__(self, rule: Deduplication | None) -> None:
+    def __init__(self, plan: Plan) -> None:
+        rule = plan.deduplicate
+        self._sweepers = [
+            Sweeper(held.table, held.windows)
+            for held in plan.aggregations
+            if held.windows is not None and held.windows.has_recent
+        ]
         self._every_ms = None if rule is None else max(1, rule.keep_ms // SWEEPS_PER_KEEP)
         self._next_sweep_ms: int | None = None
         self._cursor: bytes | None = None
 
     def forget(self, tables: PipelineTables) -> None:
         """Go on with the sweep, or begin one when it is time."""
+        for sweeper in self._sweepers:
+            sweeper.sweep(tables)
         watermark_ms = tables.current_progress().watermark
         if self._every_ms is None or watermark_ms is None:
             return

@@ -99,19 +99,11 @@ def _later_problems(document: Document) -> Iterator[Problem]:
     for column, kind in value.get("mask", {}).items():
         if kind == "tokenize":
             yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")
-    for index, aggregate in enumerate(value.get("aggregate", ())):
-        yield from _later_in_aggregate(document, aggregate, ("aggregate", index))
     for index, route in enumerate(value.get("route", ())):
         if "where" in route:
             yield document.problem(("route", index, "where"), "where of a route arrives later")
         if route.get("format", "json") != "json":
             yield document.problem(("route", index, "format"), "avro arrives later; routes publish json")
-
-
-def _later_in_aggregate(document: Document, aggregate: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    for kind in ("sliding", "session"):
-        if kind in aggregate.get("window", {}):
-            yield document.problem((*path, "window", kind), f"{kind} windows arrive later; tumbling ones are there")
 
 
 def _own_problems(document: Document) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from streams.state.stores.base import Store
 
 from .plan import Aggregation, Plan
 from .tables import decode_group, decode_state, decode_stored_row, encode_key
-from .windows.keys import window_key
+from .windows.keys import RECENT, window_key
 from .windows.kinds import Span, Windows
 
 
@@ -55,7 +55,7 @@ def scan_rows(
     start, end = after + b"\0" if after else b"", space[:-1] + b"\x01"
     if windows_of(plan, table) is not None:
         start = max(start, b"" if from_ms is None else window_key(from_ms, b""))
-        end = end if to_ms is None else space + window_key(to_ms, b"")
+        end = space + (RECENT if to_ms is None else window_key(to_ms, b""))
     for key, value in store.scan(space + start, end):
         yield key[len(space) :], _row(plan, table, key[len(space) :], value)
 

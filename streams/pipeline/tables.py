@@ -30,6 +30,9 @@ from .entries import (
 from .joining.state import FedTables, JoinTables, MeetingTables, open_fed, open_joined, open_meeting
 from .lookups.plan import Answer, Question
 from .plan import Accumulator, Plan
+from .progress import Progress, Upstream, decode_progress, decode_upstream
+from .windows.keys import RECENT
+from .windows.kinds import Recent
 
 _encode_json = msgspec.json.Encoder(decimal_format="number").encode
 encode_key: Callable[[Sequence[object]], bytes] = _encode_json
@@ -58,47 +61,11 @@ class TimedRow(StoredRow, frozen=True, array_like=True, gc=False):
     """Event time of the change that wrote it; 0 if nothing followed it then."""
 
 
-class Upstream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How far one partition of the stage before has come, as it says itself."""
-
-    watermark_ms: int | None = None
-    """Largest event time seen; ``None``: none yet, or it has not been heard of."""
-    idle: dict[str, int] = {}
-    """By aggregation that need not wait for it: wall clock (ms) of its last record."""
-
-
-class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How far the clock of one pipeline has come in one partition; all in ms of event time."""
-
-    watermark: int | None = None
-    """Largest event time seen."""
-    forced: dict[str, int] = {}
-    """By aggregation: a later clock that the wall clock has forced on an idle input."""
-    closed: dict[str, int] = {}
-    """By aggregation: windows that start before this are closed and, where ``final``, published."""
-    closing: dict[str, str] = {}
-    """By aggregation that has closed windows still to publish: hex of the key of the last that was."""
-    purged: dict[str, int] = {}
-    """By aggregation: windows that start before this are gone."""
-    idle: dict[str, int] = {}
-    """By aggregation behind an exchange that need not wait for this input: wall clock (ms) of its last record."""
-    told: Upstream | None = None
-    """What the stages behind exchanges have been told last."""
-
-    def clock(self, table: str) -> int | None:
-        """What closes the windows of ``table``."""
-        forced = self.forced.get(table)
-        if forced is None or self.watermark is None:
-            return forced if self.watermark is None else self.watermark
-        return max(forced, self.watermark)
-
-
 PROGRESS_KEY = MOVED_KEY = b""
 
 decode_stored_row = msgspec.json.Decoder(StoredRow, float_hook=Decimal).decode
 _decode_timed_row = msgspec.json.Decoder(TimedRow, float_hook=Decimal).decode
-_progress = msgspec.json.Decoder(Progress).decode
-_decode_upstream = msgspec.json.Decoder(Upstream).decode
+_decode_recent = msgspec.json.Decoder(Recent, float_hook=Decimal).decode
 _decode_orders = msgspec.json.Decoder(dict[int, tuple[int, int, int]]).decode
 
 
@@ -148,6 +115,8 @@ class PipelineTables:
     moved: Table[MovedRow]
     """One entry at most, under ``MOVED_KEY``."""
     groups: Mapping[str, Table[Accumulator]]
+    recent: Mapping[str, Table[Recent]]
+    """By table, for kinds of windows that need it: what is remembered of each group beside its windows."""
     values: Mapping[str, Table[Entry]]
     """By aggregation, where it must know every value of a group."""
     outside: Table[StoredRow]
@@ -175,7 +144,8 @@ class PipelineTables:
         settled = [table for tables in self.stage.values() for table in tables.all]
         joined = [table for held in (self.joined, self.meeting, self.fed) if held is not None for table in held.all]
         own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *joined)
-        return (*own, *rows, *self.groups.values(), *self.values.values(), *self.claims.values(), *settled)
+        kept = [*self.groups.values(), *self.recent.values(), *self.values.values(), *self.claims.values()]
+        return (*own, *rows, *kept, *settled)
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -244,8 +214,8 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
     """The tables of ``plan`` over ``store``; ``partitions``: how many each of its inputs has."""
     return PipelineTables(
         seen=PackedTable(state_changelog(plan), b"s", store),
-        progress=_open(state_changelog(plan), _progress, store, cached=1, prefix=b"p"),
-        upstreams=_open(state_changelog(plan), _decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
+        progress=_open(state_changelog(plan), decode_progress, store, cached=1, prefix=b"p"),
+        upstreams=_open(state_changelog(plan), decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
         partitions=partitions,
         moved=_open(state_changelog(plan), decode_moved, store, cached=1, prefix=b"m"),
         rows=_open_rows(plan, store),
@@ -254,9 +224,9 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         meeting=None if plan.meets is None else open_meeting(state_changelog(plan), store),
         fed=open_fed(plan.feeds, state_changelog(plan), store),
         groups={
-            aggregation.table: _open(aggregation.table, decode_state, store, cached=CACHED_GROUPS)
-            for aggregation in plan.aggregations
+            held.table: _open(held.table, decode_state, store, cached=CACHED_GROUPS) for held in plan.aggregations
         },
+        recent=_open_recent(plan, store),
         values=_open_values(plan, store),
         claims={
             claim.table: _open(claim.table, decode_claimed, store, cached=CACHED_ROWS)
@@ -276,6 +246,14 @@ def _open_rows(plan: Plan, store: Store) -> Table[StoredRow] | None:
     if plan.known is None:
         return None
     return _open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"k")
+
+
+def _open_recent(plan: Plan, store: Store) -> dict[str, Table[Recent]]:
+    return {
+        held.table: _open(held.table, _decode_recent, store, cached=CACHED_ROWS, prefix=RECENT)
+        for held in plan.aggregations
+        if held.windows is not None and held.windows.has_recent
+    }
 
 
 def _open_values(plan: Plan, store: Store) -> dict[str, Table[Entry]]:

@@ -51,7 +51,7 @@ class Task:
         self.store = store
         self._app = sub.plans[0].app
         self._tables = open_all(sub.plans, store, partitions=partitions)
-        self._forgetters = {plan.name: Forgetter(plan.deduplicate) for plan in sub.plans}
+        self._forgetters = {plan.name: Forgetter(plan) for plan in sub.plans}
         self._marker = read_marker(store)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
         self._plans = {topic: sub.plans_of(topic) for topic in sub.source_topics}

@@ -77,6 +77,11 @@ class Overlay(Generic[V]):
         values = self._store.get_many([space + key for key in keys])
         return [(key, decode(value)) for key, value in zip(keys, values, strict=True) if value is not None]
 
+    def committed(self, keys: Collection[bytes]) -> set[bytes]:
+        """Those of ``keys`` that had a value at the last checkpoint."""
+        values = self._store.get_many([self._space + key for key in keys])
+        return {key for key, value in zip(keys, values, strict=True) if value is not None}
+
     def put_many(self, values: dict[bytes, V | None]) -> None:
         """Write into the batch's savepoint, which takes ``values`` over; ``None`` deletes."""
         if self._batch:

@@ -112,14 +112,6 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         ("errors: {retry: {join_missing: [5s]}}", "8: errors.retry: errors.retry: retries arrive later"),
         ("errors: {in_order: park}", "8: errors.in_order: errors.in_order: parking arrives later"),
         ("mask: {a: tokenize}", "8: mask.a: tokenize arrives later"),
-        (
-            "aggregate: [{table: t, by: [a], columns: {n: count(*)}, window: {sliding: 1m}}]",
-            "aggregate[0].window.sliding: sliding windows arrive later",
-        ),
-        (
-            "aggregate: [{table: t, by: [a], columns: {n: count(*)}, window: {session: 1m}}]",
-            "aggregate[0].window.session: session windows arrive later",
-        ),
     ],
 )
 def test_what_does_not_run_yet_is_refused_by_name(more: str, says: str) -> None:

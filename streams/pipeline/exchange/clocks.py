@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from ..plan import Aggregation, Plan
-from ..tables import PipelineTables, Upstream
+from ..progress import Upstream
+from ..tables import PipelineTables
 from ..windows.kinds import Windows
 from .wire import Told
 

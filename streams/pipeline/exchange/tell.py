@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from streams.records import EVERY_PARTITION, Delivery
 
 from ..plan import Plan
-from ..tables import PipelineTables, Upstream
+from ..progress import Upstream
+from ..tables import PipelineTables
 from .wire import Told, encode
 
 

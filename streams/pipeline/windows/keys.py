@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from struct import Struct as Layout
 
+RECENT = b"\xfe"
+"""Leads what is remembered of groups beside their windows, in the same changelog: no time is as late as that."""
 _time = Layout(">Q")
 _EPOCH_SHIFT = 1 << 63  # unsigned, so that windows before 1970 sort before those after
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .keys import split_window_key, window_key
 
@@ -22,6 +22,10 @@ class Span(NamedTuple):
 
     start_ms: int
     end_ms: int
+
+
+Recent = list[list[Any]]
+"""What is remembered of one group beside its windows, ascending by time."""
 
 
 class Windows(Protocol):
@@ -70,6 +74,13 @@ class Windows(Protocol):
     def split(self, key: bytes) -> tuple[Span, bytes]:
         """(window, group) of such a key."""
 
+    @property
+    def has_recent(self) -> bool:
+        """Whether a group's windows depend on each other, so that something is remembered beside them."""
+
+    def recent(self, held: Recent, clock_ms: int) -> Recent:
+        """What no event that finds this clock or a later one can meet is left out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hopping:
@@ -80,6 +91,7 @@ class Hopping:
     grace_ms: int = 0
     retain_ms: int = DAY_MS
     named_by = 1
+    has_recent = False
 
     @property
     def length_ms(self) -> int:
@@ -138,6 +150,10 @@ class Hopping:
         start_ms, group = split_window_key(key)
         return Span(start_ms, start_ms + self.size_ms), group
 
+    def recent(self, held: Recent, clock_ms: int) -> Recent:
+        """Nothing."""
+        return []
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sliding:
@@ -148,6 +164,7 @@ class Sliding:
     retain_ms: int = DAY_MS
     name = "sliding"
     named_by = 1
+    has_recent = True
 
     @property
     def length_ms(self) -> int:
@@ -168,6 +185,10 @@ class Sliding:
         """The window that ends with it, and the one behind it, which is there when another event falls into it."""
         return Span(time_ms - self.size_ms, time_ms), Span(time_ms + 1, time_ms + 1 + self.size_ms)
 
+    def is_open(self, span: Span, clock_ms: int) -> bool:
+        """Whether the window takes events."""
+        return clock_ms <= span.end_ms + self.grace_ms
+
     def closes_ms(self, time_ms: int) -> int:
         """A window that begins with it is the last to close."""
         return time_ms + self.open_ms
@@ -185,6 +206,10 @@ class Sliding:
         start_ms, group = split_window_key(key)
         return Span(start_ms, start_ms + self.size_ms), group
 
+    def recent(self, held: Recent, clock_ms: int) -> Recent:
+        """Moments with the state of their events; the window right behind one may yet begin while it is open."""
+        return [moment for moment in held if clock_ms <= moment[0] + self.open_ms]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -195,6 +220,7 @@ class Session:
     retain_ms: int = DAY_MS
     name = "session"
     named_by = 2
+    has_recent = True
 
     @property
     def length_ms(self) -> int:
@@ -214,6 +240,11 @@ class Session:
     def assign(self, time_ms: int) -> Iterable[Span]:
         """A session of its own, until it meets others."""
         return (Span(time_ms, time_ms),)
+
+    def merge(self, spans: Iterable[Span]) -> Span:
+        """The session of all of them."""
+        starts, ends = zip(*spans, strict=True)
+        return Span(min(starts), max(ends))
 
     def touches(self, span: Span, time_ms: int) -> bool:
         """Whether an event of that time belongs to the session."""
@@ -240,3 +271,7 @@ class Session:
         end_ms, rest = split_window_key(key)
         start_ms, group = split_window_key(rest)
         return Span(start_ms, end_ms), group
+
+    def recent(self, held: Recent, clock_ms: int) -> Recent:
+        """Places of sessions that are open."""
+        return [place for place in held if self.is_open(Span(*place), clock_ms)]
