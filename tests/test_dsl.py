@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from streams.dsl import Stream, load_modules, stream, tumbling
+from streams.dsl import Stream, hopping, load_modules, session, sliding, stream, tumbling
 from streams.errors import ConfigurationError
 from streams.pipeline.grammar import parse_pipeline
 from streams.pipeline.spec import Pipeline
+from streams.pipeline.windows.read import read_windows
 from streams.testing import Driver
 
 FOLDER = Path(__file__).parent.parent / "schemas"
@@ -101,6 +104,23 @@ def test_a_pipeline_in_python_runs_in_the_driver_beside_those_of_files() -> None
 
     assert len(driver.records("cdc.products.v1-again-dlt")) == len(driver.records("cdc.products.v1-products-dlt"))
     assert sum(driver.ledger().values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        (tumbling("1m", grace="5s", retain="7d"), {"tumbling": "1m", "grace": "5s", "retain": "7d"}),
+        (hopping("1m", "10s"), {"hopping": {"size": "1m", "step": "10s"}}),
+        (sliding("1m", retain="1h"), {"sliding": "1m", "retain": "1h"}),
+        (session("30s", grace="1m"), {"session": "30s", "grace": "1m"}),
+    ],
+)
+def test_windows_of_every_kind_are_those_of_a_file(windows: Mapping[str, object], said: Mapping[str, Any]) -> None:
+    grouped = a_stream("orders").group_by("customer_id").window(windows)
+
+    (aggregate,) = grouped.aggregate("t", {"n": "count(*)"}).build().aggregates
+
+    assert aggregate.windows == read_windows(said)
 
 
 def test_modules_give_the_pipelines_that_have_a_name_there() -> None:

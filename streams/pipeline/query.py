@@ -18,6 +18,9 @@ from .tables import decode_group, decode_state, decode_stored_row, encode_key
 from .windows.keys import RECENT, window_key
 from .windows.kinds import Span, Windows
 
+LATEST_MS = 1 << 62
+"""No window starts later, or so much before 1970."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
@@ -68,6 +71,20 @@ def _aggregation(plan: Plan, table: str) -> Aggregation | None:
     if plan.table is None or plan.table.name != table:
         raise KeyError(table)
     return None
+
+
+def split_key(key: list[object], windows: Windows | None) -> tuple[list[object], list[int]]:
+    """(values of the group, what names the window): its start, and its end where windows have no length.
+
+    Raises ``ValueError`` where the last parts of the key are no times.
+    """
+    if windows is None:
+        return key, []
+    window = [time for time in key[-windows.named_by :] if type(time) is int and abs(time) <= LATEST_MS]
+    if len(window) < windows.named_by:
+        parts = "part of the key is the window's start" if windows.named_by == 1 else "parts are its start and its end"
+        raise ValueError(f"the last {parts} in ms")
+    return key[: -windows.named_by], window
 
 
 def windows_of(plan: Plan, table: str) -> Windows | None:

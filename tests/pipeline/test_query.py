@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from streams.pipeline.plan import Plan
-from streams.pipeline.query import TableRow, find_row, scan_rows
+from streams.pipeline.query import TableRow, find_row, scan_rows, split_key
 from streams.pipeline.task import Task
+from streams.pipeline.windows.kinds import Hopping, Session, Sliding, Windows
 from streams.state.stores.memory import MemoryStore
 
 from .builders import a_batch, a_plain, a_plain_pipeline, a_topology
@@ -116,3 +117,51 @@ def test_a_table_that_the_plan_has_not_is_a_key_error() -> None:
     for ask in (lambda: find_row(store, plan, "lates", [1]), lambda: list(scan_rows(store, plan, "lates"))):
         with pytest.raises(KeyError, match="lates"):
             ask()
+
+
+@pytest.mark.parametrize(
+    ("key", "windows", "parts"),
+    [
+        ([7], None, ([7], [])),
+        ([7, "a", 1_000], Hopping(size_ms=9, step_ms=3), ([7, "a"], [1_000])),
+        ([7, -5], Sliding(size_ms=9), ([7], [-5])),
+        ([7, 5, 9], Session(gap_ms=9), ([7], [5, 9])),
+        ([5, 9], Session(gap_ms=9), ([], [5, 9])),
+    ],
+)
+def test_a_key_ends_with_what_names_the_window(
+    key: list[object], windows: Windows | None, parts: tuple[list[object], list[int]]
+) -> None:
+    assert split_key(key, windows) == parts
+
+
+@pytest.mark.parametrize(
+    ("key", "windows", "says"),
+    [
+        ([], Sliding(size_ms=9), "the last part of the key is the window's start in ms"),
+        ([7, "x"], Hopping(size_ms=9, step_ms=3), "the last part of the key is the window's start in ms"),
+        ([7, True], Hopping(size_ms=9, step_ms=3), "the last part of the key is the window's start in ms"),
+        ([9], Session(gap_ms=9), "the last parts are its start and its end in ms"),
+        ([7, 1 << 63, 9], Session(gap_ms=9), "the last parts are its start and its end in ms"),
+    ],
+)
+def test_a_key_without_its_window_is_refused(key: list[object], windows: Windows, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        split_key(key, windows)
+
+
+def test_a_scan_gives_the_sessions_by_their_ends_and_nothing_that_stands_beside_them() -> None:
+    sessions = {**WINDOWS, "window": {"session": "1s", "grace": "1h"}}
+    (sub,) = a_topology(
+        a_plain_pipeline(source={"key": ["customer_id"]}, aggregate=[sessions], route=None)
+    ).subtopologies
+    task = Task(sub, 0, MemoryStore())
+    task.process(a_batch(*[a_plain(1, at=at) for at in (0, 900, 5_000, 9_000)]), now_ms=10_000)
+    task.prepare_checkpoint()
+    task.commit({}, now_ms=0)
+
+    def found(**bounds: int) -> list[tuple[int, int] | None]:
+        return [row.window for _, row in scan_rows(task.store, sub.plans[0], "windows", **bounds)]  # type: ignore[arg-type]
+
+    assert found() == [(0, 900), (5_000, 5_000), (9_000, 9_000)]
+    assert found(from_ms=900, to_ms=9_000) == [(0, 900), (5_000, 5_000)]

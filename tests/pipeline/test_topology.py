@@ -25,12 +25,14 @@ def shapes(*aggregates: Mapping[str, object], **parts: Any) -> Mapping[str, str]
     [
         {"window": {"tumbling": "2m"}},
         {"window": {"hopping": {"size": "1m", "step": "10s"}}},
+        {"window": {"sliding": "1m"}},
+        {"window": {"session": "1m"}},
         {"by": ["id", "customer_id"]},
         {"columns": {"n": "count(*)"}},
         {"columns": {"n": "count(*)", "s": "sum(customer_id)"}},
         {"columns": {"s": "sum(amount)", "n": "count(*)"}},
     ],
-    ids=["window", "kind of window", "key", "a column less", "another sum", "order of columns"],
+    ids=["window", "hopping", "sliding", "session", "key", "a column less", "another sum", "order of columns"],
 )
 def test_a_table_that_keeps_something_else_has_another_shape(change: Mapping[str, object]) -> None:
     before, after = shapes(TOTALS), shapes({**TOTALS, **change})

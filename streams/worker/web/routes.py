@@ -10,11 +10,12 @@ import msgspec
 from aiohttp import web
 from prometheus_client import generate_latest
 
+from streams.pipeline.query import LATEST_MS
 from streams.pipeline.route import encode_json
 
 from ..engine import Engine
 from .status import StatusReader
-from .tables import LATEST_MS, MOST_ROWS, Question, TableReader
+from .tables import MOST_ROWS, Question, TableReader
 
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 READER: web.AppKey[TableReader] = web.AppKey("reader", TableReader)

@@ -17,10 +17,9 @@ import msgspec
 from aiohttp import web
 
 from streams.pipeline.plan import Plan
-from streams.pipeline.query import TableRow, find_row, scan_rows, windows_of
+from streams.pipeline.query import TableRow, find_row, scan_rows, split_key, windows_of
 from streams.pipeline.route import encode_json
 from streams.pipeline.topology import SubTopology, table_names
-from streams.pipeline.windows.kinds import Windows
 
 from ..engine import Engine
 
@@ -28,8 +27,6 @@ MOST_ROWS = 1_000
 SCANNED_ROWS = 20_000
 """Entries of one partition that one request looks at; a cursor tells where the next goes on."""
 PEER_SECONDS = 5.0
-LATEST_MS = 1 << 62
-"""No window starts later, or so much before 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +111,7 @@ class TableReader:
                 ), question)  # fmt: skip
 
     def _local_row(self, sub: SubTopology, plan: Plan, table: str, key: list[Any]) -> dict[str, object] | None:
-        windows = windows_of(plan, table)
-        values, window = (key, []) if windows is None else _split_key(key, windows)
+        values, window = split_key(key, windows_of(plan, table))
         for (topic, _), owned in self._engine.tasks.items():
             if topic in sub.source_topics:
                 found = find_row(owned.task.store, plan, table, values, window=window)
@@ -180,15 +176,6 @@ def merge_parts(parts: Iterable[Part], limit: int) -> Part:
     known = [entry for part in parts for entry in part.rows if read_to is None or entry[0] <= read_to]
     rows = heapq.nsmallest(limit + 1, known, key=lambda entry: entry[0])
     return Part(rows=rows[:limit], read_to=rows[limit - 1][0] if len(rows) > limit else read_to)
-
-
-def _split_key(key: list[Any], windows: Windows) -> tuple[list[Any], list[int]]:
-    """(values of the group, what names the window): start, and end where windows have no length."""
-    window = key[-windows.named_by :]
-    if len(window) < windows.named_by or any(type(time) is not int or abs(time) > LATEST_MS for time in window):
-        parts = "part of the key is the window's start" if windows.named_by == 1 else "parts are its start and its end"
-        raise ValueError(f"the last {parts} in ms")
-    return key[: -windows.named_by], window
 
 
 def _shown(row: TableRow) -> dict[str, object]:

@@ -96,20 +96,28 @@ class Sessions(Model):
 
 @dataclass(kw_only=True)
 class Slides(Model):
-    """After each record: every window that it is in or brings about, if open and not empty, holds what is in it."""
+    """Every window that a record is in or brings about, if open and not empty, begins with all that is in it by then.
+
+    Of several partitions one may find a window closed that is open to another: what is late for a window that is there
+    does not come into it with the next record.
+    """
 
     ends_inclusive: int = 1
 
     def accept(self, record: Record) -> bool:
-        group, _, at = record
+        group, number, at = record
         if not self.is_open(at + SIZE):
             return False
         self.taken.append(record)
         starts = {start for held, _, time in self.taken if held == group for start in (time - SIZE, time + 1)}
         for start in starts:
-            is_concerned = start <= at <= start + SIZE or start == at + 1
-            if is_concerned and self.is_open(start + SIZE) and (inside := self.content(group, start, start + SIZE)):
-                self.windows[group, start, start + SIZE] = inside
+            window, is_in = (group, start, start + SIZE), start <= at <= start + SIZE
+            if not self.is_open(start + SIZE) or not (is_in or start == at + 1):
+                continue
+            if window in self.windows:
+                self.windows[window] |= {number} if is_in else set()
+            elif inside := self.content(*window):
+                self.windows[window] = inside
         return True
 
 

@@ -12,7 +12,7 @@ from streams.pipeline.task import Task
 from streams.pipeline.windows.kinds import Session, Span
 from streams.state.stores.memory import MemoryStore
 
-from ..builders import a_batch, a_plain, a_plain_pipeline, a_topology, problems_of
+from ..builders import a_batch, a_plain, a_plain_pipeline, a_topology, problems_of, send
 from .tables import a_windows, a_windows_driver, feed, kept, last_published, late, published
 
 GAP = 300_000
@@ -184,6 +184,25 @@ def test_other_aggregates_merge_with_their_sessions(columns: dict[str, str]) -> 
 
     (row,) = driver.table("windows").values()
     assert (row["n"], row["which"], row["last"], row["least"], row["all"], row["top"]) == (3, 14, 2, 2, [8, 2, 4], "k")
+
+
+def test_one_group_of_everything_has_sessions_over_all_partitions() -> None:
+    driver = a_windows_driver(gap_of(10, grace=100), is_exchanged=True, partitions=3, by=[], late=None)
+    for number, at in enumerate((0, 20, 10, 50)):
+        send(driver, a_plain(1, at=at, amount=1 << number, timestamp_ms=0), partition=number % 3)
+
+    assert {row["window_start"]: row["n"] for row in driver.table("windows").values()} == {0: 3, 50: 1}
+
+
+def test_estimates_merge_with_their_sessions_whether_read_from_the_store_or_not() -> None:
+    columns = {"values": "approx_count_distinct(amount)", "median": "approx_quantile(amount, 0.5)"}
+    driver = a_windows_driver(gap_of(10, grace=100), columns=columns)
+    feed(driver, ("k", 3, 0), ("k", 1, 20))
+    driver.restart(lose_uncommitted=False)
+    feed(driver, ("k", 2, 10), ("k", 3, 12))
+
+    (row,) = driver.table("windows").values()
+    assert (row["values"], row["window_start"], row["window_end"]) == (3, 0, 20)
 
 
 def test_an_idle_input_closes_its_sessions() -> None:
