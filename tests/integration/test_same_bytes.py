@@ -121,6 +121,52 @@ route:
   - {to: bench.members.v1, key: [customer_id]}
 """
 
+KINDS = """
+pipeline: kinds
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+deduplicate: {by: [id, lsn], keep: 24h}
+derive: {last_digit: "customer_id % 7"}
+aggregate:
+  - table: hops
+    by: [customer_id]
+    window: {hopping: {size: 6s, step: 2s}, grace: 2s}
+    columns: {orders: "count(*)", mean: "avg(amount)", biggest: "max(amount)"}
+    emit: final
+    idle: 1h
+    to: bench.hops.v1
+  - table: slides
+    by: [customer_id]
+    window: {sliding: 1s, grace: 2s}
+    columns: {orders: "count(*)", mean: "avg(amount)", biggest: "max(amount)"}
+    emit: final
+    idle: 1h
+    to: bench.slides.v1
+  - table: visits
+    by: [customer_id]
+    window: {session: 300ms, grace: 2s}
+    columns: {orders: "count(*)", mean: "avg(amount)", first: "first(amount)"}
+    emit: final
+    idle: 1h
+    to: bench.visits.v1
+    late: bench.late_visits.v1
+  - table: live_visits
+    by: [customer_id]
+    window: {session: 300ms, grace: 2s}
+    columns: {orders: "count(*)", revenue: "sum(amount)"}
+    to: bench.live_visits.v1
+  - table: visits_by_digit
+    by: [last_digit]
+    window: {session: 10ms, grace: 1m}
+    columns: {orders: "count(*)", revenue: "sum(amount)"}
+    to: bench.visits_by_digit.v1
+"""
+
 PEOPLE = """
 pipeline: people
 source:
@@ -254,6 +300,38 @@ def test_workload_w_and_its_windows(cluster: Cluster, unique: Callable[[str], st
     running = by_key(read_whole(cluster.brokers, f"{stamp}.running.v1"), has_broker_time=False)
     driven = by_key(driver.records(f"{stamp}.running.v1"), has_broker_time=False)
     assert last_of_each(running) == last_of_each(driven)
+
+
+def live(held: By) -> By:
+    """Of each key the last record, where that takes nothing back: which sessions were seen meanwhile is up to time."""
+    return {key: records for key, records in last_of_each(held).items() if records[-1][0] is not None}
+
+
+def test_windows_of_every_kind(cluster: Cluster, unique: Callable[[str], str]) -> None:
+    stamp = unique("kinds")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, kinds=KINDS)
+    (schemas / "pipelines" / "w.yaml").unlink()
+    source, stage = f"{stamp}.orders.v1", f"{cluster.app}-kinds-by-last_digit-repartition"
+    cluster.create_topic(source)
+    events = workload(20_000, customers=300)
+    produce(cluster.brokers, source, ({"key": event.key, "value": event.value} for event in events))
+    cluster.start("one")
+    cluster.wait_until(lambda: cluster.lag(source) == 0)
+    driver = drive(schemas, cluster.app, {source: read_whole(cluster.brokers, source)}, 4)
+
+    def worked(topic: str) -> By:
+        return by_key(read_whole(cluster.brokers, f"{stamp}.{topic}"), has_broker_time=False)
+
+    for topic in ("hops.v1", "slides.v1", "visits.v1", "late_visits.v1"):
+        wanted = by_key(driver.records(f"{stamp}.{topic}"), has_broker_time=False)
+        cluster.wait_until(lambda topic=topic, wanted=wanted: len(worked(topic)) >= len(wanted))
+        assert worked(topic) == wanted, topic
+        assert wanted or topic == "late_visits.v1"
+    for topic in ("live_visits.v1", "visits_by_digit.v1"):
+        wanted = live(by_key(driver.records(f"{stamp}.{topic}"), has_broker_time=False))
+        cluster.wait_until(lambda topic=topic, wanted=wanted: live(worked(topic)) == wanted)
+        assert wanted
+    assert driver.topics[stage].value == "repartition"
 
 
 def test_orders_joined_to_their_customers_in_the_order_of_event_times(
