@@ -18,7 +18,7 @@ from ..tables import PipelineTables
 from .keys import window_key
 from .kinds import Windows
 
-WINDOWS_PER_CHECKPOINT = 10_000
+WINDOWS_PER_CHECKPOINT = 5_000
 """That one table of a task closes, and as many that it forgets."""
 
 

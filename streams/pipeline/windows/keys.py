@@ -18,3 +18,13 @@ def window_key(time_ms: int, rest: bytes) -> bytes:
 def split_window_key(key: bytes) -> tuple[int, bytes]:
     """(time in ms, the rest) of a window's key."""
     return _time.unpack_from(key)[0] - _EPOCH_SHIFT, key[8:]
+
+
+def moment_key(group: bytes, time_ms: int) -> bytes:
+    """Key of what is remembered of one moment of a group; no group's key begins another's, as JSON arrays end."""
+    return group + window_key(time_ms, b"")
+
+
+def moment_of(key: bytes) -> int:
+    """The time (ms) of such a key."""
+    return split_window_key(key[-8:])[0]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from .keys import split_window_key, window_key
+from .keys import moment_of, split_window_key, window_key
 
 DAY_MS = 86_400_000
 STATE_DECIDES_MS = 1 << 62
@@ -24,8 +24,8 @@ class Span(NamedTuple):
     end_ms: int
 
 
-Recent = list[list[Any]]
-"""What is remembered of one group beside its windows, ascending by time."""
+Recent = list[Any]
+"""What is remembered of a group beside its windows."""
 
 
 class Windows(Protocol):
@@ -78,8 +78,8 @@ class Windows(Protocol):
     def has_recent(self) -> bool:
         """Whether a group's windows depend on each other, so that something is remembered beside them."""
 
-    def recent(self, held: Recent, clock_ms: int) -> Recent:
-        """What no event that finds this clock or a later one can meet is left out."""
+    def recent(self, key: bytes, held: Recent, clock_ms: int) -> Recent | None:
+        """What of it an event that finds this clock or a later one can meet; ``None``: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +150,9 @@ class Hopping:
         start_ms, group = split_window_key(key)
         return Span(start_ms, start_ms + self.size_ms), group
 
-    def recent(self, held: Recent, clock_ms: int) -> Recent:
+    def recent(self, key: bytes, held: Recent, clock_ms: int) -> Recent | None:
         """Nothing."""
-        return []
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +206,9 @@ class Sliding:
         start_ms, group = split_window_key(key)
         return Span(start_ms, start_ms + self.size_ms), group
 
-    def recent(self, held: Recent, clock_ms: int) -> Recent:
-        """Moments with the state of their events; the window right behind one may yet begin while it is open."""
-        return [moment for moment in held if clock_ms <= moment[0] + self.open_ms]
+    def recent(self, key: bytes, held: Recent, clock_ms: int) -> Recent | None:
+        """The state of a moment's events; the window right behind it may yet begin while that is open."""
+        return held if clock_ms <= moment_of(key) + self.open_ms else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,6 +272,6 @@ class Session:
         start_ms, group = split_window_key(rest)
         return Span(start_ms, end_ms), group
 
-    def recent(self, held: Recent, clock_ms: int) -> Recent:
+    def recent(self, key: bytes, held: Recent, clock_ms: int) -> Recent | None:
         """Places of sessions that are open."""
-        return [place for place in held if self.is_open(Span(*place), clock_ms)]
+        return [place for place in held if self.is_open(Span(*place), clock_ms)] or None

@@ -1,7 +1,8 @@
 """Recent: what is remembered of a group beside its windows, for kinds whose windows depend on each other.
 
-Of sessions, the place of each that is open. Of sliding windows, each moment with events and the state of these alone.
-What no event to come can meet is dropped when its group is written next, or by a sweep: until then it is ignored.
+Of sessions, by group, the place of each that is open. Of sliding windows, by moment with events, the state of these
+alone: there may be any number of them, and an event reads and writes those near it. What no event to come can meet is
+dropped by a sweep, and ignored until then.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from streams.records import ChangeEvent
 from ..tables import PipelineTables
 from .kinds import Recent, Windows
 
-GROUPS_PER_CHECKPOINT = 5_000
+ENTRIES_PER_CHECKPOINT = 5_000
 Clock = Callable[[ChangeEvent], int]
 """How far time had come as an event found it."""
 
 
 def keep_recent(table: str, windows: Windows, tables: PipelineTables, held: Mapping[bytes, Recent]) -> None:
-    """Write what is ``held`` of groups, without what the clock has passed."""
+    """Write what is ``held``, without what the clock has passed."""
     clock_ms = tables.current_progress().clock(table)
-    left = held if clock_ms is None else {group: windows.recent(own, clock_ms) for group, own in held.items()}
-    tables.recent[table].put_many({group: own or None for group, own in left.items()})
+    if clock_ms is None:
+        tables.recent[table].put_many({key: own or None for key, own in held.items()})
+    else:
+        tables.recent[table].put_many({key: windows.recent(key, own, clock_ms) for key, own in held.items()})
 
 
 class Sweeper:
-    """Goes over all groups of one table whenever its clock has moved on by as long as a window is open."""
+    """Goes over all of one table whenever its clock has moved on by as long as a window is open."""
 
     def __init__(self, table: str, windows: Windows) -> None:
         self._table = table
@@ -36,7 +39,7 @@ class Sweeper:
         self._cursor: bytes | None = None
 
     def sweep(self, tables: PipelineTables) -> None:
-        """Go on, or begin when it is time; a few groups at a checkpoint."""
+        """Go on, or begin when it is time; a part at a checkpoint."""
         clock_ms = tables.current_progress().clock(self._table)
         if clock_ms is None:
             return
@@ -49,7 +52,7 @@ class Sweeper:
 
     def _go_on(self, tables: PipelineTables, cursor: bytes, clock_ms: int) -> None:
         recent = tables.recent[self._table]
-        found = list(islice(recent.scan(cursor), GROUPS_PER_CHECKPOINT))
-        left = {group: self._windows.recent(own, clock_ms) for group, own in found}
-        recent.put_many({group: left[group] or None for group, own in found if left[group] != own})
-        self._cursor = found[-1][0] + b"\0" if len(found) == GROUPS_PER_CHECKPOINT else None
+        found = list(islice(recent.scan(cursor), ENTRIES_PER_CHECKPOINT))
+        left = [(key, own, self._windows.recent(key, own, clock_ms)) for key, own in found]
+        recent.put_many({key: rest for key, own, rest in left if rest != own})
+        self._cursor = found[-1][0] + b"\0" if len(found) == ENTRIES_PER_CHECKPOINT else None

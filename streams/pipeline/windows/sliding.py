@@ -9,10 +9,12 @@ from __future__ import annotations
 from decimal import localcontext
 
 from streams.records import ChangeEvent
+from streams.state.table import Table
 
 from ..aggregates.numbers import EXACT_SUMS
 from ..plan import Accumulator, Aggregation
 from ..tables import PipelineTables
+from .keys import moment_key, moment_of
 from .kinds import Recent, Sliding, Span
 from .recent import Clock, keep_recent
 from .states import States
@@ -26,40 +28,46 @@ def add_to_sliding(
 ) -> list[ChangeEvent]:
     """Put each of ``events`` into all of its windows that are open; gives those that are late for every one."""
     groups = list(map(aggregation.group, events))
-    stored = tables.recent[aggregation.table].get_many(groups)
-    moments_by_group = {group: _moments(stored.get(group) or []) for group in groups}
+    moments_by_group = _near(events, groups, windows, tables.recent[aggregation.table])
     states = States(aggregation, windows, tables)
-    late = []
+    late: list[ChangeEvent] = []
+    changed: dict[bytes, Accumulator] = {}
     with localcontext(EXACT_SUMS):
         for event, group in zip(events, groups, strict=True):
-            clock_ms = clock(event)
-            if windows.closes_ms(event.event_time_ms) <= clock_ms:
+            clock_ms, at = clock(event), event.event_time_ms
+            if windows.closes_ms(at) <= clock_ms:
                 late.append(event)
                 continue
             moments = moments_by_group[group]
-            _note(event, moments, states)
-            spans = _spans(event.event_time_ms, moments, windows, clock_ms)
-            states.read((span, group) for span in spans)
-            for span in spans:
-                _add(event, span, group, moments, states)
+            changed[moment_key(group, at)] = _note(event, moments, states)
+            _add_to_each(event, _spans(at, moments, windows, clock_ms), group, moments, states)
     states.write()
-    keep_recent(aggregation.table, windows, tables, {group: _sorted(held) for group, held in moments_by_group.items()})
+    keep_recent(aggregation.table, windows, tables, changed)
     return late
 
 
-def _moments(recent: Recent) -> Moments:
-    return {at: state for at, state in recent}  # noqa: C416  # dict() of lists is untyped
+def _near(
+    events: list[ChangeEvent], groups: list[bytes], windows: Sliding, recent: Table[Recent]
+) -> dict[bytes, Moments]:
+    """Of each group the moments that share a window with one of ``events``, or could."""
+    times: dict[bytes, list[int]] = {}
+    for event, group in zip(events, groups, strict=True):
+        times.setdefault(group, []).append(event.event_time_ms)
+    reach_ms = windows.size_ms + 1
+    ranges = [
+        (moment_key(group, min(found) - reach_ms), moment_key(group, max(found) + reach_ms + 1))
+        for group, found in times.items()
+    ]
+    held = recent.scan_ranges(ranges)
+    return {group: {moment_of(key): state for key, state in near} for group, near in zip(times, held, strict=True)}
 
 
-def _sorted(moments: Moments) -> Recent:
-    return [[at, moments[at]] for at in sorted(moments)]
-
-
-def _note(event: ChangeEvent, moments: Moments, states: States) -> None:
+def _note(event: ChangeEvent, moments: Moments, states: States) -> Accumulator:
+    """The state of the event's moment, now with it."""
     at = event.event_time_ms
-    state = moments[at].copy() if at in moments else states.nothing()
+    state = moments[at] = moments[at].copy() if at in moments else states.nothing()
     states.count(state, event)
-    moments[at] = state
+    return state
 
 
 def _spans(time_ms: int, moments: Moments, windows: Sliding, clock_ms: int) -> list[Span]:
@@ -73,9 +81,11 @@ def _spans(time_ms: int, moments: Moments, windows: Sliding, clock_ms: int) -> l
     return [span for span in spans if windows.is_open(span, clock_ms)]
 
 
-def _add(event: ChangeEvent, span: Span, group: bytes, moments: Moments, states: States) -> None:
-    if states.get(span, group) is None:
-        inside = [state for at, state in sorted(moments.items()) if span.start_ms <= at <= span.end_ms]
-        states.put(span, group, states.merged(inside))
-    elif span.start_ms <= event.event_time_ms:
-        states.add(span, group, event)
+def _add_to_each(event: ChangeEvent, spans: list[Span], group: bytes, moments: Moments, states: States) -> None:
+    states.read((span, group) for span in spans)
+    for span in spans:
+        if states.get(span, group) is None:
+            inside = [state for at, state in sorted(moments.items()) if span.start_ms <= at <= span.end_ms]
+            states.put(span, group, states.merged(inside))
+        elif span.start_ms <= event.event_time_ms:
+            states.add(span, group, event)

@@ -230,8 +230,9 @@ def test_a_session_is_found_by_its_start_and_its_end() -> None:
     assert find_row(task.store, sub.plans[0], "windows", [7], window=(5, 8)) is None
 
 
-def test_groups_that_stay_away_leave_nothing_behind_but_their_retained_windows() -> None:
-    driver = a_windows_driver({"session": "10ms", "retain": "100ms"})
+@pytest.mark.parametrize("kind", ["session", "sliding"])
+def test_groups_that_stay_away_leave_nothing_behind_but_their_retained_windows(kind: str) -> None:
+    driver = a_windows_driver({kind: "10ms", "retain": "100ms"})
     feed(driver, *[(f"group {number}", 0, 0) for number in range(30)])
     for at in range(100, 400, 20):
         feed(driver, ("k", 0, at))

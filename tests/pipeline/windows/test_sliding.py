@@ -6,9 +6,12 @@ from itertools import permutations
 
 import pytest
 
+from streams.pipeline.task import Task
 from streams.pipeline.windows.kinds import Sliding, Span
+from streams.state.stores.memory import MemoryStore
 
-from .tables import Contents, a_windows_driver, feed, kept, last_published, late, published
+from ..builders import a_batch, a_plain, a_plain_pipeline, a_topology
+from .tables import Contents, a_windows, a_windows_driver, feed, kept, last_published, late, published
 
 
 def ten(grace: int) -> dict[str, str]:
@@ -140,6 +143,24 @@ def test_an_event_whose_own_window_has_closed_is_in_the_open_ones_that_reach_bac
     feed(driver, ("k", 2, 105))
 
     assert of("k", kept(driver)) == {90: {0, 1}, 95: {0, 1, 2}, 96: {0, 2}, 101: {2}}
+
+
+def test_an_event_writes_no_more_than_its_moment_and_its_windows_however_many_the_group_has() -> None:
+    window = a_windows({"sliding": "10ms", "grace": "1d"}, by=["customer_id"], columns={"n": "count(*)"})
+    (sub,) = a_topology(
+        a_plain_pipeline(source={"key": ["customer_id"]}, aggregate=[window], route=None)
+    ).subtopologies
+    task = Task(sub, 0, MemoryStore())
+    task.process(a_batch(*[a_plain(1, at=at) for at in range(0, 20_000, 20)]), now_ms=20_000)
+    task.prepare_checkpoint()
+    task.commit({}, now_ms=0)
+
+    task.process(a_batch(a_plain(1, at=30_000), offset=1_000), now_ms=30_000)
+
+    runs = [run for run in task.prepare_checkpoint().changelog if run.topic.endswith("windows-changelog")]
+    written = [value or b"" for run in runs for _, value in run.records]
+    assert len(written) == 2  # the window that ends with it, and the moment
+    assert sum(map(len, written)) < 100
 
 
 def test_groups_that_meet_behind_a_repartition_topic_have_the_same_windows() -> None:
