@@ -60,9 +60,11 @@ class Validator:
         return tuple(dict.fromkeys(read_violation(error, known) for error in self._inner.iter_errors(value)))
 
     def refusing_places(self, value: object) -> tuple[tuple[str, ...], ...]:
-        """Where in the schema ``value`` is refused: steps down to each keyword, through references."""
-        errors = self._inner.iter_errors(value)
-        return tuple(dict.fromkeys(tuple(map(str, error.evaluation_path)) for error in errors))
+        """Where in the schema ``value`` is refused: steps down to each keyword, through references.
+
+        Of a missing property, its name is the last step.
+        """
+        return tuple(dict.fromkeys(_place_of(error) for error in self._inner.iter_errors(value)))
 
 
 def compile_validator(
@@ -131,6 +133,11 @@ def _is_uuid(text: object) -> bool:
         return str(UUID(text)) == text.lower()
     except ValueError:
         return False
+
+
+def _place_of(error: Any) -> tuple[str, ...]:
+    missing = (error.kind.property,) if error.kind.name == "required" else ()
+    return (*map(str, error.evaluation_path), *missing)
 
 
 def _first_line(error: Exception) -> str:

@@ -180,3 +180,23 @@ def test_ten_thousand_documents_never_break_a_reader_that_was_proven() -> None:
     written = written_under(old, count=10_000)
     assert len(written) > 9_000
     assert [one for one in written if not reader.is_valid(one)] == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"enum": []}, {"type": "array", "minItems": 10**6}, {"type": "object", "minProperties": 500}, {"not": {}}, False,
+     {"type": "string", "minLength": 10**8}, {"type": "string", "pattern": "(?=a)b"},
+     {"$dynamicRef": "#x", "$defs": {"x": {"$dynamicAnchor": "x"}}}],
+)  # fmt: skip
+def test_odd_schemas_are_compared_and_nothing_is_promised_for_them(odd: Any) -> None:
+    for other in (STRING, row("a", a=INTEGER)):
+        assert_witnesses(odd, other, compare(odd, other))
+        assert_witnesses(other, odd, compare(other, odd))
+
+
+def test_each_missing_property_is_shown_by_its_own_change() -> None:
+    found = compare(row(a=STRING, b=STRING), row("a", a=STRING, b=STRING, c=STRING))
+
+    assert [(one.code, one.path) for one in found.differences if "backward" in one.breaks] == [
+        ("REQUIRED_ATTRIBUTE_ADDED", "#/required/a")
+    ]

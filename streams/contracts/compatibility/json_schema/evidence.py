@@ -89,8 +89,8 @@ def _explains(change: Found, place: tuple[str, ...]) -> bool:
         return True
     if place[-1:] in (("additionalProperties",), ("unevaluatedProperties",)):
         return change.code.startswith("PROPERTY_REMOVED") and change.path[:-1] == (*place[:-1], "properties")
-    if place[-1:] == ("required",) and change.code.startswith("REQUIRED"):
-        return change.path[:-1] == (*place[:-1], "properties")
+    if place[-2:-1] == ("required",):
+        return change.path in (place, (*place[:-2], "properties", place[-1]))
     return place[: len(change.path)] == change.path and (len(change.path) > 0 or len(place) <= 1 or _is_whole(change))
 
 

@@ -14,6 +14,8 @@ from .references import References, UnknownReferenceError
 from .texts import matching, text_for
 
 _DEPTH = 6
+_LARGEST = 60
+"""Items or properties of one value; what needs more is not made."""
 _NAMES = ("extra", "a", "x1", "", "Z_9", "é")
 _BY_KEYWORD = {
     "properties": "object", "required": "object", "propertyNames": "object", "patternProperties": "object",
@@ -52,6 +54,8 @@ class _Maker:
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
+            if not schema["enum"]:
+                raise NothingFitsError
             return dice.one_of(schema["enum"])
         chosen = self._merged(schema, dice)
         if chosen is not schema:
@@ -108,10 +112,12 @@ class _Maker:
         contained = schema.get("contains")
         if contained is not None:
             least = max(least, int(schema.get("minContains", 1)))
+        if least > _LARGEST or (most is not None and most < least):
+            raise NothingFitsError
         top = least + 3 if most is None else min(int(most), least + 3)
         length = least if depth >= _DEPTH else dice.one_of((least, top, max(least, min(len(first), top))))
         made: list[Any] = []
-        for place in range(min(length, 300)):
+        for place in range(length):
             made.append(self._item(first[place] if place < len(first) else rest, made, schema, (dice, depth)))
         if contained is not None and made:
             wanted = contained if first else merge(contained, rest)
@@ -127,6 +133,8 @@ class _Maker:
         return item
 
     def _object(self, schema: Mapping[str, Any], dice: Dice, depth: int) -> dict[str, Any]:
+        if schema.get("minProperties", 0) > _LARGEST:
+            raise NothingFitsError
         properties = schema.get("properties", {})
         required = list(dict.fromkeys(schema.get("required", ())))
         made: dict[str, Any] = {}

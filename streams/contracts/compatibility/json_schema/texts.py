@@ -8,6 +8,7 @@ from typing import Any
 
 from .dice import Dice
 
+_LONGEST = 100_000
 _ANY = "aZ0 _-.@é"
 _SAMPLES: Mapping[str, tuple[str, ...]] = {
     "date": ("2024-02-29", "1999-12-31"),
@@ -45,8 +46,8 @@ def text_for(schema: Mapping[str, Any], dice: Dice) -> str:
         fitting = [text for text in (*_OTHERS, *(s[0] for s in _SAMPLES.values())) if least <= len(text) <= most]
         if fitting:
             return dice.one_of(fitting)
-    length = dice.one_of((least, most, min(least + 1, most)))
-    return "".join(dice.one_of(_ANY) for _ in range(min(length, 2_000)))
+    length = min(dice.one_of((least, most, min(least + 1, most))), _LONGEST)
+    return dice.one_of(_ANY) * (length - min(length, 12)) + "".join(dice.one_of(_ANY) for _ in range(min(length, 12)))
 
 
 def matching(pattern: str, dice: Dice, least: int = 0) -> str:
