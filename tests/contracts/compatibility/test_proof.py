@@ -104,11 +104,29 @@ def test_drafts_are_compared_by_what_they_mean() -> None:
     assert compare(tuple_7, {"type": "array", "prefixItems": [STRING], "items": False}).full
 
 
-def test_a_recursive_schema_that_narrowed_is_refuted() -> None:
-    found = compare(tree(NUMBER), tree(INTEGER))
+def chain(value: Any, **more: Any) -> dict[str, Any]:
+    return row(value=value, following={"$ref": "#"}, **more)
 
-    assert not found.backward
-    assert any(one.witness is not None and "backward" in one.breaks for one in found.differences)
+
+def family(value: Any) -> dict[str, Any]:
+    parent = row(child={"$ref": "#/$defs/child"})
+    child = row(parent={"anyOf": [{"$ref": "#/$defs/parent"}, NULL]}, value=value)
+    return {"$ref": "#/$defs/parent", "$defs": {"parent": parent, "child": child}}
+
+
+@pytest.mark.parametrize("recursive", [tree, chain, family])
+def test_a_recursive_schema_is_proven_or_refuted(recursive: Any) -> None:
+    found = compare(recursive(INTEGER), recursive(NUMBER))
+
+    assert (found.backward, found.forward) == (True, False)
+    assert any(one.witness is not None and "forward" in one.breaks for one in found.differences)
+    assert compare(recursive(INTEGER), recursive(INTEGER)).bump == "none"
+
+
+def test_a_recursive_schema_may_grow_and_must_not_stop_to_recurse() -> None:
+    assert compare(chain(INTEGER), chain(INTEGER, note=STRING)).full
+    assert not compare(chain(INTEGER), row(value=INTEGER, following=STRING)).backward
+    assert not compare(chain(INTEGER), chain(INTEGER) | {"not": {"required": ["following"]}}).backward
 
 
 SCALARS = st.one_of(

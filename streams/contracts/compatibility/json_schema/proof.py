@@ -19,6 +19,7 @@ from .algebra import DocumentSet
 from .documents import checked_draft
 from .generate import documents
 from .normal import in_newest
+from .recursion import covers_recursively
 from .views import ProducerView
 
 _UNNAMED = ("2020-12", "draft7", "draft4")
@@ -66,6 +67,8 @@ def prove(reader: Side, writer: Side) -> Proof:
     if reader.normal == writer.normal:
         return Proof(holds=True)
     verdict = reader.admits.covers(writer.writes)
+    if verdict is None:
+        verdict = covers_recursively(reader.normal, writer.written, writer.resources) or None
     found = tuple(islice(_refusals(reader, writer, _DOUBTS if verdict else _SEARCHED), _WITNESSES))
     return Proof(holds=verdict is True and not found, refusals=found)
 
