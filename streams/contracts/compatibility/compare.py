@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from .avro.compare import compare_avro
 from .json_schema.compare import compare_confluent
 from .json_schema.evidence import compare_proof
 from .model import Comparison
+from .protobuf.compare import compare_protobuf
 
 Kind = Literal["json", "avro", "protobuf"]
 Rules = Literal["proof", "confluent-strict", "confluent-lenient"]
@@ -42,4 +44,8 @@ def _compare_json(old: Any, new: Any, rules: Rules, resources: Mapping[str, obje
     return compare_confluent(old, new, rules, resources)
 
 
-_COMPARERS: Mapping[Kind, Callable[[Any, Any, Rules, Mapping[str, object]], Comparison]] = {"json": _compare_json}
+_COMPARERS: Mapping[Kind, Callable[[Any, Any, Rules, Mapping[str, object]], Comparison]] = {
+    "json": _compare_json,
+    "avro": lambda old, new, rules, resources: compare_avro(old, new, resources),
+    "protobuf": lambda old, new, rules, resources: compare_protobuf(old, new, resources),
+}

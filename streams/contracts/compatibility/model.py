@@ -8,6 +8,7 @@ from typing import Literal
 
 BACKWARD = "backward"
 FORWARD = "forward"
+IN_JSON = "-json"
 
 Bump = Literal["none", "addition", "revision", "model"]
 BUMPS: tuple[Bump, ...] = ("none", "addition", "revision", "model")
@@ -27,6 +28,12 @@ class Found:
     message: str
     hint: str = ""
     witness: object = None
+    breaks_json: bool = False
+    """The binary form is read, the JSON form of it is not."""
+
+    def ways(self, direction: str) -> tuple[str, ...]:
+        """What it breaks, told of ``direction``."""
+        return (direction,) if self.breaks else (direction + IN_JSON,) if self.breaks_json else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +47,8 @@ class Difference:
     message: str
     """What changed and what that means, in plain words."""
     breaks: tuple[str, ...]
-    """``backward``: the new schema does not read all old data; ``forward``: the old one not all new data."""
+    """``backward``: the new schema does not read all old data; ``forward``: the old one not all new data. Of Protobuf,
+    ``backward-json`` and ``forward-json``: it does so only in binary."""
     witness: object = None
     """A document that shows it: written under one schema, refused by the other. ``None`` where there is none."""
     hint: str = ""
@@ -69,22 +77,21 @@ def to_differences(backward: Iterable[Found], forward: Iterable[Found]) -> tuple
     """One list of both directions: a change is told once, and what breaks the way back is told where it is."""
     merged: dict[tuple[str, ...], list[Difference]] = {}
     for one in backward:
-        breaks = (BACKWARD,) if one.breaks else ()
-        merged.setdefault(one.path, []).append(_difference(one, breaks))
+        merged.setdefault(one.path, []).append(_difference(one, one.ways(BACKWARD)))
     for one in forward:
-        if one.breaks:
-            _merge(merged.setdefault(one.path, []), one)
+        if ways := one.ways(FORWARD):
+            _merge(merged.setdefault(one.path, []), one, ways)
     return tuple(difference for held in merged.values() for difference in held)
 
 
-def _merge(there: list[Difference], one: Found) -> None:
-    told = [place for place, held in enumerate(there) if FORWARD not in held.breaks]
+def _merge(there: list[Difference], one: Found, ways: tuple[str, ...]) -> None:
+    told = [place for place, held in enumerate(there) if not any(way.startswith(FORWARD) for way in held.breaks)]
     if not told:
-        there.append(_difference(one, (FORWARD,)))
+        there.append(_difference(one, ways))
         return
     held = there[told[0]]
     there[told[0]] = Difference(
-        code=held.code, path=held.path, breaks=(*held.breaks, FORWARD), hint=held.hint or one.hint,
+        code=held.code, path=held.path, breaks=(*held.breaks, *ways), hint=held.hint or one.hint,
         message=held.message, witness=one.witness if held.witness is None else held.witness,
     )  # fmt: skip
 

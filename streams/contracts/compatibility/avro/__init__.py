@@ -1,0 +1,1 @@
+"""Avro: what a reader's schema makes of data written under another."""
