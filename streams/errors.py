@@ -158,6 +158,17 @@ class JoinMissingError(PipelineError):
         self.table = table
 
 
+class ParkedBehindDeadError(PipelineError):
+    """It waited behind an event of its row, and that one is dead: to go on alone would break the row's order."""
+
+    reason = "parked_behind_dead"
+
+    def __init__(self, head: PipelineError, fingerprint: str) -> None:
+        super().__init__(f"an earlier event of the row is dead: {head.reason}")
+        self.fingerprint = fingerprint
+        """Of the dead letter of that event: whoever finds it finds what waited behind it."""
+
+
 class LookupUnavailableError(PipelineError):
     """Whoever is to be asked gives no answer: it is away, too slow, or left alone for a while."""
 

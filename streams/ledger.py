@@ -32,6 +32,10 @@ class DeadLetter:
 
     record: SourceRecord
     error: PipelineError
+    attempts: int = 1
+    """How often it was tried, the first time included."""
+    first_failed_ms: int | None = None
+    """Wall clock, ms; ``None``: now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,9 @@ class Ledger:
     they were broken.
     """
 
-    __slots__ = ("_counts", "_retried", "checked", "dead_letters", "failed", "failures", "late_by_table", "size")
+    __slots__ = (
+        "_counts", "_retried", "checked", "dead_letters", "failed", "failures", "late_by_table", "retries", "size",
+    )  # fmt: skip
 
     def __init__(self, size: int, *, retried: Collection[str] = ()) -> None:
         self.size = size
@@ -60,6 +66,8 @@ class Ledger:
         """Reasons for which the pipeline tries again."""
         self.failures: list[Failure] = []
         """What is to be tried again; it has no outcome before somebody has seen to that."""
+        self.retries: dict[str, int] = {}
+        """Events that wait for their next attempt, by reason."""
         self.dead_letters: list[DeadLetter] = []
         self.late_by_table: Counter[str] = Counter()
         self.checked: dict[RuleId, int] = {}
@@ -71,9 +79,12 @@ class Ledger:
         if events:
             self._counts[outcome] = self._counts.get(outcome, 0) + events
 
-    def bury(self, record: SourceRecord, error: PipelineError) -> None:
+    def bury(
+        self, record: SourceRecord, error: PipelineError, *, attempts: int = 1, first_failed_ms: int | None = None
+    ) -> None:
         """Set ``record`` aside as dead."""
-        self.dead_letters.append(DeadLetter(record=record, error=error))
+        letter = DeadLetter(record=record, error=error, attempts=attempts, first_failed_ms=first_failed_ms)
+        self.dead_letters.append(letter)
         self.end(Outcome.DEAD)
 
     def retry(self, event: ChangeEvent, error: PipelineError) -> None:
@@ -82,6 +93,11 @@ class Ledger:
             self.failures.append(Failure(event=event, error=error))
         else:
             self.bury(event.record, error)
+
+    def note_retry(self, reason: str) -> None:
+        """An event waits for its next attempt."""
+        self.retries[reason] = self.retries.get(reason, 0) + 1
+        self.end(Outcome.RETRIED)
 
     def note_checks(self, rule: RuleId, *, checked: int, failed: int) -> None:
         """Count that ``rule`` was asked ``checked`` times and was broken ``failed`` of them."""
@@ -106,6 +122,8 @@ class Ledger:
         self.late_by_table.update(other.late_by_table)
         for outcome, events in other.counts.items():
             self.end(outcome, events)
+        for reason, events in other.retries.items():
+            self.retries[reason] = self.retries.get(reason, 0) + events
         for rule, checked in other.checked.items():
             self.note_checks(rule, checked=checked, failed=other.failed.get(rule, 0))
 

@@ -23,6 +23,7 @@ from .joins import JoinBuilder
 from .keep import compile_in_scope, known_rows
 from .lookups.build import LookupBuilder
 from .plan import Derivation, Evaluate, MaskRule, Plan, RowTable
+from .retries.build import make_retries
 from .routes import RouteBuilder
 from .sources import UNREAD, check_source, deduplication_of, event_time_of
 from .spec import Pipeline
@@ -131,6 +132,7 @@ class PlanBuilder:
         reads = frozenset(self._reads)
         codec = UNREAD if self.problems else build_codec(pipeline.source, family, event_time, reads, self._registry)
         attached = {attachment.table for route in routes for attachment in route.attachments}
+        retries = make_retries(self, pipeline, self._key, is_split=codec.split is not None)
         return Plan(
             name=pipeline.name,
             topic=pipeline.source.topic,
@@ -147,7 +149,10 @@ class PlanBuilder:
             lookups=lookups,
             joins=joins,
             relation=relation,
-            further_topics=() if relation is None else tuple(held.answers for held in relation.meetings),
+            further_topics=(
+                *(retries.topics.values() if retries is not None else ()),
+                *(held.answers for held in (relation.meetings if relation is not None else ())),
+            ),
             partners=tuple(dict.fromkeys(join.pipeline for join in (relation.local if relation else joins))),
             derivations=derivations,
             table=table,
@@ -155,6 +160,7 @@ class PlanBuilder:
             aggregations=tuple(replace(held, is_attached=held.table in attached) for held in local),
             exchanges=exchanges,
             routes=routes,
+            retries=retries,
             dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
             app=self._app,
             spec=pipeline.document.value,

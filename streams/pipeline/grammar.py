@@ -27,11 +27,6 @@ FULL = "full"
 CHANGE_FORMATS = frozenset({"debezium-json", "debezium-avro", "debezium-protobuf", "wal2json-v2", "cloudevents"})
 """Records may be changes of a row; of the others each is an event of its own."""
 
-_LATER: tuple[tuple[Path, str], ...] = (
-    (("errors", "retry"), "errors.retry: retries arrive later; without it such records are dead letters"),
-    (("errors", "in_order"), "errors.in_order: parking arrives later with retries"),
-)
-
 
 def parse_pipelines(texts: Mapping[str, str]) -> tuple[Pipeline, ...]:
     """All pipelines of ``texts`` (text by file); raises ``ConfigurationError`` with the problems of all files."""
@@ -90,12 +85,6 @@ def _validator() -> Validator:
 
 def _later_problems(document: Document) -> Iterator[Problem]:
     value = document.value
-    for path, message in _LATER:
-        held: Any = value
-        for step in path:
-            held = held.get(step) if isinstance(held, dict) else None
-        if held is not None:
-            yield document.problem(path, message)
     for column, kind in value.get("mask", {}).items():
         if kind == "tokenize":
             yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")
@@ -156,6 +145,8 @@ def _build(document: Document) -> Pipeline:
         aggregates=tuple(_aggregate(held) for held in value.get("aggregate", ())),
         routes=tuple(_route(held) for held in value.get("route", ())),
         dead_letters=value.get("errors", {}).get("dead_letters"),
+        retry={why: tuple(map(duration_ms, held)) for why, held in value.get("errors", {}).get("retry", {}).items()},
+        in_order=value.get("errors", {}).get("in_order"),
         document=document,
     )
 

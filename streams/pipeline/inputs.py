@@ -6,19 +6,21 @@ Next: streams.pipeline.task
 
 Events of two topics meet in the order in which they happened, also when one of the topics has a backlog. An input of
 which nothing is here holds the others up only while something of it is on its way, and not for ever: a transaction may
-hang in it, or its broker be gone.
+hang in it, or its broker be gone. Events that wait for another attempt stand outside of that order: they come when
+they are due, and hold nobody up before.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from streams.records import RecordBatch, SourceRecord
 
 from .formats.times import NO_TIME
 from .plan import Plan
+from .retries.wire import due_ms
 from .topology import SubTopology
 
 PATIENCE_MS = 30_000
@@ -49,24 +51,42 @@ class Inputs:
         """So much of ``topic`` waits that no more should be fetched."""
         return len(self._waiting[topic]) >= MOST_WAITING
 
-    def next_batch(self, is_caught_up: Callable[[str], bool], *, now_ms: int) -> RecordBatch | None:
+    def next_batch(
+        self,
+        is_caught_up: Callable[[str], bool],
+        *,
+        now_ms: int,
+        clock_ms: int = 0,
+        full: Collection[str] = (),
+    ) -> RecordBatch | None:
         """What to process next; ``None`` where there is nothing, or something is worth waiting for.
 
-        ``is_caught_up``: whether nothing of a topic is on its way. ``now_ms`` counts from anywhere.
+        ``is_caught_up``: whether nothing of a topic is on its way. ``now_ms`` counts from anywhere, ``clock_ms`` is the
+        wall clock by which events are due. Of ``full`` topics nothing more is to come now.
         """
         here = [topic for topic, batches in self._waiting.items() if batches]
         if len(self._waiting) == 1 or not here:
             return self._waiting[here[0]].popleft() if here else None
-        if free := [topic for topic in here if topic in self._free]:
-            return self._waiting[free[0]].popleft()
-        if self._is_worth_waiting(is_caught_up, now_ms):
+        for topic in (topic for topic in here if topic in self._free):
+            if due := _due(self._waiting[topic][0], clock_ms):
+                return self._cut(topic, due)
+        ordered = [topic for topic in here if topic not in self._free and topic not in full]
+        if not ordered or self._is_worth_waiting(is_caught_up, now_ms, full):
             return None
-        return self._earliest(here)
+        return self._earliest(ordered)
 
-    def _is_worth_waiting(self, is_caught_up: Callable[[str], bool], now_ms: int) -> bool:
+    def is_resting(self, topic: str, *, clock_ms: int, full: Collection[str]) -> bool:
+        """What is here of ``topic`` waits for the clock or for room, and nothing is wrong with that.
+
+        A watchdog asks from a thread of its own, while batches come and go.
+        """
+        here = list(self._waiting[topic]) if topic in self._free else []
+        return topic in full or (bool(here) and not _due(here[0], clock_ms))
+
+    def _is_worth_waiting(self, is_caught_up: Callable[[str], bool], now_ms: int, full: Collection[str]) -> bool:
         worth = False
         for topic in self._time_of:
-            if self._waiting[topic] or is_caught_up(topic):
+            if self._waiting[topic] or topic in full or is_caught_up(topic):
                 self._awaited_since_ms.pop(topic, None)
             else:
                 since_ms = self._awaited_since_ms.setdefault(topic, now_ms)
@@ -82,15 +102,26 @@ class Inputs:
         return self._take(topic, heads[1])
 
     def _take(self, topic: str, limit: tuple[int, int]) -> RecordBatch:
-        batch = self._waiting[topic].popleft()
-        records, time_of, rank = batch.records, self._time_of[topic], self._rank[topic]
+        records, time_of, rank = self._waiting[topic][0].records, self._time_of[topic], self._rank[topic]
         count = 1
         while count < len(records) and (time_of(records[count]), rank) < limit:
             count += 1
+        return self._cut(topic, count)
+
+    def _cut(self, topic: str, count: int) -> RecordBatch:
+        """The first ``count`` records of ``topic``; the rest of them stays."""
+        batch = self._waiting[topic].popleft()
+        records = batch.records
         if count < len(records):
             self._waiting[topic].appendleft(replace(batch, records=records[count:]))
             batch = replace(batch, records=records[:count], next_offset=records[count - 1].offset + 1)
         return batch
+
+
+def _due(batch: RecordBatch, clock_ms: int) -> int:
+    """How many of its records are due, one after another."""
+    records = batch.records
+    return next((count for count, record in enumerate(records) if due_ms(record) > clock_ms), len(records))
 
 
 def _rank(topic: str, sub: SubTopology) -> int:

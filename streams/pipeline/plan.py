@@ -18,6 +18,7 @@ from .exchange.plan import Exchange
 from .joining.plan import Join, Meeting, Relation
 from .lookups.plan import Lookup
 from .outputs import Route
+from .retries.plan import Retries
 from .rules.plan import Claims, QualityRules, Stage
 from .windows.kinds import Windows
 
@@ -224,6 +225,7 @@ class Plan:
     receives: Exchange | None = None
     """The plan is the stage behind an exchange: its records are events that another stage has sent."""
     routes: tuple[Route, ...] = ()
+    retries: Retries | None = None
     dead_letters: str
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
     app: str
@@ -243,7 +245,12 @@ class Plan:
     @property
     def retried(self) -> frozenset[str]:
         """Reasons for which an event is tried again."""
-        return frozenset()
+        return frozenset() if self.retries is None else frozenset(self.retries.delays_ms)
+
+    @property
+    def tiers(self) -> frozenset[str]:
+        """Those of ``further_topics`` in which its own events wait."""
+        return frozenset() if self.retries is None else frozenset(self.retries.topics.values())
 
     @property
     def rows(self) -> RowTable | None:

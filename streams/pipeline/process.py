@@ -1,17 +1,17 @@
 """One batch, all steps: the only place that knows their order.
 
-The way of a batch, from top to bottom, is the specification. Retries take their place here when they come. A walk that
-lacks the answer of a look-up stops there with ``UnansweredError``, and is taken back.
+The way of a batch, from top to bottom, is the specification. A walk that lacks the answer of a look-up stops there with
+``UnansweredError``, and is taken back. An event that cannot go on now waits outside, and comes back through
+``process_heads``; what waited behind it, through ``process_parked``. Both take the same way from the filter on.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from streams.errors import RecordTooLargeError
+from streams.errors import PipelineError
 from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Delivery, Operation, RecordBatch, Walk
 
@@ -27,9 +27,6 @@ from .exchange.receive import arrivals
 from .exchange.send import exchange_events
 from .filter import keep_matching
 from .join import join_rows
-from .joining.feed import feed_stages
-from .joining.follow import Followed, follow_answers, follow_partners
-from .joining.meet import answer_changes, meet_rows
 from .joining.relate import relate_rows
 from .lookup import look_up
 from .mask import mask_events
@@ -38,8 +35,11 @@ from .outside import keep_outside
 from .plan import Plan
 from .quality import check_quality
 from .regroup import regroup_rows
+from .retries.back import Walked, clock_of, of_returns, only_live, place_of, release
+from .retries.line import Line, drop_truncated, note_truncates
+from .retries.wire import Return
 from .route import route_events
-from .set_aside import set_aside
+from .set_aside import fingerprint, set_aside
 from .table import materialise_rows
 from .tables import Aggregated, PipelineTables
 from .validate import validate_events
@@ -53,6 +53,30 @@ class PipelineResult:
     ledger: Ledger
     commit_times_ms: tuple[int, ...] = ()
     """When the source committed the first and the last event of the batch: samples for the latency."""
+    released: Ledger = field(default_factory=lambda: Ledger(0))
+    """Of events that have been read before, and wait no more."""
+    going: list[Return] = field(default_factory=list)
+    """Of those, the ones that are to be walked now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Circumstances:
+    """What the events of a batch meet."""
+
+    plan: Plan
+    tables: PipelineTables
+    now_ms: int
+    clock: Mapping[int, int]
+    """By offset the watermark that decides whether an event is late."""
+    returns: Mapping[int, Return] = field(default_factory=dict)
+    """By offset, events that have been read before."""
+    are_heads: bool = False
+    """Others of their rows wait for them."""
+
+    @property
+    def found(self) -> Mapping[int, int]:
+        """By offset the watermark as an event found it when it was read first."""
+        return {offset: back.found_ms for offset, back in self.returns.items()} or self.clock
 
 
 def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
@@ -62,10 +86,93 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     events = validate_events(decoded, plan, ledger, now_ms=now_ms)
     clock = advance_clock(events, tables)
     came = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
-    walk = _match(Walk(decoded=decoded, came=came), plan, tables, ledger, now_ms=now_ms)
-    deliveries = _publish(walk, plan, tables, ledger, clock=clock, now_ms=now_ms)
-    commit_times_ms = tuple(event.committed_ms for event in (*events[:1], *events[-1:]))
-    return PipelineResult(deliveries=deliveries, ledger=ledger, commit_times_ms=commit_times_ms)
+    if tables.retries is not None:
+        tables.retries.forget_truncate()
+    met = _Circumstances(plan=plan, tables=tables, now_ms=now_ms, clock=clock)
+    result, _ = _carry_on(Walk(decoded=decoded, came=came), met, ledger)
+    return replace(result, commit_times_ms=tuple(event.committed_ms for event in (*events[:1], *events[-1:])))
+
+
+def process_heads(returns: list[Return], plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Carry on events that have waited in a topic, no two of one record; what waited behind them is free then."""
+    assert tables.retries is not None
+    live = only_live(returns, tables.retries)
+    result, walked = _walk_again(live, plan, tables, now_ms=now_ms, are_heads=True)
+    result.ledger.size += len(returns) - len(live)
+    result.ledger.end(Outcome.FILTERED, len(returns) - len(live))
+    return _release(returns, live, result, walked, plan, tables, now_ms=now_ms)
+
+
+def process_parked(returns: list[Return], plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Carry on events that have waited behind others, no two of one record."""
+    return _walk_again(returns, plan, tables, now_ms=now_ms, are_heads=False)[0]
+
+
+def bury_head(
+    back: Return, error: PipelineError, plan: Plan, tables: PipelineTables, *, now_ms: int
+) -> PipelineResult:
+    """An event that makes a step raise is dead, and what waited behind it."""
+    ledger = Ledger(1)
+    ledger.bury(back.record, error, attempts=back.attempt, first_failed_ms=back.first_failed_ms)
+    result = PipelineResult(deliveries=set_aside(ledger, plan, now_ms=now_ms), ledger=ledger)
+    return _release([back], [back], result, frozenset(), plan, tables, now_ms=now_ms)
+
+
+def _walk_again(
+    returns: list[Return], plan: Plan, tables: PipelineTables, *, now_ms: int, are_heads: bool
+) -> tuple[PipelineResult, Collection[int]]:
+    """What was counted and deduplicated when it was read first; it moves no clock."""
+    assert plan.retries is not None
+    ledger = Ledger(len(returns), retried=plan.retried)
+    decoded = decode_records([back.record for back in returns], plan, ledger)
+    decoded = of_returns(decoded, returns, plan.retries, ledger)
+    events = validate_events(decoded, plan, ledger, now_ms=now_ms)
+    met = _Circumstances(
+        plan=plan,
+        tables=tables,
+        now_ms=now_ms,
+        clock=clock_of(returns, plan, tables.current_progress().watermark),
+        returns={back.record.offset: back for back in returns},
+        are_heads=are_heads,
+    )
+    return _carry_on(Walk(decoded=decoded, came=events), met, ledger)
+
+
+def _release(
+    returns: list[Return], live: list[Return], result: PipelineResult, retried: Collection[int], plan: Plan,
+    tables: PipelineTables, *, now_ms: int,
+) -> PipelineResult:  # fmt: skip
+    assert tables.retries is not None
+    tables.retries.note(retrying=-len(returns))
+    dead = {letter.record.offset: (letter.error, fingerprint(letter.error)) for letter in result.ledger.dead_letters}
+    released = release(live, Walked(retried=retried, dead=dead), tables.retries, plan.topic)
+    ledger = Ledger(len(released.dead))
+    for back, error in released.dead:
+        ledger.bury(back.record, error)
+    ledger.add(result.released)
+    deliveries = [*result.deliveries, *set_aside(ledger, plan, now_ms=now_ms)]
+    return replace(result, deliveries=deliveries, released=ledger, going=released.going)
+
+
+def _carry_on(walk: Walk, met: _Circumstances, ledger: Ledger) -> tuple[PipelineResult, Collection[int]]:
+    """The result, and the offsets of the events that wait for their next attempt."""
+    plan, tables, now_ms = met.plan, met.tables, met.now_ms
+    if plan.retries is None or tables.retries is None:
+        walk = _match(walk, plan, tables, ledger, now_ms=now_ms)
+        return PipelineResult(deliveries=_publish(walk, met, ledger), ledger=ledger), ()
+    heads = {place_of(back): back for back in met.returns.values()} if met.are_heads else {}
+    line = Line(plan, plan.retries, tables.retries, walk.came, heads)
+    walk, ledger = line.pass_through(walk, partial(_match_in, met), ledger)
+    waits = line.settle(ledger, found=met.found, now_ms=now_ms)
+    note_truncates(walk.passed, tables.retries)
+    released = Ledger(line.superseded)
+    released.end(Outcome.FILTERED, line.superseded)
+    deliveries = [*_publish(walk, met, ledger), *waits]
+    return PipelineResult(deliveries=deliveries, ledger=ledger, released=released), line.retried
+
+
+def _match_in(met: _Circumstances, walk: Walk, ledger: Ledger) -> Walk:
+    return _match(walk, met.plan, met.tables, ledger, now_ms=met.now_ms)
 
 
 def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int) -> Walk:
@@ -83,15 +190,15 @@ def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, no
     return replace(walk, wanted=members.wanted, outside=outside, passed=events)
 
 
-def _publish(
-    walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, clock: Mapping[int, int], now_ms: int
-) -> list[Delivery]:
+def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     """What the events that go on leave in tables, groups and topics."""
+    plan, tables, clock, now_ms = met.plan, met.tables, met.clock, met.now_ms
     events, named = relate_rows(walk.passed, plan.relation, tables, ledger)
     events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
-    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
+    rows = drop_truncated(events, tables.retries) if met.returns and tables.retries is not None else events
+    changes = materialise_rows(rows, plan.rows, tables, is_asked=plan.asks_rows)
     told_of = keep_outside(replace(walk, passed=events), changes, plan, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
     regroup_rows(changes, plan.aggregations, tables)
@@ -100,60 +207,6 @@ def _publish(
     deliveries = route_events(told_of, plan, aggregated)
     _count_used(events, plan, aggregated, ledger)
     return [*deliveries, *exchanged.deliveries, *named, *told, *set_aside(ledger, plan, now_ms=now_ms)]
-
-
-def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
-    """At a checkpoint: what partners that have changed make of rows, here and in other tasks."""
-    deliveries = feed_stages(plan, tables)
-    if plan.meets is not None and tables.meeting is not None:
-        deliveries += answer_changes(plan.meets, tables.meeting)
-    if plan.relation is not None:
-        deliveries += _publish_followed(follow_partners(plan, tables, partition), plan, tables, now_ms=now_ms)
-    return deliveries
-
-
-def process_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
-    """Carry on the rows that partners in other tasks have answered."""
-    followed = follow_answers(batch, plan, tables)
-    deliveries = _publish_followed(followed, plan, tables, now_ms=now_ms)
-    return PipelineResult(deliveries=deliveries, ledger=Ledger(0))
-
-
-def process_meeting(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
-    """Let rows and partners of other tasks meet."""
-    assert plan.meets is not None and tables.meeting is not None
-    return PipelineResult(deliveries=meet_rows(batch, plan.meets, tables.meeting), ledger=Ledger(0))
-
-
-def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
-    """What the rows that have followed leave in tables, groups and topics.
-
-    No event of the source is in it, so no ledger counts them. What cannot be published is dead as it is: its key and
-    the reason.
-    """
-    if not followed.events:
-        return followed.told
-    ledger = Ledger(len(followed.events))
-    events = derive_columns(followed.events, plan.derivations)
-    events = check_routes(events, plan.routes, ledger)
-    events, deliveries = _route_fitting(events, plan, ledger)
-    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
-    regroup_rows(changes, plan.aggregations, tables)
-    exchanged = exchange_events([], changes, plan, {}, ledger)
-    return [*deliveries, *exchanged.deliveries, *followed.told, *set_aside(ledger, plan, now_ms=now_ms)]
-
-
-def _route_fitting(events: list[ChangeEvent], plan: Plan, ledger: Ledger) -> tuple[list[ChangeEvent], list[Delivery]]:
-    """The events that are small enough to be published, and what is published of them."""
-    try:
-        return events, route_events(events, plan, Aggregated(late=defaultdict(list)))
-    except RecordTooLargeError as error:
-        if len(events) == 1:
-            ledger.bury(events[0].record, error)
-            return [], []
-    halves = (events[: len(events) // 2], events[len(events) // 2 :])
-    fitting = [_route_fitting(half, plan, ledger) for half in halves]
-    return [event for held, _ in fitting for event in held], [one for _, held in fitting for one in held]
 
 
 def process_arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:

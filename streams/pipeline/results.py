@@ -16,10 +16,20 @@ class BatchResult:
     """What a task makes of a batch, over all pipelines whose input it is."""
 
     topic: str
+    """Of the source, also where the events have waited in another one."""
+    source: str
+    """``topic``, or ``retry`` for events that were read before."""
     deliveries: list[Delivery]
     ledgers: Mapping[str, Ledger]
     """By pipeline; each is balanced."""
+    released: Mapping[str, Ledger]
+    """The same of events that were parked behind others."""
     commit_times_ms: tuple[int, ...]
+
+    @property
+    def all_ledgers(self) -> Mapping[str, Ledger]:
+        """Those of both."""
+        return {**self.ledgers, **{f"{name} (parked)": ledger for name, ledger in self.released.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

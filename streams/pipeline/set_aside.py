@@ -14,7 +14,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from struct import pack
 
-from streams.errors import ContractViolationError, PipelineError, QualityRuleError
+from streams.errors import ContractViolationError, ParkedBehindDeadError, PipelineError, QualityRuleError
 from streams.ledger import DeadLetter, Ledger
 from streams.records import Delivery, Headers, SourceRecord
 
@@ -26,7 +26,7 @@ _BROKEN = (ContractViolationError, QualityRuleError)
 OWN_PREFIX = "__contract.errors."
 LONGEST_HEADER = 10_240
 """Bytes. A row may break its contract in very many places, and a record that Kafka refuses stops everything."""
-_STALE_PREFIXES = (OWN_PREFIX, "__connect.errors.", "__streams.errors.", "kafka_dlt-")
+_STALE_PREFIXES = (OWN_PREFIX, "__connect.errors.", "__streams.errors.", "kafka_dlt-", "retry_topic-")
 
 
 def set_aside(ledger: Ledger, plan: Plan, *, now_ms: int) -> list[Delivery]:
@@ -62,10 +62,10 @@ def _own(letter: DeadLetter, before: dict[str, bytes], now_ms: int) -> Headers:
         "rule": ",".join(sorted({violation.code for violation in violations})),
         "path": ",".join(violation.path for violation in violations),
         "message": str(error),
-        "attempt": str(_number(before.get(OWN_PREFIX + "attempt"), 0) + 1),
+        "attempt": str(_number(before.get(OWN_PREFIX + "attempt"), 0) + letter.attempts),
         "fingerprint": fingerprint(error),
         "original_timestamp": str(_number(before.get(OWN_PREFIX + "original_timestamp"), record.timestamp_ms)),
-        "first_failed_at": str(_number(before.get(OWN_PREFIX + "first_failed_at"), now_ms)),
+        "first_failed_at": str(_number(before.get(OWN_PREFIX + "first_failed_at"), letter.first_failed_ms or now_ms)),
     }
     return tuple((OWN_PREFIX + name, _header(value)) for name, value in facts.items() if value)
 
@@ -83,6 +83,8 @@ def _number(header: bytes | None, otherwise: int) -> int:
 
 def fingerprint(error: PipelineError) -> str:
     """The same for all records that fail for the same cause: 16 hex digits of reason, contract, rules and paths."""
+    if isinstance(error, ParkedBehindDeadError):
+        return error.fingerprint
     violations = error.violations if isinstance(error, _BROKEN) else ()
     cause = [error.reason, *sorted({f"{violation.code}@{violation.path}" for violation in violations})]
     return blake2b("\n".join(cause).encode(), digest_size=8).hexdigest()
@@ -119,7 +121,12 @@ def _streams(letter: DeadLetter) -> Headers:
 
 def _spring(letter: DeadLetter, plan: Plan) -> Headers:
     record = letter.record
+    tried = () if letter.attempts == 1 else (
+        ("retry_topic-attempts", pack(">i", letter.attempts)),
+        ("retry_topic-original-timestamp", pack(">q", record.timestamp_ms)),
+    )  # fmt: skip
     return (
+        *tried,
         ("kafka_dlt-original-topic", record.topic.encode()),
         ("kafka_dlt-original-partition", pack(">i", record.partition)),
         ("kafka_dlt-original-offset", pack(">q", record.offset)),

@@ -123,5 +123,8 @@ class Pipeline:
     aggregates: tuple[AggregateSpec, ...]
     routes: tuple[RouteSpec, ...]
     dead_letters: str | None
+    retry: Mapping[str, tuple[int, ...]]
+    """By reason, the delays (ms) before each further attempt."""
+    in_order: str | None
     document: Document = field(repr=False, compare=False)
     """Where it was written, for problems that only a contract brings up."""

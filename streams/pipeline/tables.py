@@ -31,6 +31,7 @@ from .joining.state import FedTables, JoinTables, MeetingTables, open_fed, open_
 from .lookups.plan import Answer, Question
 from .plan import Accumulator, Plan
 from .progress import Progress, Upstream, decode_progress, decode_upstream
+from .retries.tables import RetryTables, open_retries
 from .windows.keys import RECENT
 from .windows.kinds import Recent
 
@@ -125,6 +126,7 @@ class PipelineTables:
     """By short name of the changelog: what each row claims."""
     stage: Mapping[str, StageTables]
     """By rule."""
+    retries: RetryTables | None = None
     joined: JoinTables | None = None
     """What joins between tables keep."""
     meeting: MeetingTables | None = None
@@ -143,7 +145,8 @@ class PipelineTables:
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
         joined = [table for held in (self.joined, self.meeting, self.fed) if held is not None for table in held.all]
-        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *joined)
+        waiting = () if self.retries is None else self.retries.all
+        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *joined, *waiting)
         kept = [*self.groups.values(), *self.recent.values(), *self.values.values(), *self.claims.values()]
         return (*own, *rows, *kept, *settled)
 
@@ -223,15 +226,14 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         joined=None if plan.relation is None else open_joined(plan.relation, store),
         meeting=None if plan.meets is None else open_meeting(state_changelog(plan), store),
         fed=open_fed(plan.feeds, state_changelog(plan), store),
-        groups={
-            held.table: _open(held.table, decode_state, store, cached=CACHED_GROUPS) for held in plan.aggregations
-        },
+        groups=_open_groups(plan, store),
         recent=_open_recent(plan, store),
         values=_open_values(plan, store),
         claims={
             claim.table: _open(claim.table, decode_claimed, store, cached=CACHED_ROWS)
             for claim in (plan.claims.claims if plan.claims is not None else ())
         },
+        retries=None if plan.retries is None else open_retries(plan.name, store),
         stage={
             name: _open_stage(rule.table, store)
             for name, rule in (plan.settles.rules if plan.settles is not None else {}).items()
@@ -254,6 +256,10 @@ def _open_recent(plan: Plan, store: Store) -> dict[str, Table[Recent]]:
         for held in plan.aggregations
         if held.windows is not None and held.windows.has_recent
     }
+
+
+def _open_groups(plan: Plan, store: Store) -> dict[str, Table[Accumulator]]:
+    return {held.table: _open(held.table, decode_state, store, cached=CACHED_GROUPS) for held in plan.aggregations}
 
 
 def _open_values(plan: Plan, store: Store) -> dict[str, Table[Entry]]:

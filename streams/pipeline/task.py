@@ -30,16 +30,19 @@ from .close import close_windows, force_idle
 from .exchange.clocks import force_clocks
 from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
+from .follow import process_partners
 from .forget import Forgetter
 from .lookups.first import ask_first, give_answers
 from .lookups.plan import NO_ANSWERS, Answers, OneByOneError, UnansweredError
 from .plan import Plan
-from .process import PipelineResult, process_partners
+from .process import PipelineResult
 from .results import BatchResult, Checkpoint
+from .retries.tables import Waiting
 from .rules.plan import Stage
 from .tables import PipelineTables, open_all, state_changelog
 from .topology import SubTopology
 from .walk import NOBODYS_FAULT, attempt, bury, discard, keep, walk_of
+from .walk_again import walk_again
 
 
 class Task:
@@ -97,6 +100,16 @@ class Task:
         """By pipeline the largest event time seen, ms."""
         return {name: tables.current_progress().watermark for name, tables in self._tables.items()}
 
+    def waiting(self) -> Mapping[str, Waiting]:
+        """By pipeline that tries again, how much of it waits."""
+        held = ((plan.pipeline, self._tables[plan.name].retries) for plan in self.sub.plans)
+        return {name: tables.current() for name, tables in held if tables is not None}
+
+    def full_topics(self) -> frozenset[str]:
+        """Sources of which no more should come before some of what is parked has gone."""
+        held = ((plan.topic, self._tables[plan.name].retries) for plan in self.sub.plans)
+        return frozenset(topic for topic, tables in held if tables is not None and tables.is_full)
+
     @property
     def is_stage(self) -> bool:
         """It reads what another stage of a pipeline has sent."""
@@ -121,14 +134,19 @@ class Task:
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
+        is_retry = batch.topic in plans[0].tiers
         return BatchResult(
-            topic=batch.topic,
+            topic=plans[0].topic if is_retry else batch.topic,
+            source="retry" if is_retry else "topic",
             deliveries=list(chain.from_iterable(result.deliveries for result in results.values())),
             ledgers={name: result.ledger for name, result in results.items()},
+            released={name: result.released for name, result in results.items() if result.released.size},
             commit_times_ms=tuple(time for result in results.values() for time in result.commit_times_ms),
         )
 
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
+        if batch.topic in plan.tiers:
+            return walk_again(batch, plan, tables, now_ms=now_ms)
         try:
             result = walk_of(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
         except NOBODYS_FAULT:
@@ -149,7 +167,7 @@ class Task:
     def _isolate(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         """The batch again, record by record: the culprits are dead, everything else goes on."""
         deliveries: list[Delivery] = []
-        ledger = Ledger(0)
+        ledger, released = Ledger(0), Ledger(0)
         for record in batch.records:
             one = RecordBatch(
                 topic=batch.topic, partition=batch.partition, records=[record], next_offset=record.offset + 1
@@ -164,7 +182,8 @@ class Task:
             keep(tables)
             deliveries += result.deliveries
             ledger.add(result.ledger)
-        return PipelineResult(deliveries=deliveries, ledger=ledger)
+            released.add(result.released)
+        return PipelineResult(deliveries=deliveries, ledger=ledger, released=released)
 
     def advance_clock(self, *, now_ms: int, caught_up: Collection[str]) -> None:
         """Wall clock passes: the windows of an input that is caught up and silent close in the end.
@@ -176,7 +195,7 @@ class Task:
                 self._last_record_ms[topic] = now_ms
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
-            since_ms = max(self._last_record_ms[topic] for topic in plan.topics)
+            since_ms = max(self._last_record_ms[topic] for topic in plan.topics if topic not in plan.tiers)
             if plan.receives is None:
                 force_idle(plan.aggregations, tables, now_ms - since_ms)
                 note_silence(plan, tables, since_ms=since_ms, now_ms=now_ms)

@@ -14,6 +14,7 @@ from streams.errors import Problem
 from streams.state.changelog import changelog_topic
 
 from .plan import Plan
+from .retries.tables import pending_changelog
 from .stages import exchange_plan, meeting_plan, stage_plan
 from .steps import step_digests
 from .tables import state_changelog, values_changelog
@@ -29,6 +30,8 @@ class TopicKind(Enum):
     OUTPUT = "output"
     CHANGELOG = "changelog"
     DEAD_LETTERS = "dead_letters"
+    RETRY = "retry"
+    """Events wait here as they came; read and written by the same application."""
     REPARTITION = "repartition"
     """Read and written by the same application; made as an output is, counted as a changelog is."""
 
@@ -206,6 +209,8 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
         yield claim.table, claim.shape
     for rule in () if plan.settles is None else plan.settles.rules.values():
         yield rule.table, rule.shape
+    if plan.retries is not None:
+        yield pending_changelog(plan.name), plan.key
     yield state_changelog(plan), _remembered(plan)
 
 
@@ -225,6 +230,10 @@ def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:
     yield from _changelogs(app, plan, source=plan.topic)
     dead = (("message.timestamp.type", "LogAppendTime"), ("retention.ms", MONTH_MS))
     yield TopicSpec(name=plan.dead_letters, kind=TopicKind.DEAD_LETTERS, source=plan.topic, config=dead)
+    # What has come back is trimmed; the broker's time, or it would delete an old event while it waits.
+    waits = (("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1"), ("segment.bytes", str(64 << 20)))
+    for name in () if plan.retries is None else plan.retries.topics.values():
+        yield TopicSpec(name=name, kind=TopicKind.RETRY, source=plan.topic, config=waits)
 
 
 def _outputs(plan: Plan, *, source: str) -> Iterable[TopicSpec]:

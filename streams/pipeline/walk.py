@@ -10,8 +10,9 @@ from streams.ledger import Ledger
 from streams.records import RecordBatch, SourceRecord
 from streams.state.stores.base import StoreFailedError
 
+from .follow import process_answers, process_meeting
 from .plan import Plan
-from .process import PipelineResult, process_answers, process_arrivals, process_batch, process_meeting
+from .process import PipelineResult, process_arrivals, process_batch
 from .set_aside import set_aside
 from .settle import process_claims
 from .tables import PipelineTables

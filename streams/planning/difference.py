@@ -109,7 +109,16 @@ def _setting(spec: TopicSpec, name: str, found: str, wanted: str) -> Difference:
 def _gone(topology: Topology, running: Running) -> Iterator[Difference]:
     """Topics that the group has read and that nobody reads now."""
     read = {topic for sub in topology.subtopologies for topic in sub.source_topics}
+    tiers = tuple(f"{plan.topic}-{plan.name}-retry-" for plan in topology.plans)
     for topic in sorted(running.commits.keys() - read):
+        if topic.startswith(tiers):
+            yield Difference(
+                verdict=Verdict.RESET,
+                what=f"topic {topic}",
+                change="its delay is gone from errors.retry, and events may still wait in it",
+                next="keep the delay until cdc_waiting_events is 0; a worker does not start while something waits",
+            )
+            continue
         yield Difference(
             verdict=Verdict.SAFE,
             what=f"topic {topic}",

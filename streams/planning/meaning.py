@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.pipeline.plan import Plan
+from streams.pipeline.retries.tables import pending_changelog
 from streams.pipeline.tables import state_changelog, values_changelog
 from streams.pipeline.topology import SubTopology, TopicKind, Topology
 
@@ -24,7 +25,8 @@ class TableMeaning:
     pipeline: str
     kind: str
     """``latest rows``, ``rows that follow`` (of a join between tables), ``groups``, ``windows``, ``values`` (of
-    groups), ``state`` (dedup, clocks, known rows) or ``stage`` (what a second stage keeps)."""
+    groups), ``state`` (dedup, clocks, known rows), ``waiting`` (events behind others of their rows) or ``stage`` (what
+    a second stage keeps)."""
     key: tuple[str, ...]
     window: str
     changelog: str
@@ -138,6 +140,8 @@ def _told(plan: Plan, windows: Mapping[str, str]) -> Iterator[_Told]:
         # Each row stands in the index once for each partner.
         width += 2 * len(plan.relation.joins) * key_width(plan.relation.key, newest.columns)
         yield _Told(plan.relation.changelog, plan.name, "rows that follow", plan.relation.key, "", width)
+    if plan.retries is not None:
+        yield _Told(pending_changelog(plan.name), plan.name, "waiting", plan.key, "", None)
     if plan.settles is None:
         seen = None if plan.deduplicate is None or plan.known is not None else SEEN_BYTES
         yield _Told(state_changelog(plan), plan.name, "state", (), "", seen)

@@ -5,7 +5,7 @@ It stands for Kafka (logs with partitions and offsets), for the worker's loop an
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -13,17 +13,18 @@ from pathlib import Path
 from streams.contracts import read_contracts
 from streams.contracts.registry import SchemaSource
 from streams.errors import ConfigurationError
-from streams.ledger import Ledger, RuleId
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.inputs import Inputs
 from streams.pipeline.query import scan_rows
 from streams.pipeline.spec import Pipeline
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology, TopicKind, Topology, find_uneven
-from streams.records import Delivery, Headers, RecordBatch, SourceRecord
+from streams.records import Delivery, Headers, SourceRecord
 
 from .committed import CommittedRecord, hashable
-from .logs import Logs, Place
+from .counted import Counted
+from .later import Later
+from .logs import Logs, Place, batch_of
 from .outside import Outside
 from .restored import restored
 
@@ -57,12 +58,11 @@ class Driver:
         self._committed: dict[Place, list[Delivery]] = defaultdict(list)
         self._pending: list[Delivery] = []
         self._tasks: dict[Place, Task] = {}
-        self._ledger: Counter[str] = Counter()
-        self._pending_ledger: Counter[str] = Counter()
-        self._checks: Counter[tuple[RuleId, str]] = Counter()
-        self._pending_checks: Counter[tuple[RuleId, str]] = Counter()
+        self._counted = Counted()
         self._waiting: dict[Place, list[SourceRecord]] = {}
         """Published to topics that are read here, and not processed yet."""
+        self._later = Later()
+        self._tiers = frozenset(topic for plan in self._topology.plans for topic in plan.tiers)
         self._first = {
             topic: sub.source_topics[0] for sub in self._topology.subtopologies for topic in sub.source_topics
         }
@@ -100,7 +100,8 @@ class Driver:
     def commit(self) -> None:
         """A checkpoint: outputs, state and offsets become visible together.
 
-        What one stage tells the next becomes visible with it, too, and is worked off in checkpoints of its own.
+        What one stage tells the next becomes visible with it, too, and is worked off in checkpoints of its own, as is
+        what is to be tried again by now.
         """
         self._checkpoint()
         while self._waiting or any(task.is_touched for task in self._tasks.values()):
@@ -113,13 +114,12 @@ class Driver:
                 self._commit(task)
         self._publish(self._pending)
         self._pending = []
-        self._ledger += self._pending_ledger
-        self._checks += self._pending_checks
-        self._forget_pending()
+        self._counted.keep()
+        self._waiting.update(self._later.take(self._now_ms))
 
     def _forget_pending(self) -> None:
         self._pending = []
-        self._pending_ledger, self._pending_checks = Counter(), Counter()
+        self._counted.forget()
 
     def _work_off(self) -> None:
         """What has been published to topics that are read here."""
@@ -128,15 +128,20 @@ class Driver:
         for (topic, number), records in waiting.items():
             task = self._task(topic, number)
             held = inputs.setdefault((self._first[topic], number), Inputs(task.sub))
-            held.add(_batch_of(records))
+            held.add(batch_of(records))
         for place, held in inputs.items():
-            while (batch := held.next_batch(lambda topic: True, now_ms=0)) is not None:
+            while (batch := held.next_batch(lambda topic: True, now_ms=0, clock_ms=self._now_ms)) is not None:
                 self._process(self._tasks[place], batch.records)
 
     def advance(self, *, ms: int) -> None:
-        """Let wall clock pass: idle windows close. Ends with a checkpoint."""
+        """Let wall clock pass: what waits is tried again when it is due, idle windows close. Ends with a checkpoint."""
         self._attend()
-        self._now_ms += ms
+        end_ms = self._now_ms + ms
+        self.commit()
+        while (due_ms := self._later.next_due_ms()) is not None and due_ms <= end_ms:
+            self._now_ms = max(self._now_ms, due_ms)
+            self.commit()
+        self._now_ms = end_ms
         for task in self._tasks.values():
             task.advance_clock(now_ms=self._now_ms, caught_up=task.sub.source_topics)
         self.commit()
@@ -155,7 +160,8 @@ class Driver:
         self._tasks = {}
         for place in places:
             task = self._task(*place)
-            rest = [record for record in self._logs.records if _is_ahead(record, task)]
+            ahead = (record for record in self._logs.records if record.topic not in self._tiers)
+            rest = [record for record in ahead if _is_ahead(record, task)]
             for _, records in groupby(rest, key=lambda record: record.topic):
                 self._process(task, list(records))
 
@@ -196,16 +202,12 @@ class Driver:
     def ledger(self) -> dict[str, int]:
         """Events by outcome: the latest outcome of each event sent, over all pipelines."""
         self.commit()
-        return {outcome: count for outcome, count in self._ledger.items() if count}
+        return self._counted.outcomes()
 
     def quality(self) -> dict[str, tuple[int, int]]:
         """By rule, how often it was asked and how often it was broken, over all datasets and pipelines."""
         self.commit()
-        counts: dict[str, tuple[int, int]] = {}
-        for rule in sorted({rule for rule, _ in self._checks}):
-            asked, broken = counts.get(rule[2], (0, 0))
-            counts[rule[2]] = asked + self._checks[rule, "checked"], broken + self._checks[rule, "failed"]
-        return counts
+        return self._counted.rules()
 
     # -- Kafka and the worker's loop
 
@@ -232,17 +234,9 @@ class Driver:
                     self._task(first, number)
 
     def _process(self, task: Task, records: list[SourceRecord]) -> None:
-        for result in self._outside.process(task, _batch_of(records), now_ms=self._now_ms):
+        for result in self._outside.process(task, batch_of(records), now_ms=self._now_ms):
             self._pending += result.deliveries
-            for ledger in result.ledgers.values():
-                self._count(ledger)
-
-    def _count(self, ledger: Ledger) -> None:
-        if not ledger.is_balanced():
-            raise AssertionError("a batch's outcomes do not add up to its events")
-        self._pending_ledger.update({outcome.value: events for outcome, events in ledger.counts.items()})
-        self._pending_checks.update({(rule, "checked"): count for rule, count in ledger.checked.items()})
-        self._pending_checks.update({(rule, "failed"): count for rule, count in ledger.failed.items()})
+            self._counted.add(result)
 
     def _commit(self, task: Task) -> None:
         checkpoint = task.prepare_checkpoint()
@@ -260,17 +254,15 @@ class Driver:
                 self._committed[delivery.topic, number].append(delivery)
                 if delivery.topic in self._first:
                     record = self._logs.append(number, delivery)
-                    self._waiting.setdefault((delivery.topic, number), []).append(record)
+                    if delivery.topic in self._tiers:
+                        self._later.add((delivery.topic, number), record)
+                    else:
+                        self._waiting.setdefault((delivery.topic, number), []).append(record)
 
     @property
     def topics(self) -> dict[str, TopicKind]:
         """The topics that the pipelines read and write."""
         return {spec.name: spec.kind for spec in self._topology.topics}
-
-
-def _batch_of(records: list[SourceRecord]) -> RecordBatch:
-    first, last = records[0], records[-1]
-    return RecordBatch(topic=first.topic, partition=first.partition, records=records, next_offset=last.offset + 1)
 
 
 def _is_ahead(record: SourceRecord, task: Task) -> bool:

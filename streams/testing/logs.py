@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka.partitioner import murmur2
 
 from streams.pipeline.topology import Topology
-from streams.records import EVERY_PARTITION, Delivery, SourceRecord
+from streams.records import EVERY_PARTITION, Delivery, RecordBatch, SourceRecord
 
 Place = tuple[str, int]
 """(topic, partition)."""
@@ -59,3 +59,9 @@ class Logs:
         self._lengths[place] += 1
         self.records.append(record)
         return record
+
+
+def batch_of(records: list[SourceRecord]) -> RecordBatch:
+    """``records`` of one partition as a task takes them."""
+    first, last = records[0], records[-1]
+    return RecordBatch(topic=first.topic, partition=first.partition, records=records, next_offset=last.offset + 1)

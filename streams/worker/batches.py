@@ -33,7 +33,7 @@ class Batches:
             return False
         owned.note(result)
         self._pace.note(now_ms / 1000 - batch.records[-1].timestamp_ms / 1000)
-        if self._metrics.note_internal_errors(result.ledgers, now_ms=now_ms) > INTERNAL_ERROR_RATIO:
+        if self._metrics.note_internal_errors(result.all_ledgers, now_ms=now_ms) > INTERNAL_ERROR_RATIO:
             stop_process(ExitCode.TOO_MANY_INTERNAL_ERRORS, "over 1 % of a minute's events are internal errors")
         try:
             transactions.send(result.deliveries)

@@ -100,6 +100,7 @@ class Engine:
         await run(self.transactions.open)
         topic_ids = await run(keeper.topic_ids, self.topology)
         starts = Starts(options, app=app)
+        await run(keeper.refuse_abandoned, self.topology, starts)
         restorer = Restorer(
             options,
             starts,
@@ -202,8 +203,7 @@ class Engine:
             return self._require(self.port).lag(topic, number, owned.task.position(topic)) == 0
 
         while epoch == self.epoch and not owned.waiting.is_asking:
-            now_ms = int(time.monotonic() * 1_000)
-            batch = owned.waiting.next_batch() or owned.inputs.next_batch(is_caught_up, now_ms=now_ms)
+            batch = owned.waiting.next_batch() or owned.next_batch(is_caught_up)
             if batch is None:
                 return
             if not self._batches.process(owned, batch, self._require(self.transactions)):

@@ -26,6 +26,14 @@ class WorkerMetrics:
         self.dead_letters = Counter(
             "cdc_dead_letters", "Dead letters by reason.", ["pipeline", "reason"], registry=self.registry
         )
+        self.retries = Counter(
+            "cdc_retries", "Events that began to wait for their next attempt, by reason.", ["pipeline", "reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.waiting = Gauge(
+            "cdc_waiting_events", "Events that wait: retried, or parked behind one that is.",
+            ["pipeline", "partition", "outcome"], registry=self.registry,
+        )  # fmt: skip
         self.late = Counter("cdc_late_events", "Events too late for a table.", ["table"], registry=self.registry)
         self.latency = Histogram(
             "cdc_event_latency_seconds",
@@ -57,22 +65,24 @@ class WorkerMetrics:
         self.reasons: dict[str, int] = {}
         """Committed dead letters by reason."""
 
-    def count(self, topic: str, ledgers: Mapping[str, Ledger]) -> None:
-        """Add what has been committed."""
+    def count(self, topic: str, ledgers: Mapping[str, Ledger], source: str = "topic") -> None:
+        """Add what has been committed; ``source``: ``topic`` for first readings, ``retry``, ``parked``."""
         for pipeline, ledger in ledgers.items():
             for outcome, events in ledger.counts.items():
-                self.events.labels(pipeline, topic, "topic", outcome.value).inc(events)
+                self.events.labels(pipeline, topic, source, outcome.value).inc(events)
                 self.totals[outcome.value] = self.totals.get(outcome.value, 0) + events
             for reason, letters in ledger.reasons().items():
                 self.dead_letters.labels(pipeline, reason).inc(letters)
                 self.reasons[reason] = self.reasons.get(reason, 0) + letters
+            for reason, retried in ledger.retries.items():
+                self.retries.labels(pipeline, reason).inc(retried)
             self.quality.count(pipeline, ledger)
             for table, events in ledger.late_by_table.items():
                 self.late.labels(table).inc(events)
 
     def forget_tasks(self) -> None:
         """This worker has none any more: what it said of their lag is another worker's to say."""
-        for gauge in (self.lag, self.restored, self.watermark_delay):
+        for gauge in (self.lag, self.restored, self.watermark_delay, self.waiting):
             gauge.clear()
         self.quality.forget_tasks()
         self.tasks.set(0)

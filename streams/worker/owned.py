@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from streams.ledger import Ledger
 from streams.pipeline.inputs import Inputs
 from streams.pipeline.results import BatchResult
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology
+from streams.records import RecordBatch
 from streams.state.stores.base import Store
 
 from .asking import Waiting
@@ -30,8 +32,9 @@ class OwnedTask:
         self.is_refused = False
         """The open transaction takes no more: a checkpoint will find out why."""
         self.changelog_ends: dict[str, int] = {}
-        self._ledgers: list[tuple[str, dict[str, Ledger]]] = []
-        self._commit_times_ms: list[int] = []
+        self._results: list[BatchResult] = []
+        self.full_topics: frozenset[str] = frozenset()
+        """Sources that are not read on for now, as of the last look."""
 
     @classmethod
     def begin(
@@ -50,27 +53,38 @@ class OwnedTask:
         """Something to commit."""
         return self.must_commit or self.is_refused or self.task.is_touched
 
+    def next_batch(self, is_caught_up: Callable[[str], bool]) -> RecordBatch | None:
+        """What to process next; ``None``: nothing now."""
+        self.full_topics = self.task.full_topics()
+        clock_ms = time.time_ns() // 1_000_000
+        now_ms = int(time.monotonic() * 1_000)
+        return self.inputs.next_batch(is_caught_up, now_ms=now_ms, clock_ms=clock_ms, full=self.full_topics)
+
+    def is_resting(self, topic: str) -> bool:
+        """What was fetched of ``topic`` is not to be processed yet."""
+        return self.inputs.is_resting(topic, clock_ms=time.time_ns() // 1_000_000, full=self.full_topics)
+
     def note(self, result: BatchResult) -> None:
         """Keep a batch's outcomes until they are committed."""
-        self._ledgers.append((result.topic, dict(result.ledgers)))
-        self._commit_times_ms += result.commit_times_ms
+        self._results.append(replace(result, deliveries=[]))
 
     def committed(self, positions: dict[str, int], metrics: WorkerMetrics, *, now_ms: int) -> None:
         """Kafka has it: now the store and the metrics."""
         self.task.commit(positions, now_ms=now_ms)
         self.changelog_ends.update(positions)
         self.must_commit = False
-        for topic, ledgers in self._ledgers:
-            metrics.count(topic, ledgers)
-        for time_ms in self._commit_times_ms:
-            metrics.latency.observe(max(0, now_ms - time_ms) / 1000)
-        self._ledgers, self._commit_times_ms = [], []
+        for result in self._results:
+            metrics.count(result.topic, result.ledgers, result.source)
+            metrics.count(result.topic, result.released, "parked")
+            for time_ms in result.commit_times_ms:
+                metrics.latency.observe(max(0, now_ms - time_ms) / 1000)
+        self._results = []
 
     def abort(self) -> None:
         """Nothing since the last commit happened."""
         self.task.abort()
         self.is_refused = False
-        self._ledgers, self._commit_times_ms = [], []
+        self._results = []
 
     def observe(self, metrics: WorkerMetrics, lags: Mapping[str, int | None], now_ms: int) -> None:
         """Lag by topic and watermark delay of this task."""
@@ -78,6 +92,9 @@ class OwnedTask:
         for topic, lag in lags.items():
             if lag is not None:
                 metrics.lag.labels(topic, number).set(lag)
+        for pipeline, waiting in self.task.waiting().items():
+            metrics.waiting.labels(pipeline, number, "retried").set(waiting.retrying)
+            metrics.waiting.labels(pipeline, number, "parked").set(waiting.parked)
         metrics.quality.observe(self.task.standings(), self.task.partition, now_ms)
         for pipeline, watermark_ms in self.task.watermarks().items():
             if watermark_ms is not None:

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.topology import TopicKind, TopicSpec, Topology, find_uneven
 
-from .starts import find_crowded
+from .abandoned import find_abandoned
+from .starts import Starts, find_crowded
 
 logger = logging.getLogger("streams.worker")
 
@@ -44,6 +45,7 @@ class TopicKeeper:
         self._broker_seconds = broker_seconds
         self._patience_seconds = patience_seconds
         self._brokers = options["bootstrap.servers"]
+        self._options = options
         self._last_error = "it does not answer"
         # Its own log would repeat the same line twenty times a second; the last error is told once, in the end.
         self._admin = AdminClient({**options, "log_level": 0, "error_cb": self._note})
@@ -70,6 +72,12 @@ class TopicKeeper:
         missing = [spec for spec in topology.topics if spec.name not in counts]
         self._create(missing, sources, needs)
         return {spec.name: sources[spec.source] for spec in topology.topics}
+
+    def refuse_abandoned(self, topology: Topology, starts: Starts) -> None:
+        """Raise ``ConfigurationError`` where events wait in topics that nobody would read."""
+        problems = list(find_abandoned(topology, self._partition_counts(), starts, self._options))
+        if problems:
+            raise ConfigurationError(problems)
 
     def wait_for_broker(self) -> Mapping[str, int]:
         """By topic the number of its partitions, once a broker answers; else ``BrokerAwayError``."""
@@ -131,7 +139,7 @@ class TopicKeeper:
         of_source, needs = self._limits(sources), {}
         for spec in specs:
             match spec.kind:
-                case TopicKind.DEAD_LETTERS:  # originals, as large as their topic takes them
+                case TopicKind.DEAD_LETTERS | TopicKind.RETRY:  # originals, as large as their topic takes them
                     needs[spec.name] = max(max_record_bytes, of_source[spec.source]) + HEADERS_BYTES
                 case TopicKind.CHANGELOG:  # rows with what is derived of them
                     needs[spec.name] = GROWTH * max_record_bytes + OVERHEAD_BYTES

@@ -22,15 +22,16 @@ logger = logging.getLogger("streams.worker")
 
 EVERY_SECONDS = 30.0
 ANSWER_SECONDS = 20.0
+READ_ONCE = (TopicKind.REPARTITION, TopicKind.RETRY)
 
 
 class Trimmer:
-    """Trims the topics between stages, of the tasks that this worker has."""
+    """Trims the topics between stages, and those in which events wait, of the tasks that this worker has."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         specs = engine.topology.topics
-        self._topics = frozenset(spec.name for spec in specs if spec.kind is TopicKind.REPARTITION)
+        self._topics = frozenset(spec.name for spec in specs if spec.kind in READ_ONCE)
         self._trimmed: dict[tuple[str, int], int] = {}
         self._background = Background(threads=1)
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .engine import Engine
+from .owned import OwnedTask
 from .stop import ExitCode, stop_for, stop_process
 from .transactions import TRANSACTION_TIMEOUT_MS
 
@@ -78,11 +79,14 @@ class Watchdog:
             moved = positions, owned.waiting.rounds
             last, since = self._moved.get(place, (({}, 0), now))
             # One input may wait for another that has much to catch up.
-            if moved != last or not any(self._engine.fetched.is_waiting(topic, place[1]) for topic in positions):
+            if moved != last or not any(self._is_waiting(owned, topic, place[1]) for topic in positions):
                 self._moved[place] = (moved, now)
             elif now - since > STALL_SECONDS:
                 at = ", ".join(f"{topic}[{place[1]}] stands at {position}" for topic, position in positions.items())
                 stop_process(ExitCode.OVERDUE, f"{at} while records wait")
+
+    def _is_waiting(self, owned: OwnedTask, topic: str, number: int) -> bool:
+        return self._engine.fetched.is_waiting(topic, number) and not owned.is_resting(topic)
 
     def _check_disk(self, folder: Path) -> None:
         if folder.exists() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES:

@@ -95,11 +95,6 @@ def test_ten_broken_files_are_reported_in_one_start_with_file_line_and_path(tmp_
 
 
 LATER = {
-    "retries": "errors: {retry: {join_missing: [5s]}}",
-    "parking": "errors: {in_order: park}",
-    "hopping": 'aggregate: [{table: x, by: [id], window: {hopping: {size: 1m, step: 10s}}, columns: {n: "count(*)"}}]',
-    "sliding": 'aggregate: [{table: x, by: [id], window: {sliding: 1m}, columns: {n: "count(*)"}}]',
-    "session": 'aggregate: [{table: x, by: [id], window: {session: 1m}, columns: {n: "count(*)"}}]',
     "tokenize": "mask: {note: tokenize}",
     "where of a route": "route: [{to: a, where: \"note = 'a'\"}]",
     "avro": "route: [{to: a, format: avro}]",

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_struct
 
+from streams.errors import JoinMissingError
 from streams.pipeline.inputs import MOST_WAITING, PATIENCE_MS, Inputs
 from streams.pipeline.plan import Plan
+from streams.pipeline.retries.wire import Return, retry_headers
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology, Topology, build_topology, find_uneven
 from streams.records import RecordBatch, SourceRecord
@@ -185,3 +188,49 @@ def test_topologies_without_joins_are_as_they_were() -> None:
     topology: Topology = a_topology(a_pipeline(), a_pipeline("more", source={"topic": "more.v1"}, route=[{"to": "m"}]))
 
     assert [sub.source_topics for sub in topology.subtopologies] == [("more.v1",), (TOPIC,)]
+
+
+# -- what waits for the clock, or for room
+
+
+def a_tier(*due_ms: int) -> RecordBatch:
+    """Events that are due then."""
+    held, error = a_run(RETRIES, *due_ms), JoinMissingError("users")
+    records = [
+        replace_struct(record, headers=retry_headers(a_return(record), error, app="app", due_ms=record.timestamp_ms))
+        for record in held.records
+    ]
+    return replace(held, records=records)
+
+
+def a_return(record: SourceRecord) -> Return:
+    return Return(record=record, part=0, row=b"", attempt=2, found_ms=0)
+
+
+def test_events_come_back_when_they_are_due_and_hold_nobody_up_before() -> None:
+    inputs = Inputs(joined(further_topics=(RETRIES,)))
+    inputs.add(a_tier(100, 200, 200, 300))
+    inputs.add(a_run(TOPIC, 5))
+
+    def at(clock_ms: int) -> list[tuple[str, int]]:
+        batch = inputs.next_batch(lambda topic: True, now_ms=0, clock_ms=clock_ms)
+        return [] if batch is None else [(record.topic, record.timestamp_ms) for record in batch.records]
+
+    assert at(99) == [(TOPIC, 5)]
+    assert (at(99), inputs.is_resting(RETRIES, clock_ms=99, full=())) == ([], True)
+    assert inputs.is_resting(RETRIES, clock_ms=100, full=()) is False
+    assert at(250) == [(RETRIES, 100), (RETRIES, 200), (RETRIES, 200)]
+    assert (at(299), at(300), at(300)) == ([], [(RETRIES, 300)], [])
+
+
+def test_a_full_source_is_left_while_the_others_go_on_and_nobody_waits_for_it() -> None:
+    inputs = Inputs(joined(further_topics=(RETRIES,)))
+    inputs.add(a_run(TOPIC, 5))
+    inputs.add(a_run(USERS, 40))
+
+    def next_topic(*full: str) -> str | None:
+        batch = inputs.next_batch(lambda topic: topic != TOPIC, now_ms=0, clock_ms=0, full=full)
+        return None if batch is None else batch.topic
+
+    assert inputs.is_resting(TOPIC, clock_ms=0, full=(TOPIC,))
+    assert (next_topic(TOPIC), next_topic(TOPIC), next_topic()) == (USERS, None, TOPIC)

@@ -37,6 +37,7 @@ class StatusReader:
             "ready": engine.is_ready,
             "tasks": tasks,
             "ledger": engine.metrics.totals,
+            "waiting": _waiting(engine),
             "reasons": engine.metrics.reasons,
             "quality": engine.metrics.quality.totals(),
             "workers": engine.group.web,
@@ -67,3 +68,14 @@ class StatusReader:
         """Release connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def _waiting(engine: Engine) -> dict[str, dict[str, int]]:
+    """By pipeline that tries again, how many events wait for that, and behind others of their rows."""
+    waiting: dict[str, dict[str, int]] = {}
+    for owned in list(engine.tasks.values()):
+        for pipeline, held in owned.task.waiting().items():
+            counts = waiting.setdefault(pipeline, {"retried": 0, "parked": 0})
+            counts["retried"] += held.retrying
+            counts["parked"] += held.parked
+    return waiting

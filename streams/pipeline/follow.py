@@ -1,0 +1,80 @@
+"""Follow: rows that change because their partners in joins between tables have, here or in other tasks.
+
+They are no events of the source: they begin behind the joins, and no ledger counts them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from streams.errors import RecordTooLargeError
+from streams.ledger import Ledger
+from streams.records import ChangeEvent, Delivery, RecordBatch
+
+from .agree import check_routes
+from .derive import derive_columns
+from .exchange.send import exchange_events
+from .joining.feed import feed_stages
+from .joining.follow import Followed, follow_answers, follow_partners
+from .joining.meet import answer_changes, meet_rows
+from .plan import Plan
+from .process import PipelineResult
+from .regroup import regroup_rows
+from .route import route_events
+from .set_aside import set_aside
+from .table import materialise_rows
+from .tables import Aggregated, PipelineTables
+
+
+def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
+    """At a checkpoint: what partners that have changed make of rows, here and in other tasks."""
+    deliveries = feed_stages(plan, tables)
+    if plan.meets is not None and tables.meeting is not None:
+        deliveries += answer_changes(plan.meets, tables.meeting)
+    if plan.relation is not None:
+        deliveries += _publish_followed(follow_partners(plan, tables, partition), plan, tables, now_ms=now_ms)
+    return deliveries
+
+
+def process_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Carry on the rows that partners in other tasks have answered."""
+    followed = follow_answers(batch, plan, tables)
+    deliveries = _publish_followed(followed, plan, tables, now_ms=now_ms)
+    return PipelineResult(deliveries=deliveries, ledger=Ledger(0))
+
+
+def process_meeting(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Let rows and partners of other tasks meet."""
+    assert plan.meets is not None and tables.meeting is not None
+    return PipelineResult(deliveries=meet_rows(batch, plan.meets, tables.meeting), ledger=Ledger(0))
+
+
+def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
+    """What the rows that have followed leave in tables, groups and topics.
+
+    No event of the source is in it, so no ledger counts them. What cannot be published is dead as it is: its key and
+    the reason.
+    """
+    if not followed.events:
+        return followed.told
+    ledger = Ledger(len(followed.events))
+    events = derive_columns(followed.events, plan.derivations)
+    events = check_routes(events, plan.routes, ledger)
+    events, deliveries = _route_fitting(events, plan, ledger)
+    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
+    regroup_rows(changes, plan.aggregations, tables)
+    exchanged = exchange_events([], changes, plan, {}, ledger)
+    return [*deliveries, *exchanged.deliveries, *followed.told, *set_aside(ledger, plan, now_ms=now_ms)]
+
+
+def _route_fitting(events: list[ChangeEvent], plan: Plan, ledger: Ledger) -> tuple[list[ChangeEvent], list[Delivery]]:
+    """The events that are small enough to be published, and what is published of them."""
+    try:
+        return events, route_events(events, plan, Aggregated(late=defaultdict(list)))
+    except RecordTooLargeError as error:
+        if len(events) == 1:
+            ledger.bury(events[0].record, error)
+            return [], []
+    halves = (events[: len(events) // 2], events[len(events) // 2 :])
+    fitting = [_route_fitting(half, plan, ledger) for half in halves]
+    return [event for held, _ in fitting for event in held], [one for _, held in fitting for one in held]
