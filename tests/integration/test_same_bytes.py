@@ -224,6 +224,39 @@ route:
   - {to: bench.asked.v1, key: [customer_id]}
 """
 
+FOLLOWING = """
+pipeline: following
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+join:
+  - {type: table, table: people, by: [customer_id], columns: {amount: credit, email: contact}, missing: drop}
+derive: {left_over: "credit - amount"}
+aggregate:
+  - {table: by_contact, over: rows, by: [contact], columns: {orders: "count(*)"}, to: bench.by_contact.v1}
+route:
+  - {to: bench.following.v1, key: [customer_id]}
+"""
+
+APART = """
+pipeline: apart
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [id]                  # so the plan believes, and lets both sides meet in a stage
+  event_time: created_at
+  max_future: 3650d
+join:
+  - {type: table, table: people, by: [customer_id], columns: {amount: credit, email: contact}}
+route:
+  - {to: bench.apart.v1, key: [customer_id]}
+"""
+
 pytestmark = [pytest.mark.integration]
 
 By = dict[tuple[int, bytes | None], list[tuple[object, ...]]]
@@ -378,6 +411,32 @@ def test_columns_that_are_looked_up_beside_a_pipeline_of_the_same_topic(
     dead = f"{stamp}.orders.v1-asked-dlt"
     worked = by_key(read_whole(cluster.brokers, dead), has_broker_time=True)
     assert worked == by_key(driver.records(dead), has_broker_time=True) != {}
+
+
+def test_rows_that_follow_their_partners(cluster: Cluster, unique: Callable[[str], str]) -> None:
+    stamp = unique("following")
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, people=PEOPLE, following=FOLLOWING, apart=APART)
+    (schemas / "pipelines" / "w.yaml").unlink()
+    people, orders = f"{stamp}.people.v1", f"{stamp}.orders.v1"
+    parts = [(people, 0, 150), (orders, 5_000, 8_000), (people, 40_000, 2_000), (orders, 50_000, 8_000)]
+    for topic in (people, orders):
+        cluster.create_topic(topic)
+    for topic, first, count in sorted(parts, key=lambda part: part[0]):
+        events = workload(count, first=first, customers=200)
+        produce(cluster.brokers, topic, ({"key": event.key, "value": event.value} for event in events))
+    cluster.start("one")
+    driver = Driver(schemas, app=cluster.app, partitions={people: 4, orders: 4}, start_ms=BASE_MS)
+    for topic, first, count in parts:
+        for event in workload(count, first=first, customers=200):
+            driver.send(topic, key=event.key, value=event.value)
+
+    def last(topic: str, records: Iterable[object]) -> By:
+        # A group's time is the newest of all that changed it, also of what rows were between two checkpoints.
+        return last_of_each(by_key(records, has_broker_time="by_contact" in topic))
+
+    for topic in (f"{stamp}.{name}.v1" for name in ("following", "by_contact", "apart")):
+        wanted = last(topic, driver.records(topic))
+        cluster.wait_until(lambda t=topic, w=wanted: last(t, read_whole(cluster.brokers, t)) == w != {})  # type: ignore[misc]  # the loop's, bound now
 
 
 def test_groups_of_two_workers_that_meet_through_a_repartition_topic(
