@@ -2,7 +2,7 @@
 
 In:   the batch as it was decoded, as it came, as it was wanted, and as it goes on.
 Out:  what the stage of each rule must be told, by digests; the events go on as they are.
-Next: streams.pipeline.table
+Next: streams.pipeline.joining.versions
 
 A claim is what the last event of a row that went on has said; a row that is deleted, or that nobody wants any more,
 claims nothing. What a column holds that the source did not send is what it held before.

@@ -13,7 +13,6 @@ from streams.errors import ConfigurationError, Problem
 from .build import PlanBuilder
 from .grammar import read_pipelines
 from .joining.build import Partner
-from .joining.plan import Meeting
 from .joins import in_order
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
@@ -86,19 +85,21 @@ def _built(
             plans[pipeline.name] = plan
             if plan.table is not None:
                 partners[plan.table.name] = Partner(pipeline=pipeline, plan=plan, columns=builder.columns)
-    relations = [plan.relation for plan in plans.values() if plan.relation is not None]
-    followed = {join.table for relation in relations for join in relation.joins}
-    meetings = [meeting for relation in relations for meeting in relation.meetings]
     ready = [plans[pipeline.name] for pipeline in pipelines if pipeline.name in plans]
-    return {plan.name: _followed(plan, followed, meetings) for plan in ready}
+    return {plan.name: _asked(plan, plans.values()) for plan in ready}
 
 
-def _followed(plan: Plan, tables: set[str], meetings: Iterable[Meeting]) -> Plan:
-    """``plan``, told that rows of others follow its table, and which stages are to hear of it."""
-    if plan.table is None or plan.table.name not in tables:
+def _asked(plan: Plan, plans: Iterable[Plan]) -> Plan:
+    """``plan``, told what others ask of its table: its rows' times, what they were, and which stages are to hear."""
+    if plan.table is None:
         return plan
-    table = replace(plan.table, is_followed=True)
-    return replace(plan, table=table, feeds=tuple(held for held in meetings if held.table == table.name))
+    name = plan.table.name
+    followers = [join for other in plans if other.relation for join in other.relation.joins if join.table == name]
+    kept = [join.keep_ms for other in plans for join in other.joins if join.table == name and join.keep_ms is not None]
+    table = replace(
+        plan.table, is_followed=bool(followers or kept), keep_versions_ms=max(kept) if kept else None
+    )
+    return replace(plan, table=table, feeds=tuple(join.meeting for join in followers if join.meeting is not None))
 
 
 def _repeated(pipelines: Iterable[Pipeline]) -> Iterable[Problem]:

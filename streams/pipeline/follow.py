@@ -17,6 +17,7 @@ from .exchange.send import exchange_events
 from .joining.feed import feed_stages
 from .joining.follow import Followed, follow_answers, follow_partners
 from .joining.meet import answer_changes, meet_rows
+from .joining.versions import keep_versions
 from .plan import Plan
 from .process import PipelineResult
 from .regroup import regroup_rows
@@ -29,8 +30,8 @@ from .tables import Aggregated, PipelineTables
 def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
     """At a checkpoint: what partners that have changed make of rows, here and in other tasks."""
     deliveries = feed_stages(plan, tables)
-    if plan.meets is not None and tables.meeting is not None:
-        deliveries += answer_changes(plan.meets, tables.meeting)
+    if plan.meets is not None and tables.joining.meeting is not None:
+        deliveries += answer_changes(plan.meets, tables.joining.meeting)
     if plan.relation is not None:
         deliveries += _publish_followed(follow_partners(plan, tables, partition), plan, tables, now_ms=now_ms)
     return deliveries
@@ -45,8 +46,8 @@ def process_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, n
 
 def process_meeting(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
     """Let rows and partners of other tasks meet."""
-    assert plan.meets is not None and tables.meeting is not None
-    return PipelineResult(deliveries=meet_rows(batch, plan.meets, tables.meeting), ledger=Ledger(0))
+    assert plan.meets is not None and tables.joining.meeting is not None
+    return PipelineResult(deliveries=meet_rows(batch, plan.meets, tables.joining.meeting), ledger=Ledger(0))
 
 
 def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
@@ -61,6 +62,7 @@ def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *,
     events = derive_columns(followed.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     events, deliveries = _route_fitting(events, plan, ledger)
+    keep_versions(events, plan.table, tables)
     changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events([], changes, plan, {}, ledger)

@@ -112,6 +112,9 @@ def _own_problems(document: Document) -> Iterator[Problem]:
     wrong: list[Problem] = []
     _quality(document, wrong)
     yield from wrong
+    for index, join in enumerate(value.get("join", ())):
+        if (join.get("type") == "asof") != ("keep" in join):
+            yield document.problem(("join", index), "keep says how far back type: asof looks; the two go together")
     if not value.get("route") and not tables:
         yield document.problem((), "it publishes nothing: add route, table or aggregate")
 
@@ -220,6 +223,7 @@ def _join(value: Mapping[str, Any]) -> JoinSpec:
         missing=value.get("missing", "keep" if kind == "table" else "retry") or "keep",
         has_same_keys=value.get("same_keys", False),
         kind=kind,
+        keep_ms=duration_ms(value["keep"]) if "keep" in value else None,
     )
 
 

@@ -43,6 +43,7 @@ def _look_up(held: tuple[JoinSpec, Partner, bool]) -> Join:
         by=spec.by,
         columns=tuple(spec.columns.items()),
         missing=Missing(spec.missing),
+        keep_ms=spec.keep_ms,
     )
 
 

@@ -101,7 +101,9 @@ class RowTable:
     name: str
     key: tuple[str, ...]
     is_followed: bool = False
-    """Rows of another table follow its rows: they keep their event times."""
+    """Rows or events of another pipeline ask for its rows' times: they keep them."""
+    keep_versions_ms: int | None = None
+    """How long what a row was can be asked for, in event time; ``None``: not at all."""
 
 
 class Emission(Enum):

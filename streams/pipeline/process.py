@@ -28,6 +28,7 @@ from .exchange.send import exchange_events
 from .filter import keep_matching
 from .join import join_rows
 from .joining.relate import relate_rows
+from .joining.versions import keep_versions
 from .lookup import look_up
 from .mask import mask_events
 from .members import keep_members
@@ -186,7 +187,7 @@ def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, no
     masked = mask_events([*events, *members.outside], plan.masks)
     events, outside = masked[: len(events)], masked[len(events) :]
     events = look_up(events, plan.lookups, tables.answers, ledger)
-    events = join_rows(events, plan.joins, tables.partners, ledger)
+    events = join_rows(events, plan.joins, tables, ledger)
     return replace(walk, wanted=members.wanted, outside=outside, passed=events)
 
 
@@ -198,6 +199,7 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
     rows = drop_truncated(events, tables.retries) if met.returns and tables.retries is not None else events
+    keep_versions(events, plan.table, tables)
     changes = materialise_rows(rows, plan.rows, tables, is_asked=plan.asks_rows)
     told_of = keep_outside(replace(walk, passed=events), changes, plan, tables)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)

@@ -74,7 +74,9 @@ class JoinSpec:
     has_same_keys: bool
     """The author vouches for the keys' bytes."""
     kind: str = "lookup"
-    """``lookup`` or ``table``."""
+    """``lookup``, ``asof`` or ``table``."""
+    keep_ms: int | None = None
+    """Of ``asof``: how long versions are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from .entries import (
     decode_moved,
     decode_standing,
 )
-from .joining.state import FedTables, JoinTables, MeetingTables, open_fed, open_joined, open_meeting
+from .joining.state import Joining, open_joining
 from .lookups.plan import Answer, Question
 from .plan import Accumulator, Plan
 from .progress import Progress, Upstream, decode_progress, decode_upstream
@@ -126,13 +126,11 @@ class PipelineTables:
     """By short name of the changelog: what each row claims."""
     stage: Mapping[str, StageTables]
     """By rule."""
+    joining: Joining
+    """What joins keep."""
+    asked: Mapping[str, PipelineTables] = field(default_factory=dict)
+    """By table, whose earlier versions joins ask for, all that its pipeline keeps."""
     retries: RetryTables | None = None
-    joined: JoinTables | None = None
-    """What joins between tables keep."""
-    meeting: MeetingTables | None = None
-    """Of the stage of such a join."""
-    fed: FedTables | None = None
-    """What such stages have been told."""
     partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
     """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
 
@@ -144,9 +142,8 @@ class PipelineTables:
         """Every table, in a fixed order."""
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
-        joined = [table for held in (self.joined, self.meeting, self.fed) if held is not None for table in held.all]
         waiting = () if self.retries is None else self.retries.all
-        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *joined, *waiting)
+        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *self.joining.all, *waiting)
         kept = [*self.groups.values(), *self.recent.values(), *self.values.values(), *self.claims.values()]
         return (*own, *rows, *kept, *settled)
 
@@ -157,8 +154,7 @@ class PipelineTables:
     @property
     def is_unfinished(self) -> bool:
         """The next checkpoint goes on with closed windows or rows that follow, whether anything else happens or not."""
-        is_behind = any(held.is_behind for held in (self.joined, self.meeting, self.fed) if held is not None)
-        return is_behind or bool(self.current_progress().closing)
+        return self.joining.is_behind or bool(self.current_progress().closing)
 
     def set_progress(self, progress: Progress) -> None:
         """Move the clock."""
@@ -203,11 +199,12 @@ def values_changelog(table: str) -> str:
 def open_all(plans: Iterable[Plan], store: Store, *, partitions: int) -> dict[str, PipelineTables]:
     """By pipeline its tables; those of others that it joins are the others' own, changes of this moment included."""
     opened = {plan.name: open_tables(plan, store, partitions=partitions) for plan in plans}
-    rows = {plan.table.name: opened[plan.name].rows for plan in plans if plan.table is not None}
+    owners = {plan.table.name: opened[plan.name] for plan in plans if plan.table is not None}
     return {
         plan.name: replace(
             opened[plan.name],
-            partners={name: held for name in plan.partner_tables if (held := rows.get(name)) is not None},
+            partners={name: held for name in plan.partner_tables if (held := owners[name].rows) is not None},
+            asked={join.table: owners[join.table] for join in plan.joins if join.keep_ms is not None},
         )
         for plan in plans
     }
@@ -223,9 +220,7 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         moved=_open(state_changelog(plan), decode_moved, store, cached=1, prefix=b"m"),
         rows=_open_rows(plan, store),
         outside=_open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"o"),
-        joined=None if plan.relation is None else open_joined(plan.relation, store),
-        meeting=None if plan.meets is None else open_meeting(state_changelog(plan), store),
-        fed=open_fed(plan.feeds, state_changelog(plan), store),
+        joining=open_joining(state_changelog(plan), plan.relation, plan.meets, plan.feeds, store),
         groups=_open_groups(plan, store),
         recent=_open_recent(plan, store),
         values=_open_values(plan, store),

@@ -24,7 +24,7 @@ from .wire import Partner, encode
 
 def feed_stages(plan: Plan, tables: PipelineTables) -> list[Delivery]:
     """What all stages are told at this checkpoint."""
-    rows, fed = tables.rows, tables.fed
+    rows, fed = tables.rows, tables.joining.fed
     if rows is None or fed is None:
         return []
     deliveries: list[Delivery] = []

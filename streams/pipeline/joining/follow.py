@@ -38,7 +38,7 @@ class Followed:
 
 def follow_partners(plan: Plan, tables: PipelineTables, partition: int) -> Followed:
     """The rows of ``plan`` that follow partners of the same task at this checkpoint, as they are now."""
-    relation, joined = plan.relation, tables.joined
+    relation, joined = plan.relation, tables.joining.joined
     if relation is None or joined is None:
         return Followed()
     local = [(number, join.table) for number, join in enumerate(relation.joins) if join.meeting is None]
@@ -52,7 +52,7 @@ def follow_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables) -> Fo
 
     Raises ``msgspec.MsgspecError`` for a record that no stage wrote.
     """
-    relation, joined = plan.relation, tables.joined
+    relation, joined = plan.relation, tables.joining.joined
     assert relation is not None and joined is not None
     number = next(held.join for held in relation.meetings if held.answers == batch.topic)
     rows = KeptRows(joined, [record.key or b"" for record in batch.records], relation, batch.partition)

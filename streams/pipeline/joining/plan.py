@@ -29,6 +29,8 @@ class Join:
     columns: tuple[tuple[str, str], ...]
     """(column of the table, its name here)."""
     missing: Missing
+    keep_ms: int | None = None
+    """As of the event's time, by versions that are kept so long; ``None``: as processed so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

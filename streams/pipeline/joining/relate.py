@@ -32,10 +32,10 @@ def relate_rows(
 
     A row whose partner lives in another task waits for its answer, and goes on then.
     """
-    if relation is None or tables.joined is None or not events:
+    if relation is None or tables.joining.joined is None or not events:
         return events, []
     keys = [_key_of(event, relation) for event in events]
-    rows = KeptRows(tables.joined, keys, relation, events[0].record.partition)
+    rows = KeptRows(tables.joining.joined, keys, relation, events[0].record.partition)
     whole = _whole(events, relation, rows)
     asked = [(event.row, event.event_time_ms, rows.answers(key)) for event, key in zip(whole, keys, strict=True)]
     matches = match_rows(asked, relation, tables.partners)

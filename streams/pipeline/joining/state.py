@@ -41,6 +41,13 @@ class KeptRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """By join what its partner has answered from another task."""
 
 
+class Version(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a row was from some time on."""
+
+    row: dict[str, Any] | None
+    """``None``: it was gone."""
+
+
 class Unfinished(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A partner has changed, and not all rows that name it have followed."""
 
@@ -111,6 +118,31 @@ class FedTables:
         return any((held := known.get(stage)) is None or held.after != ALL_TOLD for stage in self.stages)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """All that joins keep for one pipeline, or one stage, in one task."""
+
+    joined: JoinTables | None
+    """Of rows that follow partners."""
+    meeting: MeetingTables | None
+    """Of the stage of such a join."""
+    fed: FedTables | None
+    """What such stages have been told."""
+    versions: Overlay[Version]
+    """What rows were; empty where nobody asks."""
+
+    @property
+    def all(self) -> Iterable[Table[Any] | Overlay[Any]]:
+        """Every keyspace, in a fixed order."""
+        held = [part for part in (self.joined, self.meeting, self.fed) if part is not None]
+        return [*(table for part in held for table in part.all), self.versions]
+
+    @property
+    def is_behind(self) -> bool:
+        """A later checkpoint goes on with what is left over."""
+        return any(part.is_behind for part in (self.joined, self.meeting, self.fed) if part is not None)
+
+
 def partner_key(join: int, ref: bytes) -> bytes:
     """Place of a partner among those of all joins of a relation."""
     return b"%d" % join + END + ref
@@ -125,6 +157,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 _kept = msgspec.json.Decoder(KeptRow, float_hook=Decimal).decode
 _is_there = msgspec.json.Decoder(bool).decode
 _partner = msgspec.json.Decoder(Partner, float_hook=Decimal).decode
+_version = msgspec.json.Decoder(Version, float_hook=Decimal).decode
 _place = msgspec.json.Decoder(int).decode
 _unfinished = msgspec.json.Decoder(Unfinished).decode
 
@@ -142,6 +175,18 @@ def open_fed(feeds: Iterable[Meeting], changelog: str, store: Store) -> FedTable
     """How far the stages of ``feeds`` have been told; ``None`` where there are none."""
     stages = tuple(meeting.stage.encode() for meeting in feeds)
     return FedTables(stages=stages, told=Overlay(_spec(changelog, b"jf", _unfinished), store)) if stages else None
+
+
+def open_joining(
+    changelog: str, relation: Relation | None, meets: Meeting | None, feeds: Iterable[Meeting], store: Store
+) -> Joining:
+    """What joins keep; ``changelog``: of what has none of its own."""
+    return Joining(
+        joined=None if relation is None else open_joined(relation, store),
+        meeting=None if meets is None else open_meeting(changelog, store),
+        fed=open_fed(feeds, changelog, store),
+        versions=Overlay(_spec(changelog, b"jv", _version), store),
+    )
 
 
 def open_joined(relation: Relation, store: Store) -> JoinTables:
