@@ -88,6 +88,9 @@ def _later_problems(document: Document) -> Iterator[Problem]:
     for column, kind in value.get("mask", {}).items():
         if kind == "tokenize":
             yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")
+    for index, join in enumerate(value.get("join", ())):
+        if "within" in join or join.get("type") == "interval":
+            yield document.problem(("join", index), "interval: joins of two streams within a time arrive later")
     for index, route in enumerate(value.get("route", ())):
         if "where" in route:
             yield document.problem(("route", index, "where"), "where of a route arrives later")

@@ -242,6 +242,21 @@ route:
   - {to: bench.following.v1, key: [customer_id]}
 """
 
+AT_THEIR_TIMES = """
+pipeline: timely
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  event_time: created_at
+  max_future: 3650d
+join:
+  - {type: asof, keep: 20s, table: people, by: [customer_id], columns: {amount: credit, email: contact}, missing: null}
+route:
+  - {to: bench.timely.v1, key: [customer_id]}
+"""
+
 APART = """
 pipeline: apart
 source:
@@ -415,7 +430,8 @@ def test_columns_that_are_looked_up_beside_a_pipeline_of_the_same_topic(
 
 def test_rows_that_follow_their_partners(cluster: Cluster, unique: Callable[[str], str]) -> None:
     stamp = unique("following")
-    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, people=PEOPLE, following=FOLLOWING, apart=APART)
+    joins = {"people": PEOPLE, "following": FOLLOWING, "apart": APART, "timely": AT_THEIR_TIMES}
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, **joins)
     (schemas / "pipelines" / "w.yaml").unlink()
     people, orders = f"{stamp}.people.v1", f"{stamp}.orders.v1"
     parts = [(people, 0, 150), (orders, 5_000, 8_000), (people, 40_000, 2_000), (orders, 50_000, 8_000)]
@@ -434,7 +450,7 @@ def test_rows_that_follow_their_partners(cluster: Cluster, unique: Callable[[str
         # A group's time is the newest of all that changed it, also of what rows were between two checkpoints.
         return last_of_each(by_key(records, has_broker_time="by_contact" in topic))
 
-    for topic in (f"{stamp}.{name}.v1" for name in ("following", "by_contact", "apart")):
+    for topic in (f"{stamp}.{name}.v1" for name in ("following", "by_contact", "apart", "timely")):
         wanted = last(topic, driver.records(topic))
         cluster.wait_until(lambda t=topic, w=wanted: last(t, read_whole(cluster.brokers, t)) == w != {})  # type: ignore[misc]  # the loop's, bound now
 
