@@ -11,6 +11,7 @@ No clock, no Kafka, no threads: whoever drives a task brings them. The order of 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import chain
 
 from streams.ledger import Ledger
@@ -26,6 +27,7 @@ from streams.state.changelog import (
 from streams.state.overlay import Entry
 from streams.state.stores.base import Store
 
+from .ahead import Ahead
 from .close import close_windows, force_idle
 from .exchange.clocks import force_clocks
 from .exchange.tell import note_records, note_silence, tell_downstream
@@ -56,6 +58,7 @@ class Task:
         self._tables = open_all(sub.plans, store, partitions=partitions)
         self._forgetters = {plan.name: Forgetter(plan) for plan in sub.plans}
         self._marker = read_marker(store)
+        self._ahead = Ahead(sub, self._marker)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
         self._plans = {topic: sub.plans_of(topic) for topic in sub.source_topics}
         self._asking = {topic for topic, plans in self._plans.items() if any(plan.lookups for plan in plans)}
@@ -82,12 +85,8 @@ class Task:
     def start_at(self, topic: str, offset: int) -> None:
         """Begin ``topic`` at its committed offset; a task with state must agree with it, the caller sees to that."""
         self._positions[topic] = offset
-        self._marker = Marker(
-            changelogs=self._marker.changelogs,
-            sources={**self._marker.sources, topic: offset},
-            fingerprint=self.sub.fingerprint,
-            written_ms=self._marker.written_ms,
-        )
+        sources = {**self._marker.sources, topic: offset}
+        self._marker = replace(self._marker, sources=sources, fingerprint=self.sub.fingerprint)
 
     @property
     def is_touched(self) -> bool:
@@ -126,11 +125,12 @@ class Task:
 
         Raises ``UnansweredError`` or ``OneByOneError`` where look-ups need it, and nothing has been changed then.
         """
-        plans, tables = self._plans[batch.topic], self._tables
+        shares, tables = tuple(self._ahead.shares(batch, self._plans[batch.topic])), self._tables
         if batch.topic in self._asking:
+            plans, parts = tuple(plan for plan, _ in shares), {plan.name: share for plan, share in shares}
             give_answers(plans, tables, answers)
-            ask_first(batch, plans, lambda plan: attempt(batch, plan, tables[plan.name], now_ms))
-        results = {plan.pipeline: self._process(batch, plan, tables[plan.name], now_ms) for plan in plans}
+            ask_first(batch, plans, lambda plan: attempt(parts[plan.name], plan, tables[plan.name], now_ms))
+        results = {plan.pipeline: self._process(share, plan, tables[plan.name], now_ms) for plan, share in shares}
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
@@ -235,7 +235,8 @@ class Task:
         return self._prepared
 
     def _changes(self, plan: Plan, tables: PipelineTables, entries: list[Entry]) -> list[ChangelogRun]:
-        runs, number = [], sum(self._positions[topic] for topic in plan.topics)
+        own = self._ahead.own(plan, self._positions)
+        runs, number = [], sum(own[topic] for topic in plan.topics)
         for table in tables.all:
             made = table.changes(number)
             entries += made.entries
@@ -246,8 +247,11 @@ class Task:
         return ChangelogRun(topic=changelog_topic(self._app, changelog), partition=self.partition, records=records)
 
     def _markers(self) -> list[ChangelogRun]:
-        value = encode_marker(Marker(sources=self._positions, fingerprint=self.sub.fingerprint))
-        return [self._run(state_changelog(plan), [(MARKER_KEY, value)]) for plan in self.sub.plans]
+        runs = []
+        for plan in self.sub.plans:
+            marker = Marker(sources=self._ahead.own(plan, self._positions), fingerprint=self.sub.fingerprint)
+            runs.append(self._run(state_changelog(plan), [(MARKER_KEY, encode_marker(marker))]))
+        return runs
 
     def commit(self, changelog_positions: Mapping[str, int], *, now_ms: int) -> None:
         """Kafka has committed the prepared checkpoint: the store may have it now, in one atomic write.
@@ -259,6 +263,7 @@ class Task:
         self._marker = Marker(
             changelogs={**self._marker.changelogs, **changelog_positions},
             sources=self._prepared.offsets,
+            plans={state_changelog(plan): self._ahead.own(plan, self._positions) for plan in self.sub.plans},
             fingerprint=self.sub.fingerprint,
             written_ms=now_ms,
         )

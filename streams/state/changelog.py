@@ -13,6 +13,8 @@ from .stores.base import Store
 
 MARKER_KEY = b"\0marker"
 """Where a store keeps its marker, and the key of the marker's record in a state changelog."""
+EMPTIED_KEY = b"\0emptied"
+"""Key of a record that says: what the changelog held before counts no more. A store of whatever age empties itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Marker:
     """By changelog topic: the offset where a restore goes on."""
     sources: Mapping[str, int] = field(default_factory=dict)
     """By source topic: the next offset to process."""
+    plans: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By state changelog's short name, the same of one pipeline: it may be ahead of others that were set back."""
     fingerprint: str = ""
     """Of the plan that wrote the store."""
     written_ms: int = 0
@@ -66,7 +70,10 @@ def apply_changelogs(store: Store, records: Mapping[str, Iterable[Entry]], marke
     """
     changes: list[Entry] = []
     for short_name, run in records.items():
-        space = store_key(short_name, b"")
-        entries = (entry for key, value in run if key != MARKER_KEY for entry in unpack(key, value))
-        changes += [(space + key, value) for key, value in entries]
+        space, entries = store_key(short_name, b""), list(run)
+        if emptied := [place for place, (key, _) in enumerate(entries) if key == EMPTIED_KEY]:
+            entries = entries[emptied[-1] + 1 :]
+            changes += [(key, None) for key, _ in store.scan(space, space[:-1] + b"\x01")]
+        stored = (entry for key, value in entries if key != MARKER_KEY for entry in unpack(key, value))
+        changes += [(space + key, value) for key, value in stored]
     store.write([*changes, (MARKER_KEY, encode_marker(marker))])

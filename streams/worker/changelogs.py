@@ -105,7 +105,7 @@ class ChangelogReader:
     def _apply(self, store: Store, messages: list[Any], positions: dict[str, int], marker: Marker) -> Marker:
         """Into the store in one write: the marker names the positions of all changelogs, so none may be missing."""
         records: dict[str, list[Entry]] = {}
-        sources = dict(marker.sources)
+        plans = dict(marker.plans)
         for message in messages:
             error, topic = message.error(), message.topic()
             if error is None:
@@ -113,7 +113,7 @@ class ChangelogReader:
                 records.setdefault(self._short_by_topic[topic], []).append((key, value))
                 positions[topic] = message.offset() + 1
                 if key == MARKER_KEY and value is not None:
-                    sources |= _own(decode_marker(value), self._inputs[topic])
+                    plans[self._short_by_topic[topic]] = _own(decode_marker(value), self._inputs[topic])
             elif error.code() == KafkaError._PARTITION_EOF:
                 # Past control records and holes, which never arrive as records.
                 positions[topic] = max(positions[topic], message.offset())
@@ -121,7 +121,8 @@ class ChangelogReader:
                 raise KafkaException(error)
         # As of now: the age of a store is that of its positions, also where it never commits anything by itself.
         now_ms = time.time_ns() // 1_000_000
-        marker = replace(marker, changelogs=dict(positions), sources=sources, written_ms=now_ms)
+        sources = {**marker.sources, **_hindmost(plans)}
+        marker = replace(marker, changelogs=dict(positions), sources=sources, plans=plans, written_ms=now_ms)
         apply_changelogs(store, records, marker)
         return marker
 
@@ -129,6 +130,15 @@ class ChangelogReader:
 def _own(marker: Marker, inputs: Iterable[str]) -> Mapping[str, int]:
     """Positions that a marker is the one to tell: another pipeline's topic may long be read by others' tasks."""
     return {topic: marker.sources[topic] for topic in inputs if topic in marker.sources}
+
+
+def _hindmost(plans: Mapping[str, Mapping[str, int]]) -> Mapping[str, int]:
+    """By topic the least position: a pipeline that was set back reads what others of its task have processed."""
+    least: dict[str, int] = {}
+    for places in plans.values():
+        for topic, offset in places.items():
+            least[topic] = min(offset, least.get(topic, offset))
+    return least
 
 
 def _is_reached(positions: Mapping[str, int], targets: Mapping[str, int]) -> bool:

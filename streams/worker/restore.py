@@ -78,7 +78,7 @@ class Restorer:
             return None
         self._check_added(sub, partition, starts, store)
         for source, start in starts.items():
-            self._check_marker(f"{source}[{partition}]", start, restored.sources.get(source))
+            self._check_marker(f"{source}[{partition}]", start, _told(restored, source))
         return store
 
     def _check_source(self, place: str, start: Start, first: int, end: int) -> None:
@@ -105,13 +105,13 @@ class Restorer:
                 stop_process(
                     ExitCode.STATE_REFUSED,
                     f"{place}: the key, window, columns or deduplication of {short} have changed; give the table a new"
-                    " name, or start with a new STREAMS_APP",
+                    " name, or let its pipeline begin anew: streams reset PIPELINE",
                 )
             if known and known[8:] != self._topic_ids[short]:
                 stop_process(
                     ExitCode.STATE_REFUSED,
                     f"{place}: the changelog topic of {short} was deleted and re-created, its state is gone;"
-                    " give the table a new name, or start with a new STREAMS_APP",
+                    " give the table a new name, or let its pipeline begin anew: streams reset PIPELINE",
                 )
         for topic, bound in found.e.items():
             if topic in ends and ends[topic] < bound:
@@ -131,7 +131,7 @@ class Restorer:
                 stop_process(
                     ExitCode.STATE_REFUSED,
                     f"{sub.source_topics[0]}[{partition}]: {short} was left out for a while and misses what happened"
-                    " meanwhile; give the table (or the pipeline) a new name, or start with a new STREAMS_APP",
+                    " meanwhile; give the table (or the pipeline) a new name, or: streams reset PIPELINE",
                 )
 
     def _folder(self, sub: SubTopology, partition: int) -> Path | None:
@@ -182,13 +182,14 @@ class Restorer:
             return "older than the changelog keeps deletions"
         return None
 
-    def _check_marker(self, place: str, start: Start, found: int | None) -> None:
-        if start.is_first and found is None:
+    def _check_marker(self, place: str, start: Start, found: frozenset[int]) -> None:
+        if not found and (start.is_first or start.metadata is None):
             return
-        if found != start.offset and not (found is None and start.metadata is None):
+        if start.offset not in found:
+            as_of = ", ".join(map(str, sorted(found))) or "nothing"
             stop_process(
                 ExitCode.STATE_REFUSED,
-                f"{place}: the state is as of {found}, the committed offset is {start.offset}; they were"
+                f"{place}: the state is as of {as_of}, the committed offset is {start.offset}; they were"
                 " committed together, so one of them was changed by hand. Start with a new STREAMS_APP",
             )
 
@@ -204,3 +205,8 @@ class Restorer:
             fence(self._options, owner)
         return bool(gone)
 
+
+def _told(marker: Marker, source: str) -> frozenset[int]:
+    """Where the pipelines of a task go on in ``source``: the hindmost at the committed offset, others perhaps ahead."""
+    told = frozenset(places[source] for places in marker.plans.values() if source in places)
+    return told or frozenset([marker.sources[source]] if source in marker.sources else ())

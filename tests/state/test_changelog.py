@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.state.changelog import (
+    EMPTIED_KEY,
     MARKER_KEY,
     Marker,
     apply_changelogs,
@@ -95,3 +96,22 @@ def test_a_compacted_changelog_rebuilds_the_same(log: list[tuple[bytes, bytes | 
     apply_changelogs(short, {"t": compacted}, Marker())
 
     assert content(whole) == content(short)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CHECKPOINTS, CHECKPOINTS, st.integers(1, 5), st.integers(0, 40))
+def test_a_changelog_that_was_emptied_rebuilds_what_came_since_in_stores_of_any_age(
+    before: list[dict[bytes, int | None]], after: list[dict[bytes, int | None]], run: int, known: int
+) -> None:
+    def records(checkpoints: list[dict[bytes, int | None]]) -> list[tuple[bytes, bytes | None]]:
+        return [(b"s" + key, None if n is None else b"%d" % n) for held in checkpoints for key, n in held.items()]
+
+    log = [*records(before), (EMPTIED_KEY, b"1"), *records(after)]
+    store, fresh = MemoryStore(), MemoryStore()
+    store.write([(store_key("other", b"k"), b"v")])
+    apply_changelogs(store, {"t": log[:known]}, Marker())
+    for start in range(known, len(log), run):
+        apply_changelogs(store, {"t": log[start : start + run]}, Marker())
+    apply_changelogs(fresh, {"t": records(after)}, Marker())
+
+    assert content(store) == sorted([*content(fresh), (store_key("other", b"k"), b"v")])
