@@ -10,11 +10,13 @@ import click
 from streams.errors import ConfigurationError
 
 COMMANDS = {
+    "backfill": ("backfill", "Let pipelines process again what came since a time."),
     "capture": ("capture", "Changes of a PostgreSQL database into Kafka."),
     "contracts": ("contracts", "Look at the contracts in schemas/ and check them."),
     "embedded": ("embedded", "PostgreSQL and Kafka on this machine, without Docker."),
     "pipelines": ("pipelines", "What the pipelines in schemas/ do."),
     "plan": ("plan", "What the files mean, and what differs from what runs."),
+    "reset": ("reset", "Let pipelines forget all and begin anew."),
     "tables": ("tables", "Read the live tables of running workers."),
 }
 

@@ -11,6 +11,7 @@ from streams.pipeline.tables import state_changelog, values_changelog
 from streams.pipeline.topology import SubTopology, TopicKind, TopicSpec, Topology, table_names
 from streams.worker.starts import OffsetMetadata
 
+from .rewind import Mode, obstacles
 from .running import Running
 
 MAKES_ROWS = ("filter", "where", "mask", "lookup", "join", "derive")
@@ -177,8 +178,8 @@ def _pipeline_of(sub: SubTopology, short: str) -> str:
     for plan in sub.plans:
         tables = table_names(plan)
         if short in (*tables, *map(values_changelog, tables), state_changelog(plan)):
-            return plan.name
-    return sub.plans[0].name
+            return plan.pipeline
+    return sub.plans[0].pipeline
 
 
 def _added(sub: SubTopology, short: str, *, is_back: bool) -> Difference:
@@ -188,13 +189,13 @@ def _added(sub: SubTopology, short: str, *, is_back: bool) -> Difference:
             verdict=Verdict.NEW_NAME,
             what=f"table {short}",
             change="was left out for a while and misses what happened meanwhile",
-            next=f"give it (or pipeline {pipeline}) a new name",
+            next=f"streams reset {pipeline}; or give it (or the pipeline) a new name",
         )
     return Difference(
         verdict=Verdict.SAFE,
         what=f"table {short}",
         change="is new; it starts with the next event",
-        next="nothing; to have it from the first record on, give the pipeline a new name",
+        next=f"nothing; to have it from the first record on: streams reset {pipeline}",
     )
 
 
@@ -208,13 +209,13 @@ def _reshaped(sub: SubTopology, short: str, *, is_state: bool) -> Difference:
                 "what it deduplicates by, where, or an aggregate over rows has changed; what it remembers is of the old"
                 " kind"
             ),
-            next="give the pipeline a new name",
+            next=f"streams reset {pipeline}; or give the pipeline a new name",
         )
     return Difference(
         verdict=Verdict.NEW_NAME,
         what=f"table {short}",
         change="its key, window or columns have changed; what is stored is of the old kind",
-        next="give the table a new name",
+        next=f"give the table a new name, or: streams reset {pipeline}",
     )
 
 
@@ -243,7 +244,7 @@ def _step(plan: Plan, step: str, change: str) -> Difference:
             verdict=Verdict.RESET,
             what=f"pipeline {plan.name}",
             change=f"{change}: {', '.join(keeps)} would hold what came before as it was, and what comes as it is now",
-            next="give the pipeline and its tables new names, which begin at the first record; or start as is",
+            next=f"{_again(plan)}; or start as is",
         )
     return Difference(
         verdict=Verdict.SAFE,
@@ -251,3 +252,10 @@ def _step(plan: Plan, step: str, change: str) -> Difference:
         change=f"{change}; it holds from the next event on, what was published stays",
         next="restart the workers" if step != "table" else "see its table",
     )
+
+
+def _again(plan: Plan) -> str:
+    """What makes all of it of one kind."""
+    if any(obstacles([plan], Mode.BACKFILL)):
+        return f"streams reset {plan.pipeline} [--from TIME]"
+    return f"streams reset {plan.pipeline}, or what came since a time: streams backfill {plan.pipeline} --from TIME"

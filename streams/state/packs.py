@@ -113,3 +113,14 @@ def unpack(key: bytes, value: bytes | None) -> Iterable[tuple[bytes, bytes | Non
     prefix, times = _decode(value)
     entries = [(prefix + name, _time.pack(expires_ms)) for name, expires_ms in times]
     return [*entries, (key, _time.pack(max(expires_ms for _, expires_ms in times)))]
+
+
+def pack_number(key: bytes) -> int:
+    """The number that the checkpoint had which wrote a pack."""
+    return int(_number.unpack(key[len(PACK_KEY) :])[0])
+
+
+def pack_keys(value: bytes) -> Iterable[bytes]:
+    """Keys of the entries of a pack, as the changelog would have them one by one."""
+    prefix, times = _decode(value)
+    return [prefix + name for name, _ in times]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-import msgspec
 from confluent_kafka import TopicPartition
 
 from streams.state.changelog import ChangelogRun
@@ -19,7 +18,7 @@ from streams.state.changelog import ChangelogRun
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
-from .starts import METADATA_BYTES, OffsetMetadata
+from .starts import OffsetMetadata, encode_metadata
 from .transactions import Transactions
 
 Positions = Mapping[tuple[str, int], int]
@@ -57,12 +56,9 @@ class Checkpointer:
             t=self._transactions.transactional_id,
             f={short: shape + self._topic_ids[short] for short, shape in sub.shapes.items()},
             e=owned.changelog_ends,
+            p={name: dict(steps) for name, steps in sub.steps.items()},
         )
-        # What is compared only when somebody asks goes first where there is no room.
-        for held in (msgspec.structs.replace(metadata, p=sub.steps), metadata):
-            if len(text := msgspec.json.encode(held)) <= METADATA_BYTES:
-                return text.decode()
-        return msgspec.json.encode(msgspec.structs.replace(metadata, e={})).decode()
+        return encode_metadata(metadata)
 
     def commit(
         self, changelog: list[ChangelogRun], offsets: list[TopicPartition], membership: Membership
