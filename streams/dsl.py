@@ -159,8 +159,9 @@ class Stream:
         return self._set("lookup", asked)
 
     def join(self, table: str, by: Columns, **options: object) -> Stream:
-        """Add columns of another pipeline's ``table``; options as in a file."""
-        return self._add("join", _given(table=table, by=by, **options))
+        """Add columns of another pipeline's ``table``; options as in a file, also ``missing=None``: YAML's null."""
+        null = {"missing": None} if options.get("missing", "") is None else {}
+        return self._add("join", {**_given(table=table, by=by, **options), **null})
 
     def derive(self, **columns: str) -> Stream:
         """New columns by their expressions, in order."""

@@ -10,7 +10,7 @@ import pytest
 
 from streams.dsl import Stream, hopping, load_modules, session, sliding, stream, tumbling
 from streams.errors import ConfigurationError
-from streams.pipeline.grammar import parse_pipeline
+from streams.pipeline.grammar import grammar_schema, parse_pipeline
 from streams.pipeline.spec import Pipeline
 from streams.pipeline.windows.read import read_windows
 from streams.testing import Driver
@@ -71,6 +71,105 @@ TWINS = {held.name: held for held in (ORDERS, REVENUE, PRODUCTS, USERS)}
 @pytest.mark.parametrize("file", sorted((FOLDER / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_pipeline_file_has_a_twin_that_is_the_same_value(file: Path) -> None:
     assert TWINS[file.stem] == parse_pipeline(file.read_text("utf-8"), file.name)
+
+
+EVERYTHING = (
+    stream(
+        "cdc.orders.v1",
+        pipeline="everything",
+        format="debezium-json",
+        contract=CONTRACT.format("orders"),
+        key=["customer_id"],
+        identity=["id", "customer_id"],
+        event_time="created_at",
+        max_future="2h",
+    )
+    .deduplicate(["id", "status"], keep="1h")
+    .filter("op <> 'TRUNCATE'")
+    .where("status <> 'draft'")
+    .quality(
+        {
+            "completeness": ["id"],
+            "uniqueness": ["id"],
+            "validity": {"amount": "range:0,9"},
+            "consistency": {"sums": "amount >= 0"},
+            "references": {"customer_id": "users.id"},
+            "freshness": {"max_delay": "5m", "measurement": "created_at"},
+        },
+        on_fail="warn",
+    )
+    .mask(status="redact")
+    .lookup("vat", "shop.vat:rate", ["status"], timeout="200ms")
+    .join("users", ["customer_id"], columns={"age": "customer_age"}, missing=None, same_keys=True)
+    .derive(gross="amount * 2")
+    .table("rows", key=["id"])
+    .group_by("status")
+    .window(tumbling("1m", grace="1s"))
+    .aggregate("a", {"n": "count(*)"}, over="changes", emit="final", idle="5s", late="late.v1")
+    .to("a.v1")
+    .group_by("status")
+    .window(hopping("1m", "10s", retain="2d"))
+    .aggregate("b", {"n": "count(*)"})
+    .group_by("status")
+    .window(sliding("1m"))
+    .aggregate("c", {"n": "count(*)"})
+    .group_by()
+    .window(session("30s"))
+    .aggregate("d", {"n": "count(*)"})
+    .route(
+        "out.v1",
+        key=["id"],
+        contract=CONTRACT.format("orders"),
+        format="json",
+        value="row",
+        on_delete="event",
+        attach={"n": "a.n"},
+        where="amount > 1",
+    )
+    .errors(retry={"join_missing": ["5s"], "lookup_unavailable": ["1s"]}, in_order="park", dead_letters="dead.v1")
+)
+
+
+def said(value: object, path: str = "") -> set[str]:
+    """Paths of the keys of a pipeline, whatever stands in its lists."""
+    if isinstance(value, list):
+        return {found for held in value for found in said(held, path)}
+    if not isinstance(value, dict):
+        return set()
+    return {found for name, held in value.items() for found in {f"{path}.{name}", *said(held, f"{path}.{name}")}}
+
+
+def known(schema: Mapping[str, Any]) -> set[str]:
+    """Paths of the keys that the grammar names, as far as calls name them one by one; others take any option."""
+    steps: Mapping[str, Any] = schema["properties"]
+    parts = {f".{step}.{name}" for step in ("source", "deduplicate", "table") for name in steps[step]["properties"]}
+    return {f".{step}" for step in steps} | parts
+
+
+def test_everything_that_a_file_can_say_can_be_said_in_python() -> None:
+    assert known(grammar_schema()) - said(dict(EVERYTHING.value)) == set()
+
+
+def test_whatever_was_said_stands_where_a_file_has_it_with_the_line_of_its_call() -> None:
+    value = EVERYTHING.value
+
+    join = {"table": "users", "by": ["customer_id"], "columns": {"age": "customer_age"}, "missing": None}
+    assert value["join"] == [{**join, "same_keys": True}]
+    windows = [held["window"] for held in value["aggregate"]]
+    assert windows == [
+        {"tumbling": "1m", "grace": "1s"}, {"hopping": {"size": "1m", "step": "10s"}, "retain": "2d"},
+        {"sliding": "1m"}, {"session": "30s"},
+    ]  # fmt: skip
+    assert (value["aggregate"][-1]["by"], value["aggregate"][0]["to"]) == ([], "a.v1")
+    assert value["lookup"] == {"vat": {"call": "shop.vat:rate", "args": ["status"], "timeout": "200ms"}}
+    assert {step for step in value if (step,) not in EVERYTHING.lines and (step, 0) not in EVERYTHING.lines} == set()
+
+
+def test_a_null_for_a_missing_partner_is_said_as_the_file_says_it() -> None:
+    joined = a_stream("orders").join("users", ["customer_id"], columns={"age": "age"}, missing=None).route("a.v1")
+    silent = a_stream("orders").join("users", ["customer_id"], columns={"age": "age"}).route("a.v1")
+
+    assert [held.build().joins[0].missing for held in (joined, silent)] == ["keep", "retry"]
 
 
 def test_a_common_beginning_goes_on_in_two_ways() -> None:

@@ -11,8 +11,10 @@ import click
 
 from streams.contracts import Column, Contract, ContractFamily, Contracts, UnknownContractError, read_contracts
 from streams.contracts.registry import MemoryRegistry
+from streams.dsl import load_modules
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
+from streams.pipeline.spec import Pipeline
 from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
@@ -53,13 +55,16 @@ command.add_command(compare.compare)
 @schemas_option
 @output_option
 def check(schemas: Path | None, output: str) -> None:
-    """Check every file: schemas, contracts and the pipelines that use them. Exit code 1: something is wrong."""
+    """Check every file: schemas, contracts and the pipelines that use them, also those of STREAMS_PIPELINE_MODULES.
+
+    Exit code 1: something is wrong.
+    """
     contracts = _read(schemas)
-    problems = _all_problems(contracts)
+    problems, built = _all_problems(contracts)
     if output == "json":
         click.echo(json.dumps({"problems": list(map(_problem_row, problems)), "warnings": list(contracts.warnings)}))
     else:
-        _print_findings(contracts, problems)
+        _print_findings(contracts, problems, built)
     if problems:
         raise SystemExit(FOUND_PROBLEMS)
 
@@ -107,16 +112,23 @@ def _usable(schemas: Path | None) -> Contracts:
     return contracts
 
 
-def _all_problems(contracts: Contracts) -> tuple[Problem, ...]:
+def _all_problems(contracts: Contracts) -> tuple[tuple[Problem, ...], int]:
+    """What is wrong with files and modules; how many pipelines the modules hold."""
+    problems: list[Problem] = []
+    built: tuple[Pipeline, ...] = ()
+    try:
+        built = load_modules(Settings.from_env().pipeline_modules)
+    except ConfigurationError as error:
+        problems += error.problems
     try:
         # Files are judged here, not this machine's secrets and settings: any key and any registry serve.
-        compile_topology(contracts, app="check", mask_key=b"only to check", registry=MemoryRegistry())
+        compile_topology(contracts, app="check", mask_key=b"only to check", registry=MemoryRegistry(), built=built)
     except ConfigurationError as error:
-        return error.problems
-    return ()
+        problems += error.problems
+    return tuple(problems), len(built)
 
 
-def _print_findings(contracts: Contracts, problems: Iterable[Problem]) -> None:
+def _print_findings(contracts: Contracts, problems: Iterable[Problem], built: int) -> None:
     listed = list(problems)
     for warning in contracts.warnings:
         click.echo(f"warning: {warning}")
@@ -128,7 +140,7 @@ def _print_findings(contracts: Contracts, problems: Iterable[Problem]) -> None:
     versions = sum(len(family.versions) for family in contracts.families.values())
     click.echo(
         f"{contracts.folder} is fine: {len(contracts.families)} datasets in {versions} versions,"
-        f" {len(contracts.pipeline_texts)} pipelines"
+        f" {len(contracts.pipeline_texts) + built} pipelines"
     )
 
 

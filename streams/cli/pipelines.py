@@ -10,6 +10,7 @@ import click
 
 from streams.contracts import read_contracts
 from streams.contracts.registry import MemoryRegistry
+from streams.dsl import load_modules
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.pipeline.plan import Plan
@@ -128,13 +129,19 @@ def _named(topology: Topology, name: str) -> Plan:
 
 
 def _read(schemas: Path | None) -> tuple[Topology, Mapping[str, Mapping[str, Any]]]:
-    """The topology, and the files by pipeline; raises ``ConfigurationError`` with every mistake."""
+    """The topology, and what is written of each pipeline, also in Python.
+
+    Raises ``ConfigurationError`` with every mistake.
+    """
     settings = Settings.from_env()
     contracts = read_contracts(schemas or settings.schemas)
+    built = load_modules(settings.pipeline_modules)
     # What a pipeline does does not depend on this machine's secret: any serves.
-    topology = compile_topology(contracts, app=settings.app, mask_key=b"only to describe", registry=MemoryRegistry())
+    topology = compile_topology(
+        contracts, app=settings.app, mask_key=b"only to describe", registry=MemoryRegistry(), built=built
+    )
     pipelines, _ = read_pipelines(contracts.pipeline_texts)
-    return topology, {pipeline.name: pipeline.document.value for pipeline in pipelines}
+    return topology, {pipeline.name: pipeline.document.value for pipeline in (*pipelines, *built)}
 
 
 def _draw(topology: Topology, name: str | None, file: Path) -> None:

@@ -176,6 +176,11 @@ def all_table_names(plan: Plan) -> tuple[str, ...]:
     return (*rows, *(aggregation.table for aggregation in plan.judged))
 
 
+def kept_by(plan: Plan) -> tuple[str, ...]:
+    """Short names of all changelogs that ``plan`` writes; its state's is the last."""
+    return tuple(short for short, _ in _stored_shapes(plan))
+
+
 def _subtopology(app: str, plans: tuple[Plan, ...]) -> SubTopology:
     first = (plan.topic for plan in plans)
     sources = tuple(dict.fromkeys((*first, *(topic for plan in plans for topic in plan.further_topics))))

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from streams.pipeline.plan import Plan
-from streams.pipeline.tables import state_changelog
-from streams.pipeline.topology import SubTopology, TopicKind, Topology, table_names
+from streams.pipeline.topology import SubTopology, TopicKind, Topology, kept_by
 
 Place = tuple[str, int]
 """(topic, partition)."""
@@ -58,13 +57,6 @@ class Rewind:
     """By topic, of all that the tasks read."""
     notes: tuple[str, ...] = field(default=())
     """What whoever confirms it should know."""
-
-
-def kept_by(plan: Plan) -> tuple[str, ...]:
-    """Short names of the changelogs that ``plan`` keeps."""
-    claims = () if plan.claims is None else tuple(claim.table for claim in plan.claims.claims)
-    rules = () if plan.settles is None else tuple(rule.table for rule in plan.settles.rules.values())
-    return (*table_names(plan), *claims, *rules, state_changelog(plan))
 
 
 def shares_of(topology: Topology, names: Collection[str]) -> tuple[Share, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from streams.cli.contracts import command as check_contracts
 from streams.cli.pipelines import command
 from streams.errors import ConfigurationError
 from tests.contracts.builders import a_folder
@@ -63,6 +64,30 @@ def test_a_drawing_is_written_of_one_pipeline_or_of_all(tmp_path: Path) -> None:
     assert [result.exit_code for result in results] == [0, 0]
     assert ("pipeline users" in one.read_text(), "pipeline orders" in one.read_text()) == (True, False)
     assert {"pipeline users", "pipeline orders"} <= set(re.findall(r"pipeline \w+", every.read_text()))
+
+
+def test_pipelines_written_in_python_stand_beside_those_of_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "shop_pipelines.py").write_text(
+        "from streams.dsl import stream\n"
+        "again = stream('cdc.users.v1', pipeline='again', format='debezium-json',\n"
+        "               contract='iglu:com.acme.shop/users/jsonschema/1-*-*').table('again').build()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("STREAMS_PIPELINE_MODULES", "shop_pipelines")
+
+    listed = {row["pipeline"] for row in json.loads(run("list", "--output", "json").output)}
+    (described,) = json.loads(run("describe", "again", "--output", "json").output)
+    checked = CliRunner().invoke(check_contracts, ["check", "--schemas", str(SCHEMAS)])
+
+    assert listed == {"orders", "products", "revenue", "users", "again"}
+    assert described["steps"]["table"] == {"name": "again"}
+    assert (checked.exit_code, "5 pipelines" in checked.output) == (0, True)
+
+    monkeypatch.setenv("STREAMS_PIPELINE_MODULES", "no_such_module")
+    wrong = CliRunner().invoke(check_contracts, ["check", "--schemas", str(SCHEMAS)])
+    assert (wrong.exit_code, "no_such_module cannot be imported" in wrong.output) == (1, True)
 
 
 def test_to_describe_without_a_name_or_a_file_is_wrong_use(tmp_path: Path) -> None:
