@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.state.changelog import EMPTIED_KEY, MARKER_KEY, Marker, decode_marker
 from streams.state.packs import PACK_KEY
+from streams.worker.starts import bounds_of
 
 from .rewind import Place
 
@@ -67,7 +68,7 @@ def read_held(
 
 
 def _read(reader: Any, held: Mapping[Place, Held], progress: Callable[[float], None]) -> None:
-    bounds = {place: reader.get_watermark_offsets(TopicPartition(*place), timeout=30) for place in held}
+    bounds = {place: bounds_of(reader, *place) for place in held}
     begun = sum(first for first, _ in bounds.values())
     whole = sum(end for _, end in bounds.values()) - begun
     behind = {place: first for place, (first, end) in bounds.items() if first < end}

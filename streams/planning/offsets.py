@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, TopicPartition
 
+from streams.worker.starts import bounds_of
+
 from .rewind import Offsets, Place
 
 
@@ -24,7 +26,7 @@ def find_offsets(options: Mapping[str, object], counts: Mapping[str, int], since
     reader = Consumer({**options, "group.id": "streams-rewind", "enable.auto.commit": False})
     try:
         places = [(topic, number) for topic, count in counts.items() for number in range(count)]
-        bounds = {place: reader.get_watermark_offsets(TopicPartition(*place), timeout=30) for place in places}
+        bounds = {place: bounds_of(reader, *place) for place in places}
         ends = {place: end for place, (_, end) in bounds.items()}
         if since.time_ms is None:
             return {place: _within(since.by_partition.get(place[1]), *bounds[place]) for place in places}, ends

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from streams.pipeline.topology import Topology
-from streams.worker.starts import Start, Starts
+from streams.worker.starts import Start, Starts, bounds_of
 from streams.worker.topics import TopicKeeper, group_instances
 
 PATIENCE_SECONDS = 3.0
@@ -95,7 +95,7 @@ def _ends(options: Mapping[str, object], counts: Mapping[str, int]) -> Mapping[s
     try:
         return {
             name: {
-                number: reader.get_watermark_offsets(TopicPartition(name, number), timeout=30)
+                number: bounds_of(reader, name, number)
                 for number in range(count)
             }
             for name, count in counts.items()

@@ -26,6 +26,10 @@ COORDINATOR_MOVES = frozenset(
     {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
 )
 
+LEADER_MOVES = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
+
 
 class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a checkpoint leaves beside the committed offset, in under 4 kB."""
@@ -107,9 +111,7 @@ class Starts:
     def bounds(self, topics: Iterable[str], partition: int) -> Mapping[str, tuple[int, int]]:
         """By topic (first offset, end) of one partition, uncommitted records included."""
         with self._client("read_uncommitted") as client:
-            return {
-                topic: client.get_watermark_offsets(TopicPartition(topic, partition), timeout=30) for topic in topics
-            }
+            return {topic: bounds_of(client, topic, partition) for topic in topics}
 
     @contextmanager
     def _client(self, isolation: str) -> Iterator[Consumer]:
@@ -118,6 +120,19 @@ class Starts:
             yield client
         finally:
             client.close()
+
+
+def bounds_of(client: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """(first offset, end); asks again while a topic that has just been made has no leader, half a minute at most."""
+    deadline = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            first, end = client.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+            return first, end
+        except KafkaException as error:
+            if error.args[0].code() not in LEADER_MOVES or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _committed(client: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from streams.cli.plan import command
 from streams.embedded import EmbeddedKafka
+from tests.bench.workload import workload
 
+from .cluster import Cluster, produce
 from .orders_cluster import OrdersCluster
+from .test_same_bytes import BY_STATUS, W_SCHEMAS, copy_schemas
 
 pytestmark = [pytest.mark.integration]
 
@@ -27,11 +31,14 @@ def settled(
 
 def plan(cluster: OrdersCluster, *arguments: str) -> tuple[int, dict[str, list[dict[str, object]]]]:
     """Exit code and answer of ``streams plan``."""
+    return planned(cluster, cluster.pipeline.parents[1], *arguments)
+
+
+def planned(cluster: Cluster, schemas: Path, *arguments: str) -> tuple[int, dict[str, list[dict[str, object]]]]:
+    """The same of any cluster."""
     environment = {"STREAMS_BROKERS": cluster.brokers, "STREAMS_APP": cluster.app}
-    schemas = str(cluster.pipeline.parents[1])
-    result = CliRunner().invoke(
-        command, ["--schemas", schemas, "--output", "json", *arguments], env=environment, catch_exceptions=False
-    )
+    asked = ["--schemas", str(schemas), "--output", "json", *arguments]
+    result = CliRunner().invoke(command, asked, env=environment, catch_exceptions=False)
     return result.exit_code, json.loads(result.stdout)
 
 
@@ -78,3 +85,48 @@ def test_each_change_is_told_with_what_it_needs(
 
     assert found == code
     assert (what, verdict) in {(held["what"], held["verdict"]) for held in told["differences"]}
+
+@pytest.fixture
+def spread(kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]) -> Iterator[tuple[Cluster, Path, str]]:
+    """A pipeline whose groups meet behind a repartition topic; nothing has run."""
+    with Cluster(kafka.bootstrap, tmp_path / "schemas", tmp_path, unique("app")) as cluster:
+        stamp = unique("plan")
+        schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, spread=BY_STATUS)
+        (schemas / "pipelines" / "w.yaml").unlink()
+        cluster.create_topic(f"{stamp}.orders.v1")
+        yield cluster, schemas, stamp
+
+
+def test_groups_behind_a_repartition_topic_are_planned_run_and_compared(spread: tuple[Cluster, Path, str]) -> None:
+    cluster, schemas, stamp = spread
+    source, between = f"{stamp}.orders.v1", f"{cluster.app}-spread-by-last_digit-repartition"
+
+    code, applied = planned(cluster, schemas, "--apply")
+    assert code == 0
+    assert [(topic["is"], topic["partitions"]) for topic in applied["topics"] if topic["topic"] == between] == [
+        ("there", 4)
+    ]
+    assert {(tuple(task["reads"]), task["by_repartition"], task["tasks"]) for task in applied["tasks"]} == {  # type: ignore[arg-type]
+        ((source,), False, 4),
+        ((between,), True, 4),
+    }
+    produce(cluster.brokers, source, ({"key": event.key, "value": event.value} for event in workload(5_000)))
+    cluster.start("one")
+    cluster.wait_until(lambda: cluster.lag(source) == 0 and bool(cluster.read(f"{stamp}.digits.v1")))
+    assert cluster.stop("one") == 0
+
+    code, same = planned(cluster, schemas)
+    assert (code, same["differences"]) == (0, [])
+    entries = {table["table"]: table["entries"] for table in same["tables"]}
+    assert entries["digits"] and entries["closed_by_digit"]
+
+    file = schemas / "pipelines" / "spread.yaml"
+    file.write_text(file.read_text().replace("by: [last_digit]", "by: [customer_id]"))
+    code, other = planned(cluster, schemas)
+    told = {(held["what"], held["verdict"]) for held in other["differences"]}
+    assert code == 1
+    assert told >= {
+        (f"topic {between}", "safe"),
+        ("table digits", "needs a new table name"),
+        ("table closed_by_digit", "needs a new table name"),
+    }

@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from streams.cli.main import cli
 from streams.embedded import EmbeddedKafka
 from streams.planning import rewinding
-from streams.state.changelog import MARKER_KEY
+from streams.state.changelog import EMPTIED_KEY, MARKER_KEY
 from tests.bench.workload import workload
 
 from .cluster import Cluster, WholeRecord, produce, read_whole
-from .test_same_bytes import BY_STATUS, W_SCHEMAS, WINDOWS, by_key, copy_schemas, drive, last_of_each
+from .test_same_bytes import BY_STATUS, JOINED, PEOPLE, W_SCHEMAS, WINDOWS, by_key, copy_schemas, drive, last_of_each
 
 pytestmark = [pytest.mark.integration]
 
@@ -93,9 +93,10 @@ class Bench:
         return {topic: self.read(topic) for topic in self.topics}
 
     def kept(self, *names: str) -> dict[str, list[WholeRecord]]:
-        """Changelogs without their markers, which every checkpoint of the task writes."""
+        """Changelogs without markers, which every checkpoint of the task writes, and without what a reset says."""
         topics = {name: read_whole(self.cluster.brokers, f"{self.cluster.app}-{name}-changelog") for name in names}
-        return {name: [record for record in held if record.key != MARKER_KEY] for name, held in topics.items()}
+        words = (MARKER_KEY, EMPTIED_KEY)
+        return {name: [record for record in held if record.key not in words] for name, held in topics.items()}
 
 
 def since(before: list[WholeRecord], after: list[WholeRecord]) -> list[WholeRecord]:
@@ -216,3 +217,32 @@ def test_a_backfill_publishes_once_more_what_came_since_as_todays_file_says(benc
         numbers[record.partition] += 1
     assert 0.8 * expected.total() < sum(map(len, again.values())) <= expected.total() <= 5_100
     assert bench.published() == before
+
+def test_pipelines_that_begin_anew_together_are_joined_as_in_a_first_run(
+    kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    with Cluster(kafka.bootstrap, tmp_path / "schemas", tmp_path, unique("app")) as cluster:
+        stamp = unique("rewind")
+        schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, people=PEOPLE, joined=JOINED)
+        (schemas / "pipelines" / "w.yaml").unlink()
+        bench = Bench(cluster, stamp, schemas)
+        bench.topics = ("joined.v1",)
+        people = f"{stamp}.people.v1"
+        for topic, first, count in ((people, 0, 150), (bench.source, 5_000, 5_000), (people, 20_000, 1_000)):
+            if first < 20_000:
+                cluster.create_topic(topic)
+            events = workload(count, first=first, customers=200)
+            produce(cluster.brokers, topic, ({"key": event.key, "value": event.value} for event in events))
+        bench.work()
+        before = bench.published()["joined.v1"]
+        rows = bench.kept("people")["people"]
+
+        alone = json.loads(bench.run("reset", "joined", "--dry-run", "--output", "json").stdout)
+        assert any("joined joins people as it is now" in note for note in alone["notes"])
+        assert bench.run("reset", "joined", "people", "--yes").exit_code == 0
+        bench.work()
+
+        again = by_key(since(before, bench.published()["joined.v1"]), has_broker_time=False)
+        assert again == by_key(before, has_broker_time=False) != {}
+        found = {record.key: record.value for record in bench.kept("people")["people"]}
+        assert found == {record.key: record.value for record in rows} != {}
