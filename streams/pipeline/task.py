@@ -134,9 +134,10 @@ class Task:
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
-        is_retry = batch.topic in plans[0].tiers
+        first = self._plans[batch.topic][0]
+        is_retry = batch.topic in first.tiers
         return BatchResult(
-            topic=plans[0].topic if is_retry else batch.topic,
+            topic=first.topic if is_retry else batch.topic,
             source="retry" if is_retry else "topic",
             deliveries=list(chain.from_iterable(result.deliveries for result in results.values())),
             ledgers={name: result.ledger for name, result in results.items()},
