@@ -145,7 +145,7 @@ class _Teller:
             yield self._delivery(event, value, "+", row, order)
         if has_moved(event):
             self._changed[MOVED] = None
-        if known is None or parts != known.parts:
+        if known is None or parts != known.parts or event.operation is INSERT:  # whose copy must not end its own claim
             self._changed[row.encode()] = Claimed(parts=parts, order=order) if any(parts) else None
 
     def _parts(

@@ -155,6 +155,18 @@ def test_a_dead_insert_that_comes_again_takes_nothing_from_the_row_that_it_becam
     assert open_findings(driver) == PAIR
 
 
+def test_a_copy_of_the_insert_that_came_after_a_truncate_takes_nothing_from_it() -> None:
+    driver, source = a_source(UNIQUE, partitions=3)
+    source.change(1, email="a@b.co")
+    for partition in range(3):  # one of them is not the row's
+        source.truncate(partition=partition)
+        sent = source.change(1, email="a@b.co")
+        driver.send(source.topic, **sent)
+        source.change(2, email="a@b.co")
+
+        assert open_findings(driver) == PAIR
+
+
 def test_numbers_that_are_equal_are_one_value() -> None:
     columns = {"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}
     driver, source = a_source(
