@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,14 +42,17 @@ class Sent:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
     """Two tasks, and a function that answers once ``slow.may_answer`` is set; nothing is ever committed."""
     monkeypatch.setattr(Pace, "is_due", lambda *_: False)
     topology = a_topology(tmp_path, PIPELINE)
     settings = Settings(data=tmp_path / "data", schemas=tmp_path / "schemas", app="app", store="memory://")
     engine = Engine(settings, topology, "a")
     engine.transactions = Sent()  # type: ignore[assignment]
-    return engine
+    yield engine
+    for task in tuple(engine._background._running):  # all tests share a loop: it would go on in the next one
+        task.cancel()
+    await settle()
 
 
 @pytest.fixture(autouse=True)
