@@ -198,7 +198,9 @@ def read_whole(brokers: str, topic: str) -> list[WholeRecord]:
 def produce(brokers: str, topic: str, records: Iterable[Mapping[str, object]]) -> None:
     """Send records (``key value`` and optionally ``partition timestamp headers``), partitioned as Java does."""
     producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5,
-                         "queue.buffering.max.messages": 2_000_000, "message.max.bytes": 16 << 20})  # fmt: skip
+                         "queue.buffering.max.messages": 2_000_000, "message.max.bytes": 16 << 20,
+                         "enable.idempotence": True})  # fmt: skip
+    # Without idempotence a batch that is sent again, such as to a topic just made, comes behind the next one.
     for number, record in enumerate(records):
         producer.produce(topic, **record)
         if number % 1_000 == 0:
