@@ -14,16 +14,19 @@ from streams.records import ChangeEvent
 
 from .covers import partial, pseudonym, redact
 from .exchange.build import is_local, make_exchanges
+from .exchange.plan import Exchange
 from .expressions import ExpressionError, Scope, compile_condition, compile_expression, to_json
 from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
 from .groups import GroupBuilder
 from .joining.build import Partner
+from .joining.plan import Relation
 from .joins import JoinBuilder
 from .keep import compile_in_scope, known_rows
 from .lookups.build import LookupBuilder
-from .plan import Derivation, Evaluate, MaskRule, Plan, RowTable
+from .plan import Aggregation, Derivation, Evaluate, MaskRule, Plan, RowTable
 from .retries.build import make_retries
+from .retries.plan import Retries
 from .routes import RouteBuilder
 from .sources import UNREAD, check_source, deduplication_of, event_time_of
 from .spec import Pipeline
@@ -116,14 +119,7 @@ class PlanBuilder:
         joins, relation = JoinBuilder(self, pipeline, self._partners, app=self._app).build(self.columns, self._key)
         derivations = self._derivations()
         table = self._table()
-        groups = GroupBuilder(self, self.columns, has_envelope=self._is_change_format)
-        kept = [groups.build(spec, ("aggregate", index)) for index, spec in enumerate(pipeline.aggregates)]
-        partitioned = pipeline.source.key or self._key
-        local = tuple(held for held in kept if is_local(held.by, partitioned))
-        exchanges = make_exchanges(
-            self._app, pipeline.name, pipeline.source.topic, [held for held in kept if held not in local], groups.needs
-        )
-        self._reads |= groups.reads
+        local, exchanges = self._groups()
         known = table or known_rows(self, pipeline, self._key)
         routes = RouteBuilder(self, pipeline, self.columns, family.newest.key, known, local).build()
         check_source(self, pipeline, family.newest, has_registry=self._registry is not None)
@@ -149,10 +145,7 @@ class PlanBuilder:
             lookups=lookups,
             joins=joins,
             relation=relation,
-            further_topics=(
-                *(retries.topics.values() if retries is not None else ()),
-                *(held.answers for held in (relation.meetings if relation is not None else ())),
-            ),
+            further_topics=_further_topics(retries, relation),
             partners=tuple(dict.fromkeys(join.pipeline for join in (relation.local if relation else joins))),
             derivations=derivations,
             table=table,
@@ -165,6 +158,17 @@ class PlanBuilder:
             app=self._app,
             spec=pipeline.document.value,
         )
+
+    def _groups(self) -> tuple[tuple[Aggregation, ...], tuple[Exchange, ...]]:
+        """(groups that a task has whole, those that their events must travel to)."""
+        pipeline = self._pipeline
+        groups = GroupBuilder(self, self.columns, has_envelope=self._is_change_format)
+        kept = [groups.build(spec, ("aggregate", index)) for index, spec in enumerate(pipeline.aggregates)]
+        self._reads |= groups.reads
+        partitioned = pipeline.source.key or self._key
+        local = tuple(held for held in kept if is_local(held.by, partitioned))
+        elsewhere = [held for held in kept if held not in local]
+        return local, make_exchanges(self._app, pipeline.name, pipeline.source.topic, elsewhere, groups.needs)
 
     def _condition(self, step: str, text: str | None) -> Callable[[ChangeEvent], bool] | None:
         if text is None:
@@ -261,3 +265,10 @@ class PlanBuilder:
             if name not in self._key and self._is_change_format:
                 self.problem(("table", "key"), f"{name}: on DELETE only the contract's key is known")
         return RowTable(name=spec.name, key=key)
+
+
+def _further_topics(retries: Retries | None, relation: Relation | None) -> tuple[str, ...]:
+    """What a pipeline reads besides its source: events that wait, and answers of joins in other tasks."""
+    waiting = () if retries is None else retries.topics.values()
+    answers = () if relation is None else (held.answers for held in relation.meetings)
+    return (*waiting, *answers)

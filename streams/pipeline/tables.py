@@ -131,9 +131,9 @@ class PipelineTables:
     asked: Mapping[str, PipelineTables] = field(default_factory=dict)
     """By table, whose earlier versions joins ask for, all that its pipeline keeps."""
     retries: RetryTables | None = None
+    """What waits for another attempt, and behind it."""
     partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
     """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
-
     answers: dict[Question, Answer] = field(default_factory=dict)
     """What somebody outside has answered for the batch in hand; no state."""
 
