@@ -24,8 +24,9 @@ LAYERS = {
     "worker": 5,
     "planning": 6,
     "app": 6,
-    "cli": 7,
-    "__main__": 8,
+    "governance": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 """Imports go from a higher layer to a lower one, or stay in the package."""
 BESIDE = {

@@ -117,11 +117,12 @@ def _comparison_row(comparison: Comparison) -> dict[str, Any]:
         "forward": comparison.forward,
         "full": comparison.full,
         "bump": comparison.bump,
-        "differences": [_difference_row(one) for one in comparison.differences],
+        "differences": [difference_row(one) for one in comparison.differences],
     }
 
 
-def _difference_row(one: Difference) -> dict[str, Any]:
+def difference_row(one: Difference) -> dict[str, Any]:
+    """A difference as JSON."""
     return {
         "code": one.code, "path": one.path, "message": one.message, "breaks": list(one.breaks), "witness": one.witness,
         "hint": one.hint,
@@ -139,11 +140,12 @@ def _print(
         following = f" ({versions['schemaver']}, or {versions['semver']})" if is_last else ""
         click.echo(f"  bump: {comparison.bump}{following}")
         if comparison.differences:
-            show_rows((_shown(one) for one in comparison.differences), "table")
+            show_rows((shown_difference(one) for one in comparison.differences), "table")
     click.echo(f"{mode.value}: {'holds' if is_compatible else 'does not hold'}")
 
 
-def _shown(one: Difference) -> dict[str, object]:
+def shown_difference(one: Difference) -> dict[str, object]:
+    """A difference as a row of a table."""
     return {
         "code": one.code,
         "path": one.path,

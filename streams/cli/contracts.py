@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from streams.contracts import Column, Contract, ContractFamily, Contracts, UnknownContractError, read_contracts
-from streams.contracts.registry import MemoryRegistry
-from streams.dsl import load_modules
-from streams.errors import ConfigurationError, Problem
-from streams.pipeline.compile import compile_topology
-from streams.pipeline.spec import Pipeline
+from streams.errors import ConfigurationError
 from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
-from . import compare
-from .output import output_option, show_rows
-
-F = TypeVar("F", bound=Callable[..., Any])
-FOUND_PROBLEMS = 1
-
-
-def schemas_option(function: F) -> F:
-    """``--schemas FOLDER``."""
-    option = click.option(
-        "--schemas",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder with contracts and pipelines [default: STREAMS_SCHEMAS, else schemas].",
-    )
-    return option(function)
+from . import bump, check, compare
+from .output import output_option, schemas_option, show_rows
 
 
 @click.group()
@@ -43,30 +25,14 @@ def command() -> None:
     \b
       streams contracts list                                   what there is
       streams contracts show com.acme.shop/orders              one contract, column by column, and its rules
-      streams contracts check                                  every mistake in every file
+      streams contracts check --base main                      every mistake in every file, and in what changed
       streams contracts compare OLD NEW                        what a changed schema breaks, and for whom
+      streams contracts bump com.acme.shop/orders              publish a draft as the next version
     """
 
 
-command.add_command(compare.compare)
-
-
-@command.command()
-@schemas_option
-@output_option
-def check(schemas: Path | None, output: str) -> None:
-    """Check every file: schemas, contracts and the pipelines that use them, also those of STREAMS_PIPELINE_MODULES.
-
-    Exit code 1: something is wrong.
-    """
-    contracts = _read(schemas)
-    problems, built = _all_problems(contracts)
-    if output == "json":
-        click.echo(json.dumps({"problems": list(map(_problem_row, problems)), "warnings": list(contracts.warnings)}))
-    else:
-        _print_findings(contracts, problems, built)
-    if problems:
-        raise SystemExit(FOUND_PROBLEMS)
+for added in (bump.bump_command, check.check, compare.compare):
+    command.add_command(added)
 
 
 @command.command(name="list")
@@ -112,38 +78,6 @@ def _usable(schemas: Path | None) -> Contracts:
     return contracts
 
 
-def _all_problems(contracts: Contracts) -> tuple[tuple[Problem, ...], int]:
-    """What is wrong with files and modules; how many pipelines the modules hold."""
-    problems: list[Problem] = []
-    built: tuple[Pipeline, ...] = ()
-    try:
-        built = load_modules(Settings.from_env().pipeline_modules)
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
-        # Files are judged here, not this machine's secrets and settings: any key and any registry serve.
-        compile_topology(contracts, app="check", mask_key=b"only to check", registry=MemoryRegistry(), built=built)
-    except ConfigurationError as error:
-        problems += error.problems
-    return tuple(problems), len(built)
-
-
-def _print_findings(contracts: Contracts, problems: Iterable[Problem], built: int) -> None:
-    listed = list(problems)
-    for warning in contracts.warnings:
-        click.echo(f"warning: {warning}")
-    for problem in listed:
-        click.echo(str(problem))
-    if listed:
-        click.echo(f"{len(listed)} problem{'s' * (len(listed) > 1)} in {contracts.folder}")
-        return
-    versions = sum(len(family.versions) for family in contracts.families.values())
-    click.echo(
-        f"{contracts.folder} is fine: {len(contracts.families)} datasets in {versions} versions,"
-        f" {len(contracts.pipeline_texts) + built} pipelines"
-    )
-
-
 def _resolve(contracts: Contracts, dataset: str) -> Contract:
     vendor, _, rest = dataset.removeprefix("iglu:").partition("/")
     name, _, version = rest.replace("/jsonschema", "", 1).partition("/")
@@ -153,10 +87,6 @@ def _resolve(contracts: Contracts, dataset: str) -> Contract:
         raise click.BadParameter(str(error), param_hint="DATASET") from None
     except ValueError:
         raise click.BadParameter("write vendor/name, such as com.acme.shop/orders", param_hint="DATASET") from None
-
-
-def _problem_row(problem: Problem) -> dict[str, object]:
-    return {"file": problem.file, "line": problem.line, "path": problem.path, "message": problem.message}
 
 
 def _family_row(family: ContractFamily) -> dict[str, object]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -22,6 +23,16 @@ def output_option(function: F) -> F:
     """``--output table|json``."""
     option = click.option(
         "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Form of the result."
+    )
+    return option(function)
+
+
+def schemas_option(function: F) -> F:
+    """``--schemas FOLDER``."""
+    option = click.option(
+        "--schemas",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder with contracts and pipelines [default: STREAMS_SCHEMAS, else schemas].",
     )
     return option(function)
 

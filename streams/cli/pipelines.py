@@ -21,8 +21,7 @@ from streams.planning.lineage import Lineage, facets, lineage_of
 from streams.planning.wording import step_lines
 from streams.settings import Settings
 
-from .contracts import schemas_option
-from .output import output_option, show_rows
+from .output import output_option, schemas_option, show_rows
 
 
 @click.group()

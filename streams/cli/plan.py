@@ -20,8 +20,7 @@ from streams.planning.running import PATIENCE_SECONDS, Running, read_running
 from streams.settings import Settings
 from streams.worker.topics import BrokerAwayError, TopicKeeper
 
-from .contracts import schemas_option
-from .output import output_option, show_rows
+from .output import output_option, schemas_option, show_rows
 
 FOUND_PROBLEMS = 1
 UNIT = 1024.0

@@ -22,8 +22,7 @@ from streams.planning.rewinding import Done, RefusedError, Rewinder
 from streams.settings import Settings
 from streams.worker.topics import BrokerAwayError
 
-from .contracts import schemas_option
-from .output import output_option, show_rows
+from .output import output_option, schemas_option, show_rows
 from .plan import read_topology
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -21,10 +21,13 @@ from .validation import check_schema
 
 PIPELINES = "pipelines"
 CONTRACT_FILE = "contract.yaml"
-OTHER_FILES = frozenset({"matrix.yaml"})
+DRAFT_FILE = "draft.json"
+OTHER_FILES = frozenset({"matrix.yaml", "contract_matrix.py", "published.sha256"})
+"""Read by ``streams.governance``."""
 QUALITY_NAMES = frozenset({"quality", "quality_rules"})
 QUALITY_SUFFIXES = frozenset({".py", ".yaml", ".yml", ".json"})
 _PARTS = frozenset({"jsonschema", "avro", "protobuf"})
+_OTHER_PARTS = frozenset({"migrations", DRAFT_FILE})
 
 
 def load_contracts(folder: str | Path) -> Contracts:
@@ -55,7 +58,6 @@ def read_contracts(folder: str | Path) -> Contracts:
         pipeline_texts=texts,
         quality_texts=rules,
         contract_documents=_documents(datasets, families),
-        warnings=tuple(gap for dataset in datasets for gap in _gaps(dataset)),
         problems=tuple(problems),
         broken=broken,
     )
@@ -112,7 +114,7 @@ def _entries(folder: Path) -> list[Path]:
 
 def _read_dataset(root: Path, place: Path, problems: list[Problem]) -> Dataset:
     for entry in _entries(place):
-        if entry.name != CONTRACT_FILE and entry.name not in _PARTS:
+        if entry.name != CONTRACT_FILE and entry.name not in _PARTS | _OTHER_PARTS:
             message = f"not known here; expected {CONTRACT_FILE} and {', '.join(sorted(_PARTS))}"
             problems.append(Problem(file=str(entry.relative_to(root)), message=message))
     schemas = sorted(_read_schemas(root, place, problems), key=lambda schema: version_numbers(schema.version))
@@ -191,16 +193,6 @@ def _repeated_ids(datasets: Iterable[Dataset]) -> Iterator[Problem]:
         if terms.id in file_by_id:
             yield terms.document.problem(("id",), f"{file_by_id[terms.id]} has this id already; give it its own")
         file_by_id.setdefault(terms.id, terms.file)
-
-
-def _gaps(dataset: Dataset) -> Iterator[str]:
-    """SchemaVer counts without gaps; one is allowed, and told."""
-    seen = {version_numbers(schema.version) for schema in dataset.schemas}
-    for model, revision, addition in sorted(seen):
-        if addition and (model, revision, addition - 1) not in seen:
-            yield f"{dataset.subject}: {model}-{revision}-{addition} without {model}-{revision}-{addition - 1}"
-        elif not addition and revision and not any(known[:2] == (model, revision - 1) for known in seen):
-            yield f"{dataset.subject}: {model}-{revision}-0 without any {model}-{revision - 1}-*"
 
 
 def _read_pipelines(root: Path, problems: list[Problem]) -> Mapping[str, str]:

@@ -139,7 +139,6 @@ class Contracts:
     """By file: quality rules by dataset, as written."""
     contract_documents: Mapping[str, Document] = field(default_factory=dict)
     """By subject: the ``contract.yaml`` of datasets that have one."""
-    warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     """What is wrong with the files; what they would say is missing above."""
     broken: frozenset[str] = frozenset()

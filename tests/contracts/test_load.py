@@ -45,12 +45,6 @@ def test_versions_stand_oldest_first_and_by_number(tmp_path: Path) -> None:
     assert family.version("2-0-0") is None
 
 
-def test_a_gap_between_versions_is_a_warning(tmp_path: Path) -> None:
-    files = {f"com.acme/things/jsonschema/{version}": a_schema(version=version) for version in ("1-0-0", "1-0-2")}
-
-    assert load(tmp_path, files).warnings == ("iglu:com.acme/things/jsonschema: 1-0-2 without 1-0-1",)
-
-
 def test_a_schema_alone_is_a_contract_with_defaults(tmp_path: Path) -> None:
     newest = load(tmp_path, {SCHEMA: a_schema()}).resolve("iglu:com.acme/things/jsonschema/1-*-*").newest
 

@@ -1,0 +1,125 @@
+"""``streams contracts bump``: a draft becomes the next version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from streams.contracts.iglu import is_name, is_vendor
+from streams.contracts.load import CONTRACT_FILE, DRAFT_FILE
+from streams.errors import ConfigurationError
+from streams.governance.drafts import Bumped, bump
+from streams.governance.files import Files, read_files
+from streams.governance.published import LOCK, lock_text, read_lock
+from streams.governance.series import JSON, all_series, resources_of
+from streams.governance.steps import migration_file
+from streams.governance.terms import with_version
+from streams.settings import Settings
+
+from .compare import difference_row, shown_difference
+from .output import output_option, schemas_option, show_rows
+
+FOUND_PROBLEMS = 1
+
+
+@click.command(name="bump")
+@click.argument("dataset")
+@click.option("--from", "draft", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+              help=f"The draft [default: {DRAFT_FILE} in the dataset's folder, which is removed once published].")
+@click.option("--dry-run", is_flag=True, help="Only tell what the change is and which version it would be.")
+@schemas_option
+@output_option
+def bump_command(dataset: str, draft: Path | None, dry_run: bool, schemas: Path | None, output: str) -> None:
+    """Publish a draft of DATASET (vendor/name) as its next version: the number follows from the change.
+
+    \b
+      cp schemas/com.acme.shop/orders/jsonschema/1-0-0 schemas/com.acme.shop/orders/draft.json
+      edit schemas/com.acme.shop/orders/draft.json
+      streams contracts bump com.acme.shop/orders
+
+    Writes jsonschema/M-R-A, the next version into contract.yaml, and a line into published.sha256 where that is kept.
+    Exit code 1: the draft cannot be a version.
+    """  # fmt: skip
+    folder = schemas or Settings.from_env().schemas
+    vendor, _, name = dataset.removeprefix("iglu:").removesuffix(f"/{JSON}").partition("/")
+    if not is_vendor(vendor) or not is_name(name):
+        raise click.BadParameter("write vendor/name, such as com.acme.shop/orders", param_hint="DATASET")
+    place = draft or folder / vendor / name / DRAFT_FILE
+    if not place.is_file():
+        raise click.UsageError(f"no draft {place}; copy the newest version there and edit it, or name one by --from")
+    files = read_files(folder)
+    try:
+        bumped = _bumped(place, f"{vendor}/{name}", files)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=output == "json")
+        raise SystemExit(FOUND_PROBLEMS) from None
+    written = _published(bumped, files)
+    if bumped.is_new and not dry_run:
+        _write(folder, written)
+        if draft is None:
+            place.unlink()
+    _tell(bumped, written, files, output, is_dry=dry_run)
+
+
+def _bumped(place: Path, dataset: str, files: Files) -> Bumped:
+    every = all_series(files)
+    series = next((one for one in every if (one.dataset, one.format) == (dataset, JSON)), None)
+    return bump(place.read_text("utf-8"), str(place), dataset, series, resources_of(every))
+
+
+def _published(bumped: Bumped, files: Files) -> Mapping[str, str]:
+    """The files that publishing writes; empty where nothing changed."""
+    if not bumped.is_new:
+        return {}
+    version = bumped.version
+    written = {version.file: version.text}
+    contract = f"{version.dataset}/{CONTRACT_FILE}"
+    if contract in files and bumped.old is not None:
+        step = "addition" if bumped.comparison is None or bumped.comparison.bump == "none" else bumped.comparison.bump
+        if (following := with_version(files[contract].decode(), contract, step)) is not None:
+            written[contract] = following[0]
+    recorded = read_lock(files, [])
+    if recorded is not None:
+        added = {**files, version.file: version.text.encode()}
+        new = {name: content for name, content in added.items() if name in recorded or name == version.file}
+        written[LOCK] = lock_text(new, recorded)
+    return written
+
+
+def _write(folder: Path, written: Mapping[str, str]) -> None:
+    for name, text in written.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode())
+
+
+def _tell(bumped: Bumped, written: Mapping[str, str], files: Files, output: str, *, is_dry: bool) -> None:
+    comparison, version = bumped.comparison, bumped.version
+    needs = comparison is not None and not comparison.backward and migration_file(version) not in files
+    if output == "json":
+        report = {
+            "dataset": version.dataset, "old": bumped.old and bumped.old.version,
+            "bump": "none" if comparison is None else comparison.bump, "new": version.version,
+            "written": [] if is_dry else sorted(written), "migration": migration_file(version) if needs else None,
+            "differences": [difference_row(one) for one in comparison.differences] if comparison else [],
+        }  # fmt: skip
+        click.echo(json.dumps(report, default=str))
+        return
+    if not bumped.is_new:
+        click.echo(f"{version.dataset}: nothing changed since {version.version}; nothing is written")
+        return
+    was = "the first version" if bumped.old is None else f"after {bumped.old.version}"
+    click.echo(f"{version.dataset} {version.version} ({was})")
+    if comparison is not None and comparison.differences:
+        show_rows((shown_difference(one) for one in comparison.differences), output)
+    for name in written:
+        click.echo(f"{'would write' if is_dry else 'wrote'} {name}")
+    if needs and bumped.old is not None:
+        click.echo(
+            f"rows of {bumped.old.version} are refused now: write {migration_file(version)} with up and down,"
+            " by column an expression over the other version's row"
+        )

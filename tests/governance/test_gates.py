@@ -1,0 +1,231 @@
+"""Gates: what may not be published is refused, each mistake with its file, line and path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.builders import a_contract, a_folder
+
+from .builders import MIGRATION, PLACE, TEXT, a_version, commit, committed, findings, git, told, versions
+
+FIRST = a_version("1-0-0")
+ROW = {"id": 1, "first": "Ada", "last": "Byron"}
+NAMES = {"first": TEXT, "last": TEXT}
+SPLIT = a_version("1-0-0", required=("id", "first", "last"), **NAMES, examples=[ROW])
+WHOLE = a_version("2-0-0", required=("id", "name"), name=TEXT, additionalProperties=False)
+UP = "up: {name: \"first || ' ' || last\"}\n"
+DOWN = "down:\n  first: left(name, strpos(name, ' ') - 1)\n  last: substring(name, strpos(name, ' ') + 1)\n"
+
+
+def a_history(root: Path, **texts: str) -> Path:
+    return a_folder(root, versions(**texts))
+
+
+def test_versions_that_say_what_changed_are_fine(tmp_path: Path) -> None:
+    folder = a_history(tmp_path, v1_0_0=FIRST, v1_0_1=a_version("1-0-1", note=TEXT))
+
+    assert told(findings(folder)) == []
+
+
+def test_a_version_that_says_less_than_the_change_is_refused(tmp_path: Path) -> None:
+    folder = a_history(tmp_path, v1_0_0=FIRST, v1_0_1=a_version("1-0-1", required=("id", "note"), note=TEXT))
+
+    wrong, missing = findings(folder).problems
+    assert (wrong.file, wrong.line, wrong.path) == (f"{PLACE}/1-0-1", 7, "self.version")
+    assert wrong.message == (
+        "wrong bump: 1-0-0 to 1-0-1 says addition, the change is a model"
+        " (REQUIRED_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL #/properties/note); it would be 2-0-0"
+    )
+    assert missing.message.startswith("rows of 1-0-0 are refused")
+
+
+def test_a_version_that_says_more_than_the_change_needs_a_migration_that_says_why(tmp_path: Path) -> None:
+    folder = a_history(tmp_path, v1_0_0=FIRST, v2_0_0=a_version("2-0-0", note=TEXT))
+
+    assert told(findings(folder)) == [(f"{PLACE}/2-0-0", 7, "self.version", "wrong bump: 1-0-0")]
+
+    a_folder(folder, {f"{MIGRATION}/2-0-0.yaml": "up: {id: id * 100}\ndown: {id: id / 100}\nexamples: [{id: 7}]\n"})
+    assert told(findings(folder)) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["v1_0_1"], ["1-0-1"]),
+        (["v1_0_0", "v1_0_2"], ["1-0-2"]),
+        (["v1_0_0", "v1_0_1", "v1_2_0"], ["1-2-0"]),
+        (["v1_0_0", "v3_0_0"], ["3-0-0"]),
+        (["v1_0_0", "v1_1_1"], ["1-1-1"]),
+        (["v1_0_0", "v1_0_1", "v1_0_2"], []),
+    ],
+)
+def test_a_gap_is_refused(tmp_path: Path, names: list[str], expected: list[str]) -> None:
+    texts = {
+        name: a_version(name[1:].replace("_", "-"), **{f"c{place}": TEXT for place in range(index)})
+        for index, name in enumerate(names)
+    }
+
+    found = findings(a_history(tmp_path, **texts)).problems
+
+    assert [one.file.rpartition("/")[2] for one in found if one.message.startswith("a gap")] == expected
+    assert all((one.line, one.path) == (7, "self.version") for one in found)
+
+
+def test_avro_and_protobuf_are_held_to_their_own_rules(tmp_path: Path) -> None:
+    record = '{"type": "record", "name": "thing", "fields": [%s]}'
+    proto = 'syntax = "proto3";\nmessage Thing {\n  %s id = 1;\n}\n'
+    files = {
+        **versions(v1_0_0=FIRST),
+        "com.acme/things/avro/1-0-0": record % '{"name": "id", "type": "long"}',
+        "com.acme/things/avro/1-0-1": record % '{"name": "id", "type": "string"}',
+        "com.acme/things/protobuf/1-0-0": proto % "int64",
+        "com.acme/things/protobuf/1-0-1": proto % "string",
+        "com.acme/things/protobuf/1-0-2": "message {",
+    }
+
+    assert [(one.file, one.message[:10]) for one in findings(a_folder(tmp_path, files)).problems] == [
+        ("com.acme/things/avro/1-0-1", "wrong bump"),
+        ("com.acme/things/protobuf/1-0-1", "wrong bump"),
+        ("com.acme/things/protobuf/1-0-2", "cannot be "),
+    ]
+
+
+def test_an_edit_of_a_version_that_git_has_is_refused_where_it_differs(tmp_path: Path) -> None:
+    folder = committed(tmp_path, versions(v1_0_0=FIRST))
+    a_folder(folder, versions(v1_0_0=a_version("1-0-0", note=TEXT)))
+
+    (problem,) = findings(folder, base="main").problems
+
+    assert (problem.file, problem.line, problem.path) == (f"{PLACE}/1-0-0", 14, "properties.note")
+    assert "a published version never changes" in problem.message
+    assert told(findings(folder)) == []
+
+
+def test_a_version_that_git_has_may_not_go(tmp_path: Path) -> None:
+    folder = committed(tmp_path, versions(v1_0_0=FIRST, v1_0_1=a_version("1-0-1", note=TEXT)))
+    (folder / PLACE / "1-0-1").unlink()
+
+    assert told(findings(folder, base="main")) == [(f"{PLACE}/1-0-1", None, "", "is published in")]
+
+
+def test_what_came_to_the_base_behind_the_fork_is_not_missed_and_not_taken_twice(tmp_path: Path) -> None:
+    folder = committed(tmp_path, versions(v1_0_0=FIRST))
+    git(tmp_path, "switch", "--create", "mine")
+    git(tmp_path, "switch", "main")
+    a_folder(folder, versions(v1_0_1=a_version("1-0-1", theirs=TEXT)))
+    commit(tmp_path)
+    git(tmp_path, "switch", "mine")
+
+    assert told(findings(folder, base="main")) == []
+
+    a_folder(folder, versions(v1_0_1=a_version("1-0-1", mine=TEXT)))
+    assert told(findings(folder, base="main")) == [(f"{PLACE}/1-0-1", 14, "properties.mine", "a published version")]
+
+
+def test_what_is_published_under_a_wrong_number_is_a_warning(tmp_path: Path) -> None:
+    folder = committed(tmp_path, versions(v1_0_0=FIRST, v1_0_2=a_version("1-0-2", note=TEXT)))
+
+    found = findings(folder, base="main")
+
+    assert (found.problems, [one.message[:5] for one in found.warnings]) == ((), ["a gap"])
+    assert [one.message[:5] for one in findings(folder).problems] == ["a gap"]
+
+
+def test_without_git_the_recorded_checksums_tell_an_edit_a_loss_and_what_is_not_recorded(tmp_path: Path) -> None:
+    folder = a_history(tmp_path, v1_0_0=FIRST, v1_0_1=a_version("1-0-1", note=TEXT))
+    lines = f"{'0' * 64}  {PLACE}/1-0-0\n{'1' * 64}  {PLACE}/1-1-0\nnonsense\n"
+    (folder / "published.sha256").write_text(lines)
+
+    assert told(findings(folder)) == [
+        ("published.sha256", 3, "", "no checksum and"),
+        (f"{PLACE}/1-0-0", 1, "", "a published version"),
+        ("published.sha256", 2, "", f"{PLACE}/1-1-0 is published"),
+        (f"{PLACE}/1-0-1", 1, "", "not in published.sha256,"),
+    ]
+
+
+def test_a_breaking_change_without_a_migration_is_refused(tmp_path: Path) -> None:
+    (problem,) = findings(a_history(tmp_path, v1_0_0=SPLIT, v2_0_0=WHOLE)).problems
+
+    assert (problem.file, problem.line) == (f"{PLACE}/2-0-0", 1)
+    assert problem.message.startswith("rows of 1-0-0 are refused")
+    assert "com.acme/things/migrations/2-0-0.yaml" in problem.message
+
+
+def a_migration(root: Path, text: str) -> Path:
+    return a_folder(root, {**versions(v1_0_0=SPLIT, v2_0_0=WHOLE), f"{MIGRATION}/2-0-0.yaml": text})
+
+
+def test_a_migration_that_the_old_examples_pass_both_ways_opens_the_gate(tmp_path: Path) -> None:
+    assert told(findings(a_migration(tmp_path, UP + DOWN))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (DOWN, [(1, "up.name", "example 1 of")]),
+        (UP, [(1, "down.first", "example 1 of"), (1, "down.last", "example 1 of")]),
+        (UP + "down: {first: nam, last: name}", [(2, "down.first", "of a row")]),
+        ("up: {title: first}\n" + DOWN, [(1, "up.title", "2-0-0 has no")]),
+        (UP + DOWN + "examples:\n  - {id: x}\n", [(6, "examples[0]", "examples[0] is no")]),
+        (UP + DOWN + "upp: {}", [(5, "upp", "unknown key 'upp';")]),
+        ("up: [", [(1, "", "no valid YAML:")]),
+    ],
+)
+def test_a_migration_that_does_not_hold_is_refused_where_it_does_not(
+    tmp_path: Path, text: str, expected: list[tuple[int, str, str]]
+) -> None:
+    found = told(findings(a_migration(tmp_path, text)))
+
+    assert found == [(f"{MIGRATION}/2-0-0.yaml", *place) for place in expected]
+    assert "Ada" not in str(findings(a_migration(tmp_path, text)).problems)
+
+
+def test_a_migration_without_any_row_to_try_is_refused(tmp_path: Path) -> None:
+    bare = a_version("1-0-0", required=("id", "first", "last"), **NAMES)
+    files = {**versions(v1_0_0=bare, v2_0_0=WHOLE), f"{MIGRATION}/2-0-0.yaml": UP + DOWN}
+
+    assert [one.message[:16] for one in findings(a_folder(tmp_path, files)).problems] == ["no row to try it"]
+
+
+def test_a_migration_to_no_version_is_refused(tmp_path: Path) -> None:
+    files = {**versions(v1_0_0=FIRST), f"{MIGRATION}/1-0-0.yaml": "", f"{MIGRATION}/next.yaml": ""}
+
+    assert told(findings(a_folder(tmp_path, files))) == [
+        (f"{MIGRATION}/1-0-0.yaml", None, "", "there is no"),
+        (f"{MIGRATION}/next.yaml", None, "", "a migration is"),
+    ]
+
+
+CONTRACT = "com.acme/things/contract.yaml"
+KEYED = a_contract("{name: id, logicalType: integer, primaryKey: true, primaryKeyPosition: 1}")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("version: 1.0.0", "version: 1.0.0  # a comment"), []),
+        (("status: active", "status: deprecated"), ["1.0.1"]),
+        (("primaryKey: true", "primaryKey: false"), ["2.0.0"]),
+        (("version: 1.0.0\nstatus: active", "version: 1.0.1\nstatus: deprecated"), []),
+    ],
+)
+def test_a_contract_that_changed_has_a_new_version(
+    tmp_path: Path, change: tuple[str, str], expected: list[str]
+) -> None:
+    folder = committed(tmp_path, {**versions(v1_0_0=FIRST), CONTRACT: KEYED})
+    a_folder(folder, {CONTRACT: KEYED.replace(*change)})
+
+    found = findings(folder, base="main").problems
+
+    assert [one.message.rpartition("write ")[2] for one in found] == expected
+    assert {(one.file, one.line, one.path) for one in found} <= {(CONTRACT, 4, "version")}
+
+
+def test_a_new_schema_is_a_new_version_of_its_contract(tmp_path: Path) -> None:
+    folder = committed(tmp_path, {**versions(v1_0_0=FIRST), CONTRACT: KEYED})
+    a_folder(folder, versions(v1_0_1=a_version("1-0-1", note=TEXT)))
+
+    assert told(findings(folder, base="main")) == [(CONTRACT, 4, "version", "1.0.0 says too")]
