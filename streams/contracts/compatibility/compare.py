@@ -8,7 +8,7 @@ from typing import Any, Literal
 from .avro.compare import compare_avro
 from .json_schema.compare import compare_confluent
 from .json_schema.evidence import compare_proof
-from .model import Comparison
+from .model import Comparison, Named
 from .protobuf.compare import compare_protobuf
 
 Kind = Literal["json", "avro", "protobuf"]
@@ -24,27 +24,30 @@ def compare(
     kind: Kind = "json",
     rules: Rules = "proof",
     resources: Mapping[str, object] | None = None,
+    old_resources: Mapping[str, object] | None = None,
 ) -> Comparison:
     """What became of ``old`` in ``new``; both are schemas as values or text.
 
     ``rules`` matter for JSON Schema: ``proof`` asks for documents that break, the others are Confluent's. Avro is
     judged by its resolution of reader and writer, Protobuf by its wire format and its JSON. ``resources``: what
-    references in the schemas name, by URI, name or file. Raises ``SchemaTextError`` for what is no schema.
+    references in the schemas name, by URI, name or file; ``old_resources``: the same for ``old``, where that is
+    something else. Raises ``SchemaTextError`` for what is no schema.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is one of {', '.join(KINDS)}")
     if rules not in RULES:
         raise ValueError(f"rules are one of {', '.join(RULES)}")
-    return _COMPARERS[kind](old, new, rules, resources or {})
+    named = resources or {}
+    return _COMPARERS[kind](old, new, rules, Named(old=named if old_resources is None else old_resources, new=named))
 
 
-def _compare_json(old: Any, new: Any, rules: Rules, resources: Mapping[str, object]) -> Comparison:
+def _compare_json(old: Any, new: Any, rules: Rules, resources: Named) -> Comparison:
     if rules == "proof":
         return compare_proof(old, new, resources)
     return compare_confluent(old, new, rules, resources)
 
 
-_COMPARERS: Mapping[Kind, Callable[[Any, Any, Rules, Mapping[str, object]], Comparison]] = {
+_COMPARERS: Mapping[Kind, Callable[[Any, Any, Rules, Named], Comparison]] = {
     "json": _compare_json,
     "avro": lambda old, new, rules, resources: compare_avro(old, new, resources),
     "protobuf": lambda old, new, rules, resources: compare_protobuf(old, new, resources),

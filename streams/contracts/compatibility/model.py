@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,19 @@ IN_JSON = "-json"
 
 Bump = Literal["none", "addition", "revision", "model"]
 BUMPS: tuple[Bump, ...] = ("none", "addition", "revision", "model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What references in the two schemas name, by URI, name or file."""
+
+    old: Mapping[str, object]
+    new: Mapping[str, object]
+
+    @property
+    def turned(self) -> Named:
+        """The way back."""
+        return Named(old=self.new, new=self.old)
 
 
 class SchemaTextError(ValueError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from ..model import Comparison, Found, SchemaTextError, bump_of, to_differences
+from ..model import Comparison, Found, Named, SchemaTextError, bump_of, to_differences
 from .changes import changes_of
 from .resolution import Resolution
 from .schema import AvroType, read_avro
@@ -22,10 +22,10 @@ _HINTS = {
 }
 
 
-def compare_avro(old: Any, new: Any, resources: Mapping[str, object]) -> Comparison:
+def compare_avro(old: Any, new: Any, resources: Named) -> Comparison:
     """By reader and writer: the new schema reads the old one's data, and the other way round."""
     try:
-        before, after = read_avro(old, resources), read_avro(new, resources)
+        before, after = read_avro(old, resources.old), read_avro(new, resources.new)
     except RecursionError:
         raise SchemaTextError("is nested too deep") from None
     backward, forward = (tuple(_clashes(*pair)) for pair in ((after, before), (before, after)))

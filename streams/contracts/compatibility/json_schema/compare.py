@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from ..model import Comparison, Found, SchemaTextError, bump_of, to_differences
+from ..model import Comparison, Found, Named, SchemaTextError, bump_of, to_differences
 from .differ import Differ
 from .documents import checked_draft, read_schema
 from .explain import hint_of, message_of
@@ -19,11 +18,11 @@ _UNNAMED = ("draft7", "2020-12", "draft4")
 """Confluent's registry reads a schema that names no draft as draft 7."""
 
 
-def compare_confluent(old: Any, new: Any, rules: str, resources: Mapping[str, object]) -> Comparison:
+def compare_confluent(old: Any, new: Any, rules: str, resources: Named) -> Comparison:
     """By Confluent's rules, as their registry would judge the change each way."""
     before, after = read_schema(old), read_schema(new)
     backward = changes_of(before, after, _CONFLUENT[rules], resources)
-    forward = changes_of(after, before, _CONFLUENT[rules], resources)
+    forward = changes_of(after, before, _CONFLUENT[rules], resources.turned)
     reads_old = not any(one.breaks for one in backward)
     return Comparison(
         backward=reads_old,
@@ -31,20 +30,20 @@ def compare_confluent(old: Any, new: Any, rules: str, resources: Mapping[str, ob
         bump=bump_of(
             is_changed=bool(backward) or before != after,
             backward=reads_old,
-            can_overlap=reads_old or can_overlap(Side(before, resources), Side(after, resources)),
+            can_overlap=reads_old or can_overlap(Side(before, resources.old), Side(after, resources.new)),
         ),
         differences=to_differences(backward, forward),
     )
 
 
 def changes_of(
-    old: Any, new: Any, compatible: frozenset[str], resources: Mapping[str, object]
+    old: Any, new: Any, compatible: frozenset[str], resources: Named
 ) -> tuple[Found, ...]:
     """Every change from ``old`` to ``new``; what is not in ``compatible`` breaks. Raises ``SchemaTextError``."""
     try:
         before, after = (
-            ShapeReader(schema, checked_draft(schema, unnamed=_UNNAMED), resources).read(schema)
-            for schema in (old, new)
+            ShapeReader(schema, checked_draft(schema, unnamed=_UNNAMED), named).read(schema)
+            for schema, named in ((old, resources.old), (new, resources.new))
         )
         found = Differ(compatible).changes(before, after)
     except (UnknownReferenceError, RecursionError) as error:

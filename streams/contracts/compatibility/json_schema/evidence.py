@@ -5,11 +5,11 @@ What changed is told as Confluent's strict rules tell it; whether a change break
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..model import Comparison, Found, bump_of, to_differences
+from ..model import Comparison, Found, Named, bump_of, to_differences
 from .compare import changes_of
 from .documents import read_schema
 from .explain import hint_of, message_of
@@ -21,13 +21,13 @@ _NO_DOCUMENT = "; no document was found that shows it, and no proof that there i
 _ANNOTATIONS = ("ID_CHANGED", "TITLE_CHANGED", "DESCRIPTION_CHANGED", "DEFAULT_CHANGED")
 
 
-def compare_proof(old: Any, new: Any, resources: Mapping[str, object]) -> Comparison:
+def compare_proof(old: Any, new: Any, resources: Named) -> Comparison:
     """By proof: what producers write under one schema, against what the other admits."""
     before, after = read_schema(old), read_schema(new)
-    was, now = Side(before, resources), Side(after, resources)
+    was, now = Side(before, resources.old), Side(after, resources.new)
     backward, forward = prove(reader=now, writer=was), prove(reader=was, writer=now)
     there = tuple(_found(changes_of(before, after, STRICT, resources), backward))
-    back = tuple(_found(changes_of(after, before, STRICT, resources), forward))
+    back = tuple(_found(changes_of(after, before, STRICT, resources.turned), forward))
     return Comparison(
         backward=backward.holds,
         forward=forward.holds,

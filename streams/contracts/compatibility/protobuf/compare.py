@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model import Comparison, Found, SchemaTextError, bump_of, to_differences
+from ..model import Comparison, Found, Named, SchemaTextError, bump_of, to_differences
 from .descriptors import read_proto
 from .differ import Differ, Side
 from .rules import BREAKS_IN_JSON, BREAKS_ON_WIRE, MESSAGES, hint_of
 from .schema import Names, ProtoFile
 
 
-def compare_protobuf(old: Any, new: Any, resources: Mapping[str, object]) -> Comparison:
+def compare_protobuf(old: Any, new: Any, resources: Named) -> Comparison:
     """By bytes: ``backward`` and ``forward`` are of the wire. Changes that break JSON alone say so in ``breaks``."""
     try:
-        before, after = _side(old, resources), _side(new, resources)
+        before, after = _side(old, resources.old), _side(new, resources.new)
         backward, forward = _changes(before, after), _changes(after, before)
     except RecursionError:
         raise SchemaTextError("is nested too deep") from None

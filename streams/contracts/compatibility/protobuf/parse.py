@@ -10,7 +10,7 @@ from .schema import ProtoEnum, ProtoField, ProtoFile, ProtoMessage
 from .tokens import Tokens, number_of
 
 _LABELS = ("optional", "required", "repeated")
-_PASSED_OVER = ("option", "service", "extend", "syntax", "edition")
+_PASSED_OVER = ("option", "service", "extend")
 _PASSED_OVER_INSIDE = ("option", "extend", "extensions", "reserved")
 _VISIBILITY = ("export", "local")
 
@@ -20,10 +20,8 @@ def parse_proto(text: str) -> ProtoFile:
     tokens, file = Tokens(text), ProtoFile()
     while tokens.peek():
         match tokens.peek():
-            case "package":
-                tokens.take()
-                file.package = tokens.take()
-                tokens.take(";")
+            case "syntax" | "edition" | "package" as word:
+                _say(tokens, file, word)
             case "import":
                 tokens.take()
                 while tokens.peek() in ("public", "weak", "option"):
@@ -41,6 +39,17 @@ def parse_proto(text: str) -> ProtoFile:
             case other:
                 raise SchemaTextError(f"is no Protobuf: {other} cannot stand at the top of a file")
     return file
+
+
+def _say(tokens: Tokens, file: ProtoFile, word: str) -> None:
+    """What a file says of itself."""
+    tokens.take()
+    if word == "package":
+        file.package = tokens.take()
+    else:
+        tokens.take("=")
+        file.syntax = tokens.take().strip("\"'")
+    tokens.take(";")
 
 
 def _message(tokens: Tokens, into: ProtoMessage) -> None:
@@ -97,7 +106,7 @@ def _field(tokens: Tokens, message: ProtoMessage, *, oneof: str) -> None:
     options = tokens.skip_brackets()
     tokens.take(";")
     made = ProtoField(number=number, name=name, type=kind, label=label, key=key, oneof=oneof,
-                      json_name=_json_name(name, options))  # fmt: skip
+                      json_name=_json_name(name, options), options=tuple(options))  # fmt: skip
     _add(message, made)
 
 

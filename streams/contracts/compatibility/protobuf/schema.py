@@ -25,6 +25,8 @@ class ProtoField:
     """Of a map, the type of its keys; empty where it is none."""
     oneof: str = ""
     json_name: str = ""
+    options: tuple[str, ...] = ()
+    """Tokens of what stands in brackets behind it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class ProtoMessage:
 class ProtoFile:
     """One file."""
 
+    syntax: str = "proto2"
+    """Or an edition, such as ``2023``."""
     package: str = ""
     imports: list[str] = field(default_factory=list)
     top: ProtoMessage = field(default_factory=lambda: ProtoMessage(name=""))
