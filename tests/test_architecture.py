@@ -34,9 +34,10 @@ BESIDE = {
     "embedded": {"errors", "settings"},
     "testing": {"errors", "records", "ledger", "contracts", "state", "pipeline", "services"},
     "demo": {"errors", "settings", "embedded"},
+    "registry": {"errors", "contracts"},
 }
 """Packages that stand beside the layers, and what they may use."""
-REACHED_FROM_CLI = {"capture", "embedded", "testing", "contracts", "settings", "errors"}
+REACHED_FROM_CLI = {"capture", "embedded", "testing", "registry", "contracts", "settings", "errors"}
 ENGINE = {"faust", "mode"}
 IMPURE = {
     "asyncio", "threading", "time", "random", "socket", "subprocess", "requests", "urllib", "aiohttp", "confluent_kafka"

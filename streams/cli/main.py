@@ -16,6 +16,7 @@ COMMANDS = {
     "embedded": ("embedded", "PostgreSQL and Kafka on this machine, without Docker."),
     "pipelines": ("pipelines", "What the pipelines in schemas/ do."),
     "plan": ("plan", "What the files mean, and what differs from what runs."),
+    "registry": ("registry", "A schema registry over schemas/ and what clients register."),
     "reset": ("reset", "Let pipelines forget all and begin anew."),
     "tables": ("tables", "Read the live tables of running workers."),
 }

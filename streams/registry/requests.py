@@ -1,0 +1,94 @@
+"""Requests: what clients send, as values; raises ``RefusalError`` for what is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from streams.contracts.registry import SchemaKind
+
+from . import refusals
+from .catalog import LARGEST_NUMBER
+from .model import Draft, Reference
+
+LARGEST_SCHEMA = 4 << 20
+_RESERVED = ("", "__GLOBAL", "__EMPTY")
+_TYPES = ", ".join(kind.value for kind in SchemaKind)
+
+
+def read_subject(name: str) -> str:
+    """The subject without its context, of which there is one; for requests that change something."""
+    subject = plain_subject(name)
+    if subject in _RESERVED or subject.startswith(":") or re.search(r"[\x00-\x1f\x7f]", subject):
+        raise refusals.bad_subject(name)
+    return subject
+
+
+def plain_subject(name: str) -> str:
+    """``:.:orders-value`` names the default context, which need not be named."""
+    return name.removeprefix(":.:")
+
+
+def read_draft(request: Any) -> Draft:
+    """The schema in a request."""
+    if not isinstance(request, dict):
+        raise refusals.bad_schema("the request is no object")
+    text = request.get("schema")
+    if not isinstance(text, str) or not text.strip():
+        raise refusals.bad_schema("Empty schema")
+    if len(text) > LARGEST_SCHEMA:
+        raise refusals.too_large()
+    try:
+        kind = SchemaKind(request.get("schemaType") or "AVRO")
+    except ValueError:
+        raise refusals.bad_schema(f"its type is none of {_TYPES}") from None
+    return Draft(
+        kind=kind,
+        text=text,
+        references=tuple(map(_reference, _listed(request.get("references")))),
+        metadata=_object(request, "metadata"),
+        rule_set=_rules(request),
+        id=_number(request, "id"),
+        version=_number(request, "version"),
+    )
+
+
+def _listed(held: Any) -> list[Any]:
+    if held is not None and not isinstance(held, list):
+        raise refusals.bad_schema("references are a list")
+    return held or []
+
+
+def _reference(held: Any) -> Reference:
+    match held:
+        case {"name": str(name), "subject": str(subject), "version": int(version)} if name and version >= -1:
+            return Reference(name=name, subject=plain_subject(subject), version=version)
+    raise refusals.bad_schema("a reference has a name, a subject and a version")
+
+
+def _object(request: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """An empty one says nothing."""
+    held = request.get(name)
+    if held is not None and not isinstance(held, dict):
+        raise refusals.bad_schema(f"{name} is an object")
+    return held or None
+
+
+def _rules(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    held = _object(request, "ruleSet")
+    for rules in (held or {}).values():
+        for rule in rules if isinstance(rules, list) else ():
+            if not isinstance(rule, dict) or not isinstance(rule.get("name"), str):
+                raise refusals.bad_rules("a rule is an object with a name")
+    return held
+
+
+def _number(request: Mapping[str, Any], name: str) -> int | None:
+    """Of an import; -1 and 0 are as good as nothing."""
+    held = request.get(name)
+    if held is None:
+        return None
+    if isinstance(held, bool) or not isinstance(held, int) or held > LARGEST_NUMBER:
+        raise refusals.bad_schema(f"{name} is a whole number up to {LARGEST_NUMBER}")
+    return held if held > 0 else None

@@ -1,0 +1,145 @@
+"""Schemas: by id and GUID, whatever their subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from streams.contracts.registry import SchemaKind
+
+from .. import refusals
+from ..catalog import Catalog
+from ..kinds.language import LANGUAGES, serialized
+from ..model import StoredSchema, StoredVersion
+from ..requests import plain_subject
+from .answers import REGISTRY, answer, encode, is_set, page
+
+SERIALIZED = "serialized"
+
+
+class EncodedSchemas:
+    """Answers to the one question that every reader of records asks, ready to be sent."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[tuple[int, str], tuple[StoredSchema, bytes]] = {}
+
+    def body(self, catalog: Catalog, schema: StoredSchema, form: str) -> bytes:
+        """The schema in ``form``."""
+        held = self._by_name.get((schema.id, form))
+        if held is None or held[0] is not schema:
+            held = (schema, encode(schema.facts(text_of(catalog, schema, form))))
+            self._by_name[schema.id, form] = held
+        return held[1]
+
+
+ENCODED: web.AppKey[EncodedSchemas] = web.AppKey("encoded", EncodedSchemas)
+
+
+def text_of(catalog: Catalog, schema: StoredSchema, form: str) -> str:
+    """The schema's text; ``serialized``: of Protobuf the base64 of its descriptor. No other form is known."""
+    if form == SERIALIZED and schema.kind is SchemaKind.PROTOBUF:
+        return serialized(schema, catalog.needed(schema.references))
+    return schema.text
+
+
+def version_facts(catalog: Catalog, version: StoredVersion, form: str = "") -> dict[str, Any]:
+    """A version as Confluent's registry writes it."""
+    schema = catalog.schema_of(version)
+    deleted = {"deleted": True} if version.is_deleted else {}
+    facts = schema.facts(text_of(catalog, schema, form))
+    return {"subject": version.subject, "version": version.version, **facts, **deleted}
+
+
+def form_of(request: web.Request) -> str:
+    """Form of schemas that a client asks for."""
+    form = request.query.get("format", "")
+    return form if form == SERIALIZED else ""
+
+
+def _by_id(request: web.Request) -> StoredSchema:
+    name = request.match_info["id"]
+    if not (name.isascii() and name.isdecimal()):
+        raise refusals.no_path()
+    return request.app[REGISTRY].catalog.schema(int(name))
+
+
+async def get_by_id(request: web.Request) -> web.Response:
+    """``/schemas/ids/{id}``."""
+    catalog, schema = request.app[REGISTRY].catalog, _by_id(request)
+    if not request.query_string:
+        return answer(request, request.app[ENCODED].body(catalog, schema, ""))
+    if is_set(request, "fetchMaxId"):
+        return answer(request, {**schema.facts(text_of(catalog, schema, form_of(request))), "maxId": catalog.last_id})
+    return answer(request, request.app[ENCODED].body(catalog, schema, form_of(request)))
+
+
+async def get_text_by_id(request: web.Request) -> web.Response:
+    """``/schemas/ids/{id}/schema``."""
+    schema = _by_id(request)
+    return answer(request, text_of(request.app[REGISTRY].catalog, schema, form_of(request)).encode())
+
+
+async def get_by_guid(request: web.Request) -> web.Response:
+    """``/schemas/guids/{guid}``."""
+    catalog = request.app[REGISTRY].catalog
+    schema = catalog.schema_of_guid(request.match_info["guid"])
+    return answer(request, request.app[ENCODED].body(catalog, schema, form_of(request)))
+
+
+async def get_ids_of_guid(request: web.Request) -> web.Response:
+    """``/schemas/guids/{guid}/ids``: one, as there is one context."""
+    schema = request.app[REGISTRY].catalog.schema_of_guid(request.match_info["guid"])
+    return answer(request, [{"context": ".", "id": schema.id}])
+
+
+def _places(request: web.Request) -> list[StoredVersion]:
+    catalog, subject = request.app[REGISTRY].catalog, request.query.get("subject")
+    found = catalog.places(_by_id(request).id, deleted=is_set(request, "deleted"))
+    return [held for held in found if subject in (None, "", held.subject)]
+
+
+async def get_subjects_of_id(request: web.Request) -> web.Response:
+    """``/schemas/ids/{id}/subjects``."""
+    found = list(dict.fromkeys(held.subject for held in _places(request)))
+    return answer(request, page(request, found))
+
+
+async def get_versions_of_id(request: web.Request) -> web.Response:
+    """``/schemas/ids/{id}/versions``."""
+    found = [{"subject": held.subject, "version": held.version} for held in _places(request)]
+    return answer(request, page(request, found))
+
+
+async def get_types(request: web.Request) -> web.Response:
+    """``/schemas/types``."""
+    return answer(request, [kind.value for kind in LANGUAGES])
+
+
+async def list_schemas(request: web.Request) -> web.Response:
+    """``/schemas``: all versions, or each subject's newest."""
+    catalog, form = request.app[REGISTRY].catalog, form_of(request)
+    found = page(request, list(_listed(request, catalog)))
+    return answer(request, [version_facts(catalog, held, form) for held in found])
+
+
+def _listed(request: web.Request, catalog: Catalog) -> Iterator[StoredVersion]:
+    prefix = plain_subject(request.query.get("subjectPrefix", "").removeprefix(":*:"))
+    deleted, is_newest = is_set(request, "deleted"), is_set(request, "latestOnly")
+    for subject in catalog.subjects(deleted=deleted):
+        if subject.startswith(prefix):
+            versions = catalog.versions(subject, deleted=deleted)
+            yield from versions[-1:] if is_newest else versions
+
+
+ROUTES = (
+    ("GET", "/schemas", list_schemas),
+    ("GET", "/schemas/types", get_types),
+    ("GET", "/schemas/ids/{id}", get_by_id),
+    ("GET", "/schemas/ids/{id}/schema", get_text_by_id),
+    ("GET", "/schemas/ids/{id}/subjects", get_subjects_of_id),
+    ("GET", "/schemas/ids/{id}/versions", get_versions_of_id),
+    ("GET", "/schemas/guids/{guid}", get_by_guid),
+    ("GET", "/schemas/guids/{guid}/ids", get_ids_of_guid),
+)

@@ -1,0 +1,135 @@
+"""Subjects: their versions, registering, looking up, deleting."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .. import deleting, refusals, registering, terms
+from ..catalog import Catalog
+from ..model import Change, Draft
+from ..registering import Registered
+from ..requests import plain_subject, read_draft, read_subject
+from .answers import REGISTRY, answer, is_deleted_only, is_set, page, read_body
+from .schemas import SERIALIZED, form_of, text_of, version_facts
+
+
+def subject_of(request: web.Request) -> str:
+    """The subject of the path."""
+    return plain_subject(request.match_info["subject"])
+
+
+async def list_subjects(request: web.Request) -> web.Response:
+    """``/subjects``."""
+    prefix = plain_subject(request.query.get("subjectPrefix", "").removeprefix(":*:"))
+    found = request.app[REGISTRY].catalog.subjects(
+        deleted=is_set(request, "deleted"), only_deleted=is_deleted_only(request)
+    )
+    return answer(request, page(request, [subject for subject in found if subject.startswith(prefix)]))
+
+
+async def list_versions(request: web.Request) -> web.Response:
+    """``/subjects/{subject}/versions``."""
+    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    only, deleted = is_deleted_only(request), is_set(request, "deleted")
+    catalog.known_versions(subject, deleted=deleted or only)
+    found = [held.version for held in catalog.versions(subject, deleted=deleted, only_deleted=only)]
+    return answer(request, page(request, found))
+
+
+async def get_version(request: web.Request) -> web.Response:
+    """``/subjects/{subject}/versions/{version}``."""
+    catalog = request.app[REGISTRY].catalog
+    held = catalog.version(subject_of(request), request.match_info["version"], deleted=is_set(request, "deleted"))
+    return answer(request, version_facts(catalog, held, form_of(request)))
+
+
+async def get_text(request: web.Request) -> web.Response:
+    """``/subjects/{subject}/versions/{version}/schema``."""
+    catalog = request.app[REGISTRY].catalog
+    held = catalog.version(subject_of(request), request.match_info["version"], deleted=is_set(request, "deleted"))
+    return answer(request, text_of(catalog, catalog.schema_of(held), form_of(request)).encode())
+
+
+async def get_referrers(request: web.Request) -> web.Response:
+    """``/subjects/{subject}/versions/{version}/referencedby``: ids."""
+    catalog = request.app[REGISTRY].catalog
+    held = catalog.version(subject_of(request), request.match_info["version"], deleted=True)
+    return answer(request, page(request, catalog.referrers(held.subject, held.version)))
+
+
+async def get_by_metadata(request: web.Request) -> web.Response:
+    """``/subjects/{subject}/metadata``: the newest version whose metadata has all the properties asked for."""
+    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    wanted = dict(zip(request.query.getall("key", []), request.query.getall("value", []), strict=False))
+    for held in reversed(catalog.known_versions(subject, deleted=is_set(request, "deleted"))):
+        properties = (catalog.schema_of(held).metadata or {}).get("properties") or {}
+        if wanted.items() <= properties.items():
+            return answer(request, version_facts(catalog, held, form_of(request)))
+    raise refusals.no_schema()
+
+
+async def prepared(request: web.Request, subject: str) -> Draft:
+    """The schema of the body as it is kept."""
+    draft = read_draft(await read_body(request))
+    catalog = request.app[REGISTRY].catalog
+    normalize = is_set(request, "normalize") or bool(terms.config_in_force(catalog, subject).get("normalize"))
+    return registering.prepare(catalog, draft, normalize=normalize)
+
+
+async def look_up(request: web.Request) -> web.Response:
+    """``POST /subjects/{subject}``: the version that a schema is."""
+    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    draft = await prepared(request, subject)
+    found = registering.look_up(catalog, subject, draft, deleted=is_set(request, "deleted"))
+    return answer(request, version_facts(catalog, found.version, form_of(request)))
+
+
+async def register(request: web.Request) -> web.Response:
+    """``POST /subjects/{subject}/versions``."""
+    registry, subject = request.app[REGISTRY], read_subject(request.match_info["subject"])
+    draft = await prepared(request, subject)
+
+    def decide(catalog: Catalog) -> tuple[Registered, Change | None]:
+        found = registering.register(catalog, subject, draft)
+        return found, found.change
+
+    found = await registry.change(decide)
+    # Clients keep the answer as the schema: it comes back in the form they speak.
+    form = form_of(request) if draft.serialized is None else SERIALIZED
+    facts = found.schema.facts(text_of(registry.catalog, found.schema, form))
+    return answer(request, {"version": found.version.version, **facts})
+
+
+async def delete_subject(request: web.Request) -> web.Response:
+    """``DELETE /subjects/{subject}``."""
+    subject, is_permanent = subject_of(request), is_set(request, "permanent")
+
+    def decide(catalog: Catalog) -> tuple[list[int], Change]:
+        return deleting.delete_subject(catalog, subject, is_permanent=is_permanent)
+
+    return answer(request, await request.app[REGISTRY].change(decide))
+
+
+async def delete_version(request: web.Request) -> web.Response:
+    """``DELETE /subjects/{subject}/versions/{version}``."""
+    subject, name = subject_of(request), request.match_info["version"]
+    is_permanent = is_set(request, "permanent")
+
+    def decide(catalog: Catalog) -> tuple[int, Change]:
+        return deleting.delete_version(catalog, subject, name, is_permanent=is_permanent)
+
+    return answer(request, await request.app[REGISTRY].change(decide))
+
+
+ROUTES = (
+    ("GET", "/subjects", list_subjects),
+    ("POST", "/subjects/{subject}", look_up),
+    ("DELETE", "/subjects/{subject}", delete_subject),
+    ("GET", "/subjects/{subject}/metadata", get_by_metadata),
+    ("GET", "/subjects/{subject}/versions", list_versions),
+    ("POST", "/subjects/{subject}/versions", register),
+    ("GET", "/subjects/{subject}/versions/{version}", get_version),
+    ("DELETE", "/subjects/{subject}/versions/{version}", delete_version),
+    ("GET", "/subjects/{subject}/versions/{version}/schema", get_text),
+    ("GET", "/subjects/{subject}/versions/{version}/referencedby", get_referrers),
+)
