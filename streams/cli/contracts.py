@@ -14,7 +14,7 @@ from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
-from . import bump, check, compare
+from . import bump, check, compare, reach
 from .output import output_option, schemas_option, show_rows
 
 
@@ -28,10 +28,12 @@ def command() -> None:
       streams contracts check --base main                      every mistake in every file, and in what changed
       streams contracts compare OLD NEW                        what a changed schema breaks, and for whom
       streams contracts bump com.acme.shop/orders              publish a draft as the next version
+      streams contracts matrix                                 who produces and consumes what, and where that clashes
+      streams contracts impact com.acme.shop/orders            whom a change reaches, down to columns
     """
 
 
-for added in (bump.bump_command, check.check, compare.compare):
+for added in (bump.bump_command, check.check, compare.compare, *reach.COMMANDS):
     command.add_command(added)
 
 

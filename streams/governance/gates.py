@@ -11,9 +11,11 @@ from typing import Any
 from streams.contracts import Contract, Contracts
 from streams.contracts.iglu import is_version
 from streams.errors import Problem
+from streams.pipeline.grammar import read_pipelines
 from streams.records import Row
 
 from .files import Base, Files
+from .matrix import matrix_problems, pipeline_uses, read_matrix
 from .migrations import read_migration, try_migration
 from .published import base_problems, in_base, known_files, lock_problems, read_lock, unrecorded
 from .series import JSON, SchemaVersion, Series, all_series, resources_of
@@ -27,7 +29,7 @@ class Findings:
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
-    """What is wrong and published, so that nobody can mend it."""
+    """What is wrong and published, so that nobody can mend it, or that others must mend."""
 
 
 def check_gates(contracts: Contracts, files: Files, base: Base | None = None, *, records: bool = False) -> Findings:
@@ -61,6 +63,7 @@ class _Gates:
             for step in steps_of(series, resources, self._problems):
                 self._check(step)
         self._problems += _without_version(self._files, self._series)
+        self._check_matrix()
         if self._lock is not None and records:
             self._problems += lock_problems(self._files, in_base(self._lock, self._base))
         elif self._lock is not None:
@@ -88,6 +91,13 @@ class _Gates:
                 " how they become rows of this version (up) and go back (down)"
             )
             self._problems.append(step.new.problem((), message))
+
+    def _check_matrix(self) -> None:
+        """What services say of versions that are not there; who waits for whom may be mended elsewhere."""
+        said = read_matrix(self._files, self._contracts, self._problems)
+        pipelines, _ = read_pipelines(self._contracts.pipeline_texts)
+        for is_wrong, problem in matrix_problems((*said, *pipeline_uses(pipelines, self._contracts)), self._contracts):
+            (self._problems if is_wrong else self._warnings).append(problem)
 
     def _try_migration(self, step: Step, file: str) -> None:
         old, new = self._contract(step.old), self._contract(step.new)

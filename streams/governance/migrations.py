@@ -25,7 +25,7 @@ from streams.pipeline.expressions import ExpressionError, Scope, compile_express
 from streams.pipeline.expressions.compile import parse
 from streams.records import ChangeEvent, Operation, Row, SourceRecord
 
-from .places import problem_at
+from .places import placed, problem_at
 
 Compute = Callable[[Row], object]
 UP, DOWN = "up", "down"
@@ -78,7 +78,7 @@ def read_migration(text: str, file: str, old: Contract, new: Contract, problems:
     except DocumentError as error:
         problems.append(error.problem)
         return None
-    found = list(shape_problems(document, _grammar(), _grammar_validator()))
+    found = list(map(placed, shape_problems(document, _grammar(), _grammar_validator())))
     if not found:
         up = _mapper(document, UP, old, new, found)
         down = _mapper(document, DOWN, new, old, found)

@@ -36,5 +36,9 @@ def _is_same(one: object, other: object) -> bool:
 
 def problem_at(document: Document, path: Path, message: str) -> Problem:
     """A mistake at ``path``; what is missing is told at the file's first line."""
-    problem = document.problem(path, message)
+    return placed(document.problem(path, message))
+
+
+def placed(problem: Problem) -> Problem:
+    """``problem`` with a line, the first where none is known."""
     return problem if problem.line is not None else replace(problem, line=1)

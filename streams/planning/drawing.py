@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import pairwise
 from xml.etree import ElementTree as Xml
 
@@ -19,6 +20,8 @@ STYLES = {
     NodeKind.STEPS: ("#ffffff", "#444c56"),
     NodeKind.TABLE: ("#e7f5ec", "#2f8f57"),
     NodeKind.DEAD_LETTERS: ("#fdeceb", "#c0453c"),
+    NodeKind.CONTRACT: ("#fff6dd", "#a07400"),
+    NodeKind.SERVICE: ("#eceff2", "#4c5a67"),
 }
 """(filled with, drawn with)."""
 
@@ -40,7 +43,7 @@ def draw(graph: Graph, *, title: str) -> str:
         _node(root, node, layout.boxes[node])
     for edge in graph.edges:
         _label(root, edge, layout)
-    _legend(root, layout.height + LEGEND / 2 - 6)
+    _legend(root, layout.height + LEGEND / 2 - 6, {node.kind for node in graph.nodes})
     Xml.indent(root)
     return Xml.tostring(root, encoding="unicode") + "\n"
 
@@ -137,9 +140,9 @@ def _shape(group: Xml.Element, kind: NodeKind, box: Box, fill: str, colour: str)
     Xml.SubElement(group, "rect", place, rx=corner, fill=fill, stroke=colour)
 
 
-def _legend(root: Xml.Element, y: float) -> None:
+def _legend(root: Xml.Element, y: float, kinds: Container[NodeKind]) -> None:
     x = float(MARGIN)
-    for kind, (fill, colour) in STYLES.items():
+    for kind, (fill, colour) in ((kind, style) for kind, style in STYLES.items() if kind in kinds):
         _shape(root, kind, Box(x=x, y=y, width=20, height=12), fill, colour)
         _text(root, x + 27, y + 11, kind.value, size=LABEL, fill="#57606a")
         x += 27 + len(kind.value) * CHAR + 20

@@ -25,6 +25,8 @@ class NodeKind(Enum):
     STEPS = "steps"
     TABLE = "table"
     DEAD_LETTERS = "dead letters"
+    CONTRACT = "contract"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
