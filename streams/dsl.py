@@ -163,6 +163,14 @@ class Stream:
         null = {"missing": None} if options.get("missing", "") is None else {}
         return self._add("join", {**_given(table=table, by=by, **options), **null})
 
+    def join_stream(self, pipeline: str, by: Columns | Mapping[str, str], **options: object) -> Stream:
+        """Add columns of the events of another ``pipeline`` that lie within a time; options as in a file.
+
+        ``by``: columns of both, or the column there by the column here.
+        """
+        null = {"missing": None} if options.get("missing", "") is None else {}
+        return self._add("join", {"type": "interval", "with": pipeline, **_given(by=by, **options), **null})
+
     def derive(self, **columns: str) -> Stream:
         """New columns by their expressions, in order."""
         return self._set("derive", {**self.value.get("derive", {}), **columns})

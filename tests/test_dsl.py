@@ -172,6 +172,18 @@ def test_a_null_for_a_missing_partner_is_said_as_the_file_says_it() -> None:
     assert [held.build().joins[0].missing for held in (joined, silent)] == ["keep", "retry"]
 
 
+def test_a_join_of_two_streams_is_said_as_the_file_says_it() -> None:
+    by = {"customer_id": "id"}
+    joined = a_stream("orders").join_stream("payments", by, within="1h", columns={"id": "paid"}, missing=None)
+
+    held = {"type": "interval", "with": "payments", "by": by, "within": "1h", "columns": {"id": "paid"}}
+    assert joined.value["join"] == [{**held, "missing": None}]
+    interval = joined.route("a.v1").build().interval
+    assert interval is not None
+    assert (interval.partner, interval.by) == ("payments", by)
+    assert (interval.before_ms, interval.after_ms, interval.missing) == (3_600_000, 3_600_000, "keep")
+
+
 def test_a_common_beginning_goes_on_in_two_ways() -> None:
     common = a_stream("orders").table("orders")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,16 +14,18 @@ from streams.records import ChangeEvent
 
 from .covers import partial, pseudonym, redact
 from .exchange.build import is_local, make_exchanges
-from .exchange.plan import Exchange
+from .exchange.plan import Exchange, Needs
 from .expressions import ExpressionError, Scope, compile_condition, compile_expression, to_json
 from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
 from .groups import GroupBuilder
 from .joining.build import Partner
-from .joining.plan import Relation
+from .joining.plan import Join, Relation, TableJoin
 from .joins import JoinBuilder
 from .keep import compile_in_scope, known_rows
 from .lookups.build import LookupBuilder
+from .pairing.build import make_pairing
+from .pairing.plan import Pairing
 from .plan import Aggregation, Derivation, Evaluate, MaskRule, Plan, RowTable
 from .retries.build import make_retries
 from .retries.plan import Retries
@@ -47,10 +49,12 @@ class PlanBuilder:
         mask_key: bytes | None,
         registry: SchemaSource | None = None,
         partners: Mapping[str, Partner] | None = None,
+        streams: Mapping[str, Partner] | None = None,
     ) -> None:
         self.problems: list[Problem] = []
         self._registry = registry
         self._partners = partners or {}
+        self._streams = streams or {}
         self._pipeline = pipeline
         self._contracts = contracts
         self._app = app
@@ -61,6 +65,8 @@ class PlanBuilder:
         self.columns: dict[str, Column] = {}
         """Of the row as it is at this step."""
         self._key: tuple[str, ...] = ()
+        self._derived = Needs(columns=None)
+        """What derived columns read of an event."""
 
     def build(self) -> Plan | None:
         """The plan; ``None`` where ``problems`` say why not."""
@@ -117,6 +123,7 @@ class PlanBuilder:
         masks = self._masks()
         lookups = LookupBuilder(self, pipeline).build(self.columns)
         joins, relation = JoinBuilder(self, pipeline, self._partners, app=self._app).build(self.columns, self._key)
+        pairing = make_pairing(self, pipeline, self._streams, self.columns, self._key, app=self._app)
         derivations = self._derivations()
         table = self._table()
         local, exchanges = self._groups()
@@ -146,7 +153,8 @@ class PlanBuilder:
             joins=joins,
             relation=relation,
             further_topics=_further_topics(retries, relation),
-            partners=tuple(dict.fromkeys(join.pipeline for join in (relation.local if relation else joins))),
+            partners=_partners(relation.local if relation else joins, pairing),
+            pairing=None if pairing is None else replace(pairing, needs=self._derived),
             derivations=derivations,
             table=table,
             known=None if table is not None else known,
@@ -247,6 +255,7 @@ class PlanBuilder:
             evaluate = self._json_of(text, path, None) if expression is not None else None
             if expression is None or evaluate is None:
                 continue
+            self._derived |= Needs(columns=None, images=expression.images, envelope=expression.envelope)
             derivations.append(Derivation(column=name, evaluate=evaluate))
             self.columns[name] = Column(name=name, type=expression.type)
         return tuple(derivations)
@@ -265,6 +274,12 @@ class PlanBuilder:
             if name not in self._key and self._is_change_format:
                 self.problem(("table", "key"), f"{name}: on DELETE only the contract's key is known")
         return RowTable(name=spec.name, key=key)
+
+
+def _partners(joins: Iterable[Join | TableJoin], pairing: Pairing | None) -> tuple[str, ...]:
+    """Pipelines of the same tasks that a pipeline reads."""
+    streams = () if pairing is None or pairing.stage is not None else (pairing.partner,)
+    return tuple(dict.fromkeys((*(join.pipeline for join in joins), *streams)))
 
 
 def _further_topics(retries: Retries | None, relation: Relation | None) -> tuple[str, ...]:

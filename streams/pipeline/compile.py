@@ -44,11 +44,14 @@ def compile_topology(
         pipelines = _chosen(pipelines, only, problems)
     quality = QualityBuilder(contracts, pipelines, app=app, secret=mask_key)
 
-    def builder_of(pipeline: Pipeline, partners: Mapping[str, Partner]) -> tuple[PlanBuilder, Plan | None]:
+    def builder_of(
+        pipeline: Pipeline, partners: Mapping[str, Partner], streams: Mapping[str, Partner]
+    ) -> tuple[PlanBuilder, Plan | None]:
         checked = quality.build(pipeline)
         builder = PlanBuilder(
-            pipeline, contracts, checked.reads, app=app, mask_key=mask_key, registry=registry, partners=partners
-        )
+            pipeline, contracts, checked.reads, app=app, mask_key=mask_key, registry=registry, partners=partners,
+            streams=streams,
+        )  # fmt: skip
         plan = builder.build()
         return builder, plan and replace(
             plan,
@@ -70,27 +73,31 @@ def compile_topology(
 
 def _built(
     pipelines: tuple[Pipeline, ...],
-    build: Callable[[Pipeline, Mapping[str, Partner]], tuple[PlanBuilder, Plan | None]],
+    build: Callable[[Pipeline, Mapping[str, Partner], Mapping[str, Partner]], tuple[PlanBuilder, Plan | None]],
     problems: list[Problem],
 ) -> Mapping[str, Plan]:
-    """By name, in the order of ``pipelines``; each is built behind those whose tables it joins."""
+    """By name, in the order of ``pipelines``; each is built behind those whose tables or events it joins."""
     plans: dict[str, Plan] = {}
     partners: dict[str, Partner] = {}
+    streams: dict[str, Partner] = {}
     ordered, circles = in_order(pipelines)
     problems += circles
     for pipeline in ordered:
-        builder, plan = build(pipeline, partners)
+        builder, plan = build(pipeline, partners, streams)
         problems += builder.problems
         if plan is not None:
             plans[pipeline.name] = plan
+            streams[pipeline.name] = Partner(pipeline=pipeline, plan=plan, columns=builder.columns)
             if plan.table is not None:
-                partners[plan.table.name] = Partner(pipeline=pipeline, plan=plan, columns=builder.columns)
+                partners[plan.table.name] = streams[pipeline.name]
     ready = [plans[pipeline.name] for pipeline in pipelines if pipeline.name in plans]
     return {plan.name: _asked(plan, plans.values()) for plan in ready}
 
 
 def _asked(plan: Plan, plans: Iterable[Plan]) -> Plan:
-    """``plan``, told what others ask of its table: its rows' times, what they were, and which stages are to hear."""
+    """``plan``, told what others ask: its events, its rows' times and what they were, and which stages are to hear."""
+    paired = tuple(held.pairing for held in plans if held.pairing is not None and held.pairing.partner == plan.name)
+    plan = replace(plan, partner_of=paired) if paired else plan
     if plan.table is None:
         return plan
     name = plan.table.name

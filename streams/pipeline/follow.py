@@ -5,15 +5,13 @@ They are no events of the source: they begin behind the joins, and no ledger cou
 
 from __future__ import annotations
 
-from collections import defaultdict
-
-from streams.errors import RecordTooLargeError
 from streams.ledger import Ledger
-from streams.records import ChangeEvent, Delivery, RecordBatch
+from streams.records import Delivery, RecordBatch
 
 from .agree import check_routes
 from .derive import derive_columns
 from .exchange.send import exchange_events
+from .fitting import route_fitting
 from .joining.feed import feed_stages
 from .joining.follow import Followed, follow_answers, follow_partners
 from .joining.meet import answer_changes, meet_rows
@@ -21,10 +19,9 @@ from .joining.versions import keep_versions
 from .plan import Plan
 from .process import PipelineResult
 from .regroup import regroup_rows
-from .route import route_events
 from .set_aside import set_aside
 from .table import materialise_rows
-from .tables import Aggregated, PipelineTables
+from .tables import PipelineTables
 
 
 def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
@@ -61,22 +58,9 @@ def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *,
     ledger = Ledger(len(followed.events))
     events = derive_columns(followed.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
-    events, deliveries = _route_fitting(events, plan, ledger)
+    events, deliveries = route_fitting(events, plan, ledger)
     keep_versions(events, plan.table, tables)
     changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events([], changes, plan, {}, ledger)
     return [*deliveries, *exchanged.deliveries, *followed.told, *set_aside(ledger, plan, now_ms=now_ms)]
-
-
-def _route_fitting(events: list[ChangeEvent], plan: Plan, ledger: Ledger) -> tuple[list[ChangeEvent], list[Delivery]]:
-    """The events that are small enough to be published, and what is published of them."""
-    try:
-        return events, route_events(events, plan, Aggregated(late=defaultdict(list)))
-    except RecordTooLargeError as error:
-        if len(events) == 1:
-            ledger.bury(events[0].record, error)
-            return [], []
-    halves = (events[: len(events) // 2], events[len(events) // 2 :])
-    fitting = [_route_fitting(half, plan, ledger) for half in halves]
-    return [event for held, _ in fitting for event in held], [one for _, held in fitting for one in held]

@@ -18,8 +18,9 @@ from streams.errors import ConfigurationError, Problem
 from streams.quality.grammar import RulesReader, read_on_fail
 from streams.quality.rules import RuleSet
 
+from .join_grammar import join_problems, read_interval, read_joins
 from .lookups.plan import BreakerPolicy, CallPolicy
-from .spec import AggregateSpec, Deduplicate, JoinSpec, LookupSpec, Pipeline, RouteSpec, Source, TableSpec
+from .spec import AggregateSpec, Deduplicate, LookupSpec, Pipeline, RouteSpec, Source, TableSpec
 from .windows.read import duration_ms, read_windows, window_problems
 
 FULL = "full"
@@ -88,9 +89,6 @@ def _later_problems(document: Document) -> Iterator[Problem]:
     for column, kind in value.get("mask", {}).items():
         if kind == "tokenize":
             yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")
-    for index, join in enumerate(value.get("join", ())):
-        if "within" in join or join.get("type") == "interval":
-            yield document.problem(("join", index), "interval: joins of two streams within a time arrive later")
     for index, route in enumerate(value.get("route", ())):
         if "where" in route:
             yield document.problem(("route", index, "where"), "where of a route arrives later")
@@ -115,9 +113,8 @@ def _own_problems(document: Document) -> Iterator[Problem]:
     wrong: list[Problem] = []
     _quality(document, wrong)
     yield from wrong
-    for index, join in enumerate(value.get("join", ())):
-        if (join.get("type") == "asof") != ("keep" in join):
-            yield document.problem(("join", index), "keep says how far back type: asof looks; the two go together")
+    for where, wrong_there in join_problems(value.get("join", ())):
+        yield document.problem(where, wrong_there)
     if not value.get("route") and not tables:
         yield document.problem((), "it publishes nothing: add route, table or aggregate")
 
@@ -145,7 +142,8 @@ def _build(document: Document) -> Pipeline:
         quality=_quality(document, []),
         mask=value.get("mask", {}),
         lookups=tuple(_lookup(column, held) for column, held in value.get("lookup", {}).items()),
-        joins=tuple(map(_join, value.get("join", ()))),
+        joins=read_joins(value.get("join", ())),
+        interval=read_interval(value.get("join", ())),
         derive=value.get("derive", {}),
         table=_table(value.get("table")),
         aggregates=tuple(_aggregate(held) for held in value.get("aggregate", ())),
@@ -214,20 +212,6 @@ def _policy(value: Mapping[str, Any]) -> CallPolicy:
     opens = {name: breaker[name] for name in ("failures", "calls") if name in breaker}
     opens |= {"open_ms": duration_ms(breaker["open"])} if "open" in breaker else {}
     return CallPolicy(**said, breaker=BreakerPolicy(**opens))
-
-
-def _join(value: Mapping[str, Any]) -> JoinSpec:
-    kind = value.get("type", "lookup")
-    return JoinSpec(
-        table=value["table"],
-        by=tuple(value["by"]),
-        columns=value.get("columns", {}),
-        # YAML's null means that the columns are null: keep. A table's partner may come later, and is waited for so.
-        missing=value.get("missing", "keep" if kind == "table" else "retry") or "keep",
-        has_same_keys=value.get("same_keys", False),
-        kind=kind,
-        keep_ms=duration_ms(value["keep"]) if "keep" in value else None,
-    )
 
 
 def _aggregate(value: Mapping[str, Any]) -> AggregateSpec:

@@ -34,7 +34,7 @@ class Inputs:
     """What has been fetched for one task and is not processed yet."""
 
     def __init__(self, sub: SubTopology) -> None:
-        ordered = {plan.topic for plan in sub.plans}
+        ordered = {topic for plan in sub.plans for topic in (plan.topics if plan.stands_for else (plan.topic,))}
         self._waiting: dict[str, deque[RecordBatch]] = {
             topic: deque() for topic in sorted(sub.source_topics, key=lambda topic: _rank(topic, sub))
         }
@@ -136,6 +136,8 @@ def _rank(topic: str, sub: SubTopology) -> int:
 
 def _reader(plan: Plan) -> TimeOf:
     """Event time of a record of ``plan``'s, ms; never later than it was written, or a wrong one would wait for ever."""
+    if plan.stands_for is not None:
+        return lambda record: record.timestamp_ms
     decode = plan.codec.decode
 
     def time_of(record: SourceRecord) -> int:

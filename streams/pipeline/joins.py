@@ -19,15 +19,21 @@ def in_order(pipelines: Iterable[Pipeline]) -> tuple[list[Pipeline], list[Proble
     """Each pipeline behind those whose tables it reads; circles are problems, and their pipelines left out."""
     waiting = list(pipelines)
     owners = {pipeline.table.name: pipeline.name for pipeline in waiting if pipeline.table is not None}
+    read = {held.name: {*map(owners.get, (join.table for join in held.joins)), *_streams(held)} for held in waiting}
     ready: list[Pipeline] = []
     while waiting:
         open_names = {pipeline.name for pipeline in waiting}
-        free = [held for held in waiting if not {owners.get(join.table) for join in held.joins} & open_names]
+        free = [held for held in waiting if not read[held.name] & open_names]
         if not free:
             return ready, [_circle(pipeline, open_names) for pipeline in waiting]
         ready += free
         waiting = [pipeline for pipeline in waiting if pipeline not in free]
     return ready, []
+
+
+def _streams(pipeline: Pipeline) -> set[str]:
+    """Pipelines whose events are joined; that one is not joined with itself is told elsewhere."""
+    return set() if pipeline.interval is None else {pipeline.interval.partner} - {pipeline.name}
 
 
 def _circle(pipeline: Pipeline, names: Iterable[str]) -> Problem:

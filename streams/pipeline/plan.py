@@ -18,6 +18,7 @@ from .exchange.plan import Exchange
 from .joining.plan import Join, Meeting, Relation
 from .lookups.plan import Lookup
 from .outputs import Route
+from .pairing.plan import Pairing
 from .retries.plan import Retries
 from .rules.plan import Claims, QualityRules, Stage
 from .windows.kinds import Windows
@@ -217,6 +218,12 @@ class Plan:
     """Stages where rows of other tasks meet the rows of its table."""
     meets: Meeting | None = None
     """The plan is such a stage's: its records are rows' names and partners, and no step sees them."""
+    pairing: Pairing | None = None
+    """The join of its events with those of another pipeline that lie within a time of them."""
+    partner_of: tuple[Pairing, ...] = ()
+    """Such joins of other pipelines with its events."""
+    stands_for: Pairing | None = None
+    """The plan is the stage of such a join: its records are events of both sides, and only results go on."""
     derivations: tuple[Derivation, ...] = ()
     table: RowTable | None = None
     known: RowTable | None = None
@@ -242,6 +249,8 @@ class Plan:
             return self.receives.pipeline
         if self.meets is not None:
             return self.meets.pipeline
+        if self.stands_for is not None:
+            return self.stands_for.pipeline
         return self.name if self.settles is None else self.settles.pipeline
 
     @property

@@ -33,6 +33,7 @@ from .lookup import look_up
 from .mask import mask_events
 from .members import keep_members
 from .outside import keep_outside
+from .pairs import join_own, join_partners
 from .plan import Plan
 from .quality import check_quality
 from .regroup import regroup_rows
@@ -194,6 +195,8 @@ def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, no
 def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     """What the events that go on leave in tables, groups and topics."""
     plan, tables, clock, now_ms = met.plan, met.tables, met.clock, met.now_ms
+    if plan.pairing is not None:
+        return _pair(walk, met, ledger)
     events, named = relate_rows(walk.passed, plan.relation, tables, ledger)
     events = derive_columns(events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
@@ -207,8 +210,21 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     exchanged = exchange_events(events, changes, plan, clock, ledger)
     aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
     deliveries = route_events(told_of, plan, aggregated)
+    if plan.partner_of:
+        deliveries += join_partners(events, plan, tables, clock, ledger, now_ms=now_ms)
     _count_used(events, plan, aggregated, ledger)
     return [*deliveries, *exchanged.deliveries, *named, *told, *set_aside(ledger, plan, now_ms=now_ms)]
+
+
+def _pair(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
+    """What events leave that meet those of another pipeline before they go on: the steps behind that are for pairs."""
+    plan, tables, now_ms = met.plan, met.tables, met.now_ms
+    told = claim_values(walk, plan.claims, tables, now_ms=now_ms)
+    rows = drop_truncated(walk.passed, tables.retries) if met.returns and tables.retries is not None else walk.passed
+    changes = materialise_rows(rows, plan.rows, tables, is_asked=plan.asks_rows)
+    keep_outside(walk, changes, plan, tables)
+    joined = join_own(walk.passed, plan, tables, met.clock, ledger, now_ms=now_ms)
+    return [*joined, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 
 def process_arrivals(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:

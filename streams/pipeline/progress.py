@@ -29,6 +29,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By aggregation: windows that start before this are gone."""
     idle: dict[str, int] = {}
     """By aggregation behind an exchange that need not wait for this input: wall clock (ms) of its last record."""
+    upstreams: dict[str, int] = {}
+    """By side of a join of streams, how many partitions tell of it."""
     told: Upstream | None = None
     """What the stages behind exchanges have been told last."""
 

@@ -66,7 +66,8 @@ class RouteBuilder:
         )
 
     def _check_known_on_delete(self, key: tuple[str, ...], path: Path) -> None:
-        if self._table is not None or self._pipeline.source.format not in CHANGE_FORMATS:
+        is_told = self._pipeline.source.format in CHANGE_FORMATS and self._pipeline.interval is None
+        if self._table is not None or not is_told:
             return
         told = self._pipeline.source.identity or self._key
         known = set(told) | set(self._pipeline.source.key or ())

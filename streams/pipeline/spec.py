@@ -80,6 +80,26 @@ class JoinSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalSpec:
+    """Columns from another pipeline's events that lie within a time of the own ones."""
+
+    place: int
+    """Among the joins of the file."""
+    partner: str
+    """The other pipeline."""
+    by: Mapping[str, str]
+    """Column there, by column here."""
+    columns: Mapping[str, str]
+    """Name here, by the column there."""
+    missing: str
+    has_same_keys: bool
+    before_ms: int
+    after_ms: int
+    grace_ms: int
+    idle_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AggregateSpec:
     """Groups and their windows."""
 
@@ -120,6 +140,8 @@ class Pipeline:
     mask: Mapping[str, str]
     lookups: tuple[LookupSpec, ...]
     joins: tuple[JoinSpec, ...]
+    interval: IntervalSpec | None
+    """The join of two streams, behind all others."""
     derive: Mapping[str, str]
     table: TableSpec | None
     aggregates: tuple[AggregateSpec, ...]

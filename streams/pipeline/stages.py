@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .exchange.plan import Exchange
 from .joining.plan import Meeting
+from .pairing.plan import Pairing, PairStage
 from .plan import Codec, EventTime, Plan
 from .rules.plan import Stage
 
@@ -57,6 +58,27 @@ def meeting_plan(plan: Plan, meeting: Meeting) -> Plan:
         event_time=EventTime(column=None, read=None),
         max_future_ms=plan.max_future_ms,
         meets=meeting,
+        dead_letters=plan.dead_letters,
+        dead_letter_style=plan.dead_letter_style,
+        app=plan.app,
+        limits=plan.limits,
+    )
+
+
+def pairing_plan(plan: Plan, pairing: Pairing, stage: PairStage) -> Plan:
+    """An ordinary plan that lets events of ``plan`` meet those of another task, and goes on with what they become."""
+    return Plan(
+        name=stage.stage,
+        topic=stage.own,
+        further_topics=(stage.partner,),
+        contract=plan.contract,
+        key=pairing.by,
+        codec=Codec(name="pairing", decode=lambda record: None, has_images=False),
+        event_time=EventTime(column=None, read=None),
+        max_future_ms=plan.max_future_ms,
+        stands_for=pairing,
+        derivations=plan.derivations,
+        routes=plan.routes,
         dead_letters=plan.dead_letters,
         dead_letter_style=plan.dead_letter_style,
         app=plan.app,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -29,6 +29,8 @@ from .entries import (
 )
 from .joining.state import Joining, open_joining
 from .lookups.plan import Answer, Question
+from .pairing.roles import pairs_of
+from .pairing.state import PairTables, open_pairing
 from .plan import Accumulator, Plan
 from .progress import Progress, Upstream, decode_progress, decode_upstream
 from .retries.tables import RetryTables, open_retries
@@ -130,6 +132,12 @@ class PipelineTables:
     """What joins keep."""
     asked: Mapping[str, PipelineTables] = field(default_factory=dict)
     """By table, whose earlier versions joins ask for, all that its pipeline keeps."""
+    pairing: PairTables | None = None
+    """What the join of its events with those of another pipeline keeps."""
+    streams: Mapping[str, PipelineTables] = field(default_factory=dict)
+    """By pipeline of the same tasks whose events are joined with its own, all that it keeps."""
+    followers: Mapping[str, tuple[Plan, PipelineTables]] = field(default_factory=dict)
+    """Pipelines of the same tasks whose events its own are joined with: a walk of its events writes there, too."""
     retries: RetryTables | None = None
     """What waits for another attempt, and behind it."""
     partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
@@ -143,9 +151,15 @@ class PipelineTables:
         rows = () if self.rows is None else (self.rows,)
         settled = [table for tables in self.stage.values() for table in tables.all]
         waiting = () if self.retries is None else self.retries.all
+        paired = () if self.pairing is None else self.pairing.all
         own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *self.joining.all, *waiting)
         kept = [*self.groups.values(), *self.recent.values(), *self.values.values(), *self.claims.values()]
-        return (*own, *rows, *kept, *settled)
+        return (*own, *rows, *kept, *settled, *paired)
+
+    @property
+    def written(self) -> Iterable[Table[Any] | Overlay[Any] | PackedTable]:
+        """Every table that a walk of its events may write."""
+        return (*self.all, *(table for _, tables in self.followers.values() for table in tables.all))
 
     def current_progress(self) -> Progress:
         """The clock as it stands."""
@@ -196,20 +210,6 @@ def values_changelog(table: str) -> str:
     return f"{table}-values"
 
 
-def open_all(plans: Iterable[Plan], store: Store, *, partitions: int) -> dict[str, PipelineTables]:
-    """By pipeline its tables; those of others that it joins are the others' own, changes of this moment included."""
-    opened = {plan.name: open_tables(plan, store, partitions=partitions) for plan in plans}
-    owners = {plan.table.name: opened[plan.name] for plan in plans if plan.table is not None}
-    return {
-        plan.name: replace(
-            opened[plan.name],
-            partners={name: held for name in plan.partner_tables if (held := owners[name].rows) is not None},
-            asked={join.table: owners[join.table] for join in plan.joins if join.keep_ms is not None},
-        )
-        for plan in plans
-    }
-
-
 def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTables:
     """The tables of ``plan`` over ``store``; ``partitions``: how many each of its inputs has."""
     return PipelineTables(
@@ -228,6 +228,7 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
             claim.table: _open(claim.table, decode_claimed, store, cached=CACHED_ROWS)
             for claim in (plan.claims.claims if plan.claims is not None else ())
         },
+        pairing=open_pairing(pairs_of(plan), store),
         retries=None if plan.retries is None else open_retries(plan.name, store),
         stage={
             name: _open_stage(rule.table, store)

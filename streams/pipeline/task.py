@@ -36,12 +36,15 @@ from .follow import process_partners
 from .forget import Forgetter
 from .lookups.first import ask_first, give_answers
 from .lookups.plan import NO_ANSWERS, Answers, OneByOneError, UnansweredError
+from .neighbours import open_all
+from .pairing.idle import pass_time
+from .pairs import end_pairs
 from .plan import Plan
 from .process import PipelineResult
 from .results import BatchResult, Checkpoint
 from .retries.tables import Waiting
 from .rules.plan import Stage
-from .tables import PipelineTables, open_all, state_changelog
+from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
 from .walk import NOBODYS_FAULT, attempt, bury, discard, keep, walk_of
 from .walk_again import walk_again
@@ -112,7 +115,7 @@ class Task:
     @property
     def is_stage(self) -> bool:
         """It reads what another stage of a pipeline has sent."""
-        return any(plan.settles is not None or plan.receives is not None for plan in self.sub.plans)
+        return any(plan.settles or plan.receives or plan.stands_for for plan in self.sub.plans)
 
     def standings(self) -> list[tuple[Stage, PipelineTables]]:
         """Stages of rules about several rows, with their state."""
@@ -204,6 +207,8 @@ class Task:
                 force_clocks(plan, tables, now_ms=now_ms)
             if plan.settles is not None and plan.topic in caught_up:
                 judge_freshness(plan.settles, tables, now_ms=now_ms)
+            if tables.pairing is not None:
+                pass_time(plan, tables, self._last_record_ms, now_ms=now_ms, caught_up=caught_up)
             keep(tables)
 
     # -- checkpoints
@@ -223,6 +228,7 @@ class Task:
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)
+            deliveries += end_pairs(plan, tables, now_ms=newest_ms)
             if plan.settles is not None:
                 deliveries += publish_findings(plan.settles, tables)
             deliveries += tell_downstream(plan, tables, self.partition)

@@ -13,9 +13,10 @@ from hashlib import blake2b
 from streams.errors import Problem
 from streams.state.changelog import changelog_topic
 
+from .pairing.roles import pairs_of
 from .plan import Plan
 from .retries.tables import pending_changelog
-from .stages import exchange_plan, meeting_plan, stage_plan
+from .stages import exchange_plan, meeting_plan, pairing_plan, stage_plan
 from .steps import step_digests
 from .tables import state_changelog, values_changelog
 
@@ -124,7 +125,10 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
             specs += _exchange_topics(app, stages[-1], source=plan.topic)
         for meeting in () if plan.relation is None else plan.relation.meetings:
             stages.append(meeting_plan(plan, meeting))
-            specs += _meeting_topics(app, stages[-1], source=plan.topic)
+            specs += _meeting_topics(app, stages[-1], meeting.topics, source=plan.topic)
+        if plan.pairing is not None and plan.pairing.stage is not None:
+            stages.append(pairing_plan(plan, plan.pairing, plan.pairing.stage))
+            specs += _meeting_topics(app, stages[-1], stages[-1].topics, source=plan.topic)
         for spec in specs:
             topics.setdefault(spec.name, spec)
     subs = tuple(_subtopology(app, group) for group in _connected((*plans, *stages)))
@@ -210,6 +214,8 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
         yield aggregation.table, (*shape, "rows") if aggregation.is_of_rows else shape
         if aggregation.multisets:
             yield values_changelog(aggregation.table), shape
+    if (pairing := pairs_of(plan)) is not None:
+        yield pairing.changelog, pairing.shape
     for claim in () if plan.claims is None else plan.claims.claims:
         yield claim.table, claim.shape
     for rule in () if plan.settles is None else plan.settles.rules.values():
@@ -285,9 +291,7 @@ def _exchange_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec
     yield from _changelogs(app, plan, source=source)
 
 
-def _meeting_topics(app: str, plan: Plan, *, source: str) -> Iterable[TopicSpec]:
-    """What the stage of a join reads, keeps and answers; partitions as the pipeline's ``source`` has them."""
-    meeting = plan.meets
-    assert meeting is not None
-    yield from (_between(topic, source) for topic in (meeting.names, meeting.rows, meeting.answers))
+def _meeting_topics(app: str, plan: Plan, topics: Iterable[str], *, source: str) -> Iterable[TopicSpec]:
+    """What the stage of a join reads or answers, and keeps; partitions as the pipeline's ``source`` has them."""
+    yield from (_between(topic, source) for topic in topics)
     yield from _changelogs(app, plan, source=source)

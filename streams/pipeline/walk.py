@@ -11,6 +11,7 @@ from streams.records import RecordBatch, SourceRecord
 from streams.state.stores.base import StoreFailedError
 
 from .follow import process_answers, process_meeting
+from .pair_stage import process_sides
 from .plan import Plan
 from .process import PipelineResult, process_arrivals, process_batch
 from .set_aside import set_aside
@@ -25,6 +26,8 @@ def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
     """What carries a batch of ``topic`` through ``plan``."""
     if plan.meets is not None:
         return process_meeting
+    if plan.stands_for is not None:
+        return process_sides
     if topic in plan.answers:
         return process_answers
     if plan.receives is not None:
@@ -42,13 +45,13 @@ def attempt(batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int)
 
 def keep(tables: PipelineTables) -> None:
     """What a walk did is there for the next one."""
-    for table in tables.all:
+    for table in tables.written:
         table.keep_batch()
 
 
 def discard(tables: PipelineTables) -> None:
     """What a walk did has not happened."""
-    for table in tables.all:
+    for table in tables.written:
         table.discard_batch()
 
 

@@ -61,10 +61,12 @@ def graph_of(topology: Topology, only: Iterable[str] | None = None) -> Graph:
     """The graph of all pipelines, or of those named in ``only``; tables that they join come with them."""
     named = {plan.name for plan in topology.plans} if only is None else set(only)
     tables = {table.title: table for plan in topology.plans for table in _tables(plan)}
+    steps = {plan.name: _steps(plan) for plan in topology.plans}
     edges: list[Edge] = []
     for plan in topology.plans:
         if plan.name in named:
             edges += _pipeline(plan, tables)
+            edges += _paired(plan, steps)
     pipelines = {plan.name for plan in topology.plans}
     for stage in (plan for sub in topology.subtopologies for plan in sub.plans if plan.name not in pipelines):
         if stage.pipeline in named:
@@ -89,10 +91,27 @@ def _reach(held: Mapping[str, Any]) -> str:
     return "rows that are there" if held.get("over") == "rows" else window_text(held.get("window")) or "since ever"
 
 
-def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
+def _steps(plan: Plan) -> Node:
     steps = [f"validate {plan.contract.newest.uri.removeprefix('iglu:')}"]
     steps += [f"{step} {text}" for step, text in step_lines(plan.spec) if step not in DRAWN_APART]
-    here = Node(kind=NodeKind.STEPS, title=f"pipeline {plan.name}", lines=tuple(steps))
+    return Node(kind=NodeKind.STEPS, title=f"pipeline {plan.name}", lines=tuple(steps))
+
+
+def _paired(plan: Plan, steps: Mapping[str, Node]) -> Iterator[Edge]:
+    """Events of another pipeline that those of ``plan`` meet, in the same tasks or through a stage."""
+    pairing = plan.pairing
+    if pairing is None:
+        return
+    label = f"events within a time by {', '.join(pairing.by)}"
+    if pairing.stage is None:
+        yield Edge(start=steps[pairing.partner], end=steps[plan.name], label=label, is_side=True)
+    else:
+        yield Edge(start=steps[plan.name], end=_between(pairing.stage.own), label=label)
+        yield Edge(start=steps[pairing.partner], end=_between(pairing.stage.partner), is_side=True)
+
+
+def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
+    here = _steps(plan)
     for topic in plan.topics:
         if topic not in plan.answers:  # they lead back
             yield Edge(start=_topic(topic), end=here)
@@ -108,7 +127,8 @@ def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
         yield Edge(start=here, end=_topic(late), label="late", is_side=True)
     if plan.stage is not None:
         yield Edge(start=here, end=_between(plan.stage.topic), label="values to check", is_side=True)
-    yield from _routes(here, plan, tables)
+    if plan.pairing is None or plan.pairing.stage is None:
+        yield from _routes(here, plan, tables)
     dead = Node(kind=NodeKind.DEAD_LETTERS, title=plan.dead_letters)
     yield Edge(start=here, end=dead, label="dead", is_side=True)
 
@@ -134,6 +154,10 @@ def _stage(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
         here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=("rows and partners meet in one task",))
         yield Edge(start=_between(plan.meets.rows), end=here)
         yield Edge(start=here, end=_between(plan.meets.answers), label=f"back to {plan.pipeline}")
+    elif plan.stands_for is not None:
+        here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=("events of both meet in one task",))
+        yield from (Edge(start=_between(topic), end=here) for topic in plan.further_topics)
+        yield from _routes(here, plan, tables)
     else:
         by = ", ".join(plan.key) or "nothing"
         here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=(f"equal {by} meet in one task",))

@@ -22,7 +22,7 @@ class Origin:
     """One column that a value comes from."""
 
     dataset: str
-    """A topic, or ``table x`` of a join."""
+    """A topic, or ``table x`` or ``pipeline x`` of a join."""
     column: str
     subtype: str = "IDENTITY"
     """``IDENTITY TRANSFORMATION AGGREGATION``, or of what only decides: ``FILTER GROUP_BY CONDITIONAL``."""
@@ -81,8 +81,9 @@ def _rows(spec: Mapping[str, Any], raw: Mapping[str, Origins]) -> Mapping[str, O
         held = tuple(origin for column in asked["args"] for origin in rows.get(column, ()))
         rows[name] = tuple(_through(origin, f"lookup: {asked['call']}") for origin in held)
     for joined in spec.get("join", ()):
+        dataset = f"table {joined['table']}" if "table" in joined else f"pipeline {joined['with']}"
         for column, name in joined.get("columns", {}).items():
-            rows[name] = (Origin(dataset=f"table {joined['table']}", column=column, through="join"),)
+            rows[name] = (Origin(dataset=dataset, column=column, through="join"),)
     for name, text in spec.get("derive", {}).items():
         rows[name] = tuple(_through(origin, f"derive: {text}") for origin in _origins(text, rows))
     return rows

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streams.contracts.model import Contract
+from streams.pipeline.pairing.roles import pairs_of
 from streams.pipeline.plan import Plan
 from streams.pipeline.retries.tables import pending_changelog
 from streams.pipeline.tables import state_changelog, values_changelog
@@ -135,16 +137,26 @@ def _told(plan: Plan, windows: Mapping[str, str]) -> Iterator[_Told]:
         if aggregation.multisets:
             width += SLOT_BYTES
             yield _Told(values_changelog(aggregation.table), plan.name, "values", aggregation.by, window, width)
-    if plan.relation is not None:
-        width = ROW_BYTES + key_width(plan.relation.key, newest.columns) + row_width(newest.columns, newest.schema)
-        # Each row stands in the index once for each partner.
-        width += 2 * len(plan.relation.joins) * key_width(plan.relation.key, newest.columns)
-        yield _Told(plan.relation.changelog, plan.name, "rows that follow", plan.relation.key, "", width)
+    yield from _joined(plan, newest)
     if plan.retries is not None:
         yield _Told(pending_changelog(plan.name), plan.name, "waiting", plan.key, "", None)
     if plan.settles is None:
         seen = None if plan.deduplicate is None or plan.known is not None else SEEN_BYTES
         yield _Told(state_changelog(plan), plan.name, "state", (), "", seen)
+
+
+def _joined(plan: Plan, newest: Contract) -> Iterator[_Told]:
+    """What is kept for joins that are more than a look at a table."""
+    if plan.relation is not None:
+        width = ROW_BYTES + key_width(plan.relation.key, newest.columns) + row_width(newest.columns, newest.schema)
+        # Each row stands in the index once for each partner.
+        width += 2 * len(plan.relation.joins) * key_width(plan.relation.key, newest.columns)
+        yield _Told(plan.relation.changelog, plan.name, "rows that follow", plan.relation.key, "", width)
+    if (pairing := pairs_of(plan)) is not None:
+        # Each event is kept until nothing can meet it, once whole and once by its time.
+        width = ROW_BYTES + row_width(newest.columns, newest.schema) + 3 * key_width(pairing.by, newest.columns)
+        reach = f"{pairing.before_ms} ms before to {pairing.after_ms} ms after, grace {pairing.grace_ms} ms"
+        yield _Told(pairing.changelog, pairing.pipeline, "events of two streams", pairing.by, reach, width)
 
 
 def _aggregates(plan: Plan) -> Iterable[Mapping[str, Any]]:
@@ -168,6 +180,10 @@ def _keys(plan: Plan) -> Iterator[KeyMeaning]:
     yield KeyMeaning(pipeline=plan.name, what=f"source {plan.topic}", columns=partitioned, place=place)
     if plan.table is not None:
         yield _key(plan, f"table {plan.table.name}", plan.table.key, partitioned)
+    if plan.pairing is not None:
+        what, stage = f"join {plan.pairing.partner}", f"stage keyed by {', '.join(plan.pairing.by)} (repartition topic)"
+        place = "task of the source" if plan.pairing.stage is None else stage
+        yield KeyMeaning(pipeline=plan.name, what=what, columns=plan.pairing.by, place=place)
     for aggregation in plan.judged:
         yield _key(plan, f"group {aggregation.table}", aggregation.by, partitioned)
     for route in plan.routes:

@@ -77,6 +77,8 @@ def obstacles(plans: Iterable[Plan], mode: Mode) -> Iterator[str]:
         if plan.judged:
             tables = ", ".join(held.table for held in plan.judged)
             yield f"{plan.name}: {tables} would count the same events twice"
+        if plan.pairing is not None or plan.partner_of:
+            yield f"{plan.name}: its events would meet those of {', '.join(_paired(plan))} twice"
         if plan.claims is not None:
             yield f"{plan.name}: its rules about several rows remember what every row said"
         if plan.further_topics:
@@ -128,11 +130,19 @@ def notes_of(shares: Iterable[Share], topology: Topology, mode: Mode) -> Iterato
         for join in plan.joins:
             if join.pipeline not in names:
                 yield f"{plan.name} joins {join.table} as it is now, not as it was; name {join.pipeline}, too, for that"
+        for other in (other for other in _paired(plan) if other not in names):
+            yield f"{plan.name} meets the events of {other} that it finds, and not those before; name {other}, too"
         readers = [other.name for other in topology.plans if plan.name in other.partners and other.name not in names]
         if readers and mode is Mode.RESET and plan.table is not None:
             yield f"{', '.join(readers)}: finds {plan.table.name} empty until {plan.name} has come back"
     if others := dict.fromkeys(plan.pipeline for share in shares for plan in share.others):
         yield f"not touched, although in the same tasks: {', '.join(others)}"
+
+
+def _paired(plan: Plan) -> list[str]:
+    """Pipelines whose events meet those of ``plan``, on either side."""
+    partners = [] if plan.pairing is None else [plan.pairing.partner]
+    return [*partners, *(pairing.pipeline for pairing in plan.partner_of)]
 
 
 def _results(plan: Plan) -> Iterator[str]:

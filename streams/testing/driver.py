@@ -15,6 +15,7 @@ from streams.contracts.registry import SchemaSource
 from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.inputs import Inputs
+from streams.pipeline.pairing.roles import sends_of
 from streams.pipeline.query import scan_rows
 from streams.pipeline.spec import Pipeline
 from streams.pipeline.task import Task
@@ -229,7 +230,7 @@ class Driver:
         """Tasks of partitions that have got nothing yet: others wait until they have said that they are idle."""
         for sub in self._topology.subtopologies:
             first = sub.source_topics[0]
-            if any(plan.exchanges for plan in sub.plans):
+            if any(plan.exchanges or sends_of(plan) for plan in sub.plans):
                 for number in range(self._logs.count(first)):
                     self._task(first, number)
 

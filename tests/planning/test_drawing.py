@@ -101,6 +101,47 @@ route:
     assert "back to apart" in draw(graph, title="apart")
 
 
+@pytest.mark.parametrize("key", ["customer_id", "id"])
+def test_streams_that_are_joined_are_drawn_with_an_edge_or_around_their_stage(tmp_path: Path, key: str) -> None:
+    there = (path for path in SCHEMAS.rglob("*") if path.is_file())
+    files = {path.relative_to(SCHEMAS).as_posix(): path.read_text("utf-8") for path in there}
+    twins = f"""
+pipeline: twins
+source:
+  topic: cdc.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.shop/orders/jsonschema/1-*-*
+  key: [{key}]
+join:
+  - {{type: interval, with: others, by: [customer_id], within: 1m, columns: {{id: other}}}}
+route:
+  - {{to: twins.v1}}
+"""
+    others = twins.replace("twins", "others").replace("[id]", "[customer_id]")
+    others = "\n".join(line for line in others.splitlines() if "join" not in line and "interval" not in line)
+    files |= {"pipelines/twins.yaml": twins, "pipelines/others.yaml": others}
+    graph = graph_of(a_topology(a_folder(tmp_path, files)), ["twins"])
+
+    label = "events within a time by customer_id"
+    own, theirs = (f"streams-twins-with-others-{side}-repartition" for side in ("own", "partner"))
+    wanted = {
+        "customer_id": {
+            ("pipeline others", label, "pipeline twins"),
+            ("pipeline twins", "key id", "twins.v1"),
+        },
+        "id": {
+            ("pipeline twins", label, own),
+            ("pipeline others", "", theirs),
+            (own, "", "stage twins-with-others"),
+            (theirs, "", "stage twins-with-others"),
+            ("stage twins-with-others", "key id", "twins.v1"),
+        },
+    }
+    assert wanted[key] <= told(graph)
+    assert ("pipeline twins", "key id", "twins.v1") not in told(graph) or key == "customer_id"
+    assert "twins" in draw(graph, title="twins")
+
+
 def test_every_pipeline_and_table_is_drawn_once(topology: Topology) -> None:
     graph = graph_of(topology)
 

@@ -48,6 +48,17 @@ def test_a_column_that_is_looked_up_comes_from_what_it_is_asked_about() -> None:
     assert inputs(found, "orders.v1", "more") == [("code", "TRANSFORMATION", f"{step} → derive: vat + 1")]
 
 
+def test_a_column_of_another_stream_comes_from_its_pipeline() -> None:
+    users = a_pipeline("users", source={"topic": "cdc.users.v1"}, route=[{"to": "users.v1"}])
+    join = {"type": "interval", "with": "users", "by": ["id"], "within": "1m", "columns": {"note": "user_note"}}
+    plan = next(held for held in a_topology(a_pipeline(join=[join]), users).plans if held.name == "orders")
+
+    (held,) = (one for one in lineage_of(plan) if one.column == "user_note")
+    assert [(origin.dataset, origin.column, origin.through) for origin in held.origins] == [
+        ("pipeline users", "note", "join")
+    ]
+
+
 def test_what_a_filter_and_a_group_decide_is_indirect() -> None:
     totals = {"table": "totals", "by": ["id"], "columns": {"n": "count(*)", "s": "sum(amount)"}, "to": "totals.v1"}
     found = lineage(filter="before.amount is null", aggregate=[totals])

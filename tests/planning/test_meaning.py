@@ -44,6 +44,21 @@ def test_a_join_makes_one_task_of_both_topics() -> None:
     assert [len(task.sources) for task in meaning.tasks] == [2]
 
 
+@pytest.mark.parametrize(
+    ("key", "place"), [("id", "task of the source"), ("code", "stage keyed by id (repartition topic)")]
+)
+def test_where_two_streams_are_joined_and_what_is_kept_for_that(key: str, place: str) -> None:
+    users = a_pipeline("users", source={"topic": "cdc.users.v1"}, route=[{"to": "users.v1"}])
+    join = {"type": "interval", "with": "users", "by": ["id"], "before": "5s", "after": "1m", "columns": {"code": "x"}}
+    meaning = meaning_of(a_topology(a_pipeline(source={"key": [key]}, join=[join]), users))
+
+    (kept,) = [table for table in meaning.tables if table.name == "orders-join"]
+    assert (kept.pipeline, kept.kind, kept.key) == ("orders", "events of two streams", ("id",))
+    assert kept.window == "5000 ms before to 60000 ms after, grace 0 ms"
+    assert kept.entry_bytes is not None
+    assert [held.place for held in meaning.keys if held.what == "join users"] == [place]
+
+
 def test_values_that_an_aggregate_must_know_are_a_store_of_their_own() -> None:
     held = {"table": "by_code", "over": "rows", "by": ["code"], "columns": {"most": "max(amount)", "n": "count(*)"}}
     meaning = meaning_of(a_topology(a_pipeline(aggregate=[held])))

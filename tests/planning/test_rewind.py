@@ -129,6 +129,23 @@ def test_joins_are_told_as_what_they_are_seen_from_both_sides() -> None:
     assert "joins users" not in notes("users", "orders") and "finds" not in notes("users", "orders")
 
 
+def test_streams_that_are_joined_meet_again_what_comes_again() -> None:
+    users = a_pipeline("users", source={"topic": "cdc.users.v1"}, route=[{"to": "users.v1"}])
+    join = [{"type": "interval", "with": "users", "by": ["id"], "within": "1m", "columns": {"note": "user_note"}}]
+    topology = a_topology(users, a_pipeline(join=join))
+
+    def notes(*names: str) -> str:
+        return "\n".join(notes_of(shares_of(topology, names), topology, Mode.RESET))
+
+    assert "orders meets the events of users that it finds, and not those before; name users, too" in notes("orders")
+    assert "users meets the events of orders that it finds" in notes("users")
+    assert "meets" not in notes("users", "orders")
+    assert sorted(obstacles(topology.plans, Mode.BACKFILL)) == [
+        "orders: its events would meet those of users twice",
+        "users: its events would meet those of orders twice",
+    ]
+
+
 def test_what_a_changelog_holds_is_what_was_written_last_and_not_emptied() -> None:
     held = Held()
 

@@ -37,6 +37,8 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     source: dict[str, Any] = msgspec.field(name="f", default_factory=dict)
     key: dict[str, Any] = msgspec.field(name="y", default_factory=dict)
     committed_ms: int = msgspec.field(name="m", default=0)
+    unsent: tuple[str, ...] = msgspec.field(name="x", default=())
+    """Columns that the source did not send; only where results must honour a contract."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="w", tag_field="k", gc=False):
@@ -47,6 +49,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="w
     """Largest event time seen; ``None``: none yet."""
     idle: dict[str, int] = msgspec.field(name="i", default_factory=dict)
     """Tables that need not wait for it, by name: wall clock (ms) of its last record."""
+    partitions: int = msgspec.field(name="n", default=0)
+    """How many tell such things; 0: as many as there are downstream."""
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="a", tag_field="k", gc=False):
@@ -66,6 +70,7 @@ class Added(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode = msgspec.json.Decoder(Carried | Told | Added, float_hook=Decimal).decode
+decode_carried = msgspec.json.Decoder(Carried, float_hook=Decimal).decode
 
 
 def decode(value: bytes | None) -> Carried | Told | Added:
@@ -115,16 +120,22 @@ def _image(image: Row | None, columns: frozenset[str]) -> dict[str, Any] | None:
     return None if image is None or not columns else {name: image[name] for name in columns if name in image}
 
 
-def event_of(carried: Carried, record: SourceRecord) -> ChangeEvent:
-    """The event as later steps see it; its place is that of ``record``, which brought it here."""
+def event_of(
+    carried: Carried, record: SourceRecord, *, row: dict[str, Any] | None = None, time_ms: int | None = None
+) -> ChangeEvent:
+    """The event as later steps see it; its place is that of ``record``, which brought it here.
+
+    ``row`` and ``time_ms`` stand in place of its own, where something was joined to it.
+    """
     return ChangeEvent(
         record=record,
         operation=Operation(carried.operation),
-        row=carried.row,
+        row=carried.row if row is None else row,
         before=carried.before,
         after=carried.after,
         source=carried.source,
         key=carried.key,
-        event_time_ms=carried.time_ms,
+        event_time_ms=carried.time_ms if time_ms is None else time_ms,
         committed_ms=carried.committed_ms,
+        unsent=frozenset(carried.unsent),
     )

@@ -54,6 +54,11 @@ class Meeting:
     answers: str
     """Topic: the partner of each row, in the partition that the row's own topic has."""
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """All between rows and partners."""
+        return (self.names, self.rows, self.answers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableJoin:

@@ -74,7 +74,6 @@ def test_versions_are_kept_so_long_and_the_one_that_holds_then_longer() -> None:
     [
         ({"type": "asof"}, "keep says how far back type: asof looks"),
         ({"type": "lookup", "keep": "1h"}, "keep says how far back type: asof looks"),
-        ({"type": "interval", "within": "1h"}, "interval: joins of two streams within a time arrive later"),
     ],
 )
 def test_what_does_not_go_together_or_is_not_there_is_refused(join: dict[str, object], problem: str) -> None:
