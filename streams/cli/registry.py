@@ -11,6 +11,7 @@ import click
 
 from streams.contracts import Contracts, load_contracts
 from streams.registry.serve import open_registry, serve
+from streams.registry.web.app import make_app
 from streams.settings import Settings
 
 from .output import JsonLines, output_option
@@ -62,7 +63,7 @@ def serve_registry(port: int, host: str, folder: Path | None, data: Path | None,
         click.echo(json.dumps({"url": url, "subjects": subjects}) if output == "json"
                    else f"registry on {url}, {subjects} subjects; Ctrl-C ends it")  # fmt: skip
 
-    asyncio.run(serve(registry, host, port, say=say))
+    asyncio.run(serve(make_app(registry, contracts), host, port, say=say))
 
 
 def _contracts(folder: Path | None, settings: Settings) -> Contracts | None:

@@ -15,7 +15,6 @@ from streams.errors import ConfigurationError, Problem
 from .files import take_over
 from .registry import Registry
 from .store import RegistryStore
-from .web.app import make_app
 
 LAST_WORDS_SECONDS = 2.0
 """What requests under way have when the registry is told to end."""
@@ -35,9 +34,9 @@ def open_registry(folder: Path, contracts: Contracts | None) -> Registry:
     return registry
 
 
-async def serve(registry: Registry, host: str, port: int, *, say: Callable[[str], None]) -> None:
+async def serve(app: web.Application, host: str, port: int, *, say: Callable[[str], None]) -> None:
     """Answer until SIGINT or SIGTERM; ``say`` gets the address. Raises ``ConfigurationError`` for a port in use."""
-    runner = web.AppRunner(make_app(registry), access_log=None, shutdown_timeout=LAST_WORDS_SECONDS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_WORDS_SECONDS)
     await runner.setup()
     try:
         await _listen(runner, host, port)

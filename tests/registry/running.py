@@ -32,7 +32,7 @@ def running(folder: Path, contracts: Contracts | None = None) -> Iterator[str]:
     """The URL of a registry on ``folder``, until the block ends."""
     loop = asyncio.new_event_loop()
     registry = open_registry(folder, contracts)
-    runner = web.AppRunner(make_app(registry), access_log=None)
+    runner = web.AppRunner(make_app(registry, contracts), access_log=None)
 
     async def start() -> str:
         await runner.setup()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from streams.contracts import Contracts
+
+from ..about import read_abouts
 from ..registry import Registry
-from . import schemas, settings, subjects
+from ..search import Index
+from . import browse, iglu, schemas, settings, subjects
 from .answers import LARGEST_REQUEST, REGISTRY, answer, refuse
+from .browse import INDEX
 from .schemas import ENCODED, EncodedSchemas
-
-
-async def _root(request: web.Request) -> web.Response:
-    """Clients ask it to see that somebody is there."""
-    return answer(request, {})
 
 
 async def _contexts(request: web.Request) -> web.Response:
@@ -31,10 +31,11 @@ async def _live(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    ("GET", "/", _root),
+    *browse.ROUTES,
     *schemas.ROUTES,
     *subjects.ROUTES,
     *settings.ROUTES,
+    *iglu.ROUTES,
     ("GET", "/contexts", _contexts),
     ("GET", "/v1/metadata/id", _identity),
     ("GET", "/health/live", _live),
@@ -42,11 +43,13 @@ ROUTES = (
 """Method, path and who answers."""
 
 
-def make_app(registry: Registry) -> web.Application:
-    """The application of one registry; it closes the registry when it ends."""
+def make_app(registry: Registry, contracts: Contracts | None = None) -> web.Application:
+    """The application of one registry, which is closed when it ends; ``contracts`` say what is known of files."""
     app = web.Application(middlewares=[refuse], client_max_size=LARGEST_REQUEST)
     app[REGISTRY] = registry
     app[ENCODED] = EncodedSchemas()
+    app[INDEX] = Index(read_abouts(contracts))
+    app[INDEX].entries(registry.catalog)
     for method, path, handler in ROUTES:
         for spelt in dict.fromkeys((path, f"{path.rstrip('/')}/")):
             app.router.add_route(method, spelt, handler)
