@@ -133,6 +133,10 @@ class Stream:
     def _add(self, step: str, held: object) -> Stream:
         return self.plus((step, len(self.value.get(step, ()))), held, _caller())
 
+    def canary(self, version: str) -> Stream:
+        """Try a version of the contract on its events, without effect; metrics say what it would refuse."""
+        return self._set("canary", version)
+
     def deduplicate(self, by: str | Columns, *, keep: str | None = None) -> Stream:
         """``identity``, ``event_id``, ``none`` or columns."""
         return self._set("deduplicate", _given(by=by, keep=keep))

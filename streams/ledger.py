@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from streams.errors import PipelineError
@@ -46,6 +46,18 @@ class Failure:
     error: PipelineError
 
 
+@dataclass(slots=True, kw_only=True)
+class Shadow:
+    """What a candidate of a contract would do to the events of a batch; it does nothing."""
+
+    version: str
+    judged: int = 0
+    """Rows that it was asked about."""
+    rejected: int = 0
+    causes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Rejected rows by (code, path); a row may have several."""
+
+
 class Ledger:
     """The outcomes of one batch of one pipeline.
 
@@ -56,7 +68,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_counts", "_retried", "checked", "dead_letters", "failed", "failures", "late_by_table", "retries", "size",
+        "_counts", "_retried", "checked", "dead_letters", "failed", "failures", "late_by_table", "retries", "shadow",
+        "size",
     )  # fmt: skip
 
     def __init__(self, size: int, *, retried: Collection[str] = ()) -> None:
@@ -72,6 +85,8 @@ class Ledger:
         self.late_by_table: Counter[str] = Counter()
         self.checked: dict[RuleId, int] = {}
         self.failed: dict[RuleId, int] = {}
+        self.shadow: Shadow | None = None
+        """Of the pipeline's canary; ``None`` without one."""
         self._counts: dict[Outcome, int] = {}
 
     def end(self, outcome: Outcome, events: int = 1) -> None:
@@ -106,6 +121,14 @@ class Ledger:
         if failed:
             self.failed[rule] = self.failed.get(rule, 0) + failed
 
+    def note_shadow(self, shadow: Shadow) -> None:
+        """Count what a candidate would do; outcomes know nothing of it."""
+        held = self.shadow or Shadow(version=shadow.version)
+        held.judged += shadow.judged
+        held.rejected += shadow.rejected
+        held.causes.update(shadow.causes)
+        self.shadow = held
+
     @property
     def counts(self) -> Mapping[Outcome, int]:
         """Events by outcome; outcomes that did not occur are absent."""
@@ -126,6 +149,8 @@ class Ledger:
             self.retries[reason] = self.retries.get(reason, 0) + events
         for rule, checked in other.checked.items():
             self.note_checks(rule, checked=checked, failed=other.failed.get(rule, 0))
+        if other.shadow is not None:
+            self.note_shadow(other.shadow)
 
     def branch(self) -> Ledger:
         """A ledger that knows what this one does; what is noted there is not noted here."""

@@ -98,6 +98,7 @@ EVERYTHING = (
         },
         on_fail="warn",
     )
+    .canary("1-1-0")
     .mask(status="redact")
     .lookup("vat", "shop.vat:rate", ["status"], timeout="200ms")
     .join("users", ["customer_id"], columns={"age": "customer_age"}, missing=None, same_keys=True)

@@ -13,8 +13,10 @@ from streams.contracts import Contracts, UnknownContractError, read_contracts
 from streams.contracts.compatibility import KINDS, RULES, Comparison, Difference, Mode, SchemaTextError, compare_history
 from streams.contracts.compatibility.compare import Kind, Rules
 from streams.contracts.compatibility.versions import next_schemaver, next_semver
+from streams.governance.evidence import FORMATS, Tally
 from streams.settings import Settings
 
+from .evidence import Records, Schema, judge_records, show_tally
 from .output import output_option, show_rows
 
 BREAKS = 1
@@ -32,15 +34,21 @@ _NAMED = ("record", "enum", "fixed", "error")
               help="A file that the schemas refer to, by the name it is referred to; repeat for more.")
 @click.option("--schemas", "folder", type=click.Path(path_type=Path, file_okay=False),
               help="Folder for names such as com.acme.shop/orders/1-0-0 [default: STREAMS_SCHEMAS, else schemas].")
+@click.option("--records", metavar="TOPIC|FILE", help="Hold real records against NEW, too: how many would fail, and"
+              " why; never their values. A file has one record a line, or is a JSON array.")
+@click.option("--format", "record_format", type=click.Choice(FORMATS),
+              help="Of the records [default: as a pipeline reads the topic, else json].")
+@click.option("--resume", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Note there how far the records are, and go on from there next time.")
 @output_option
 def compare(
     schemas_: tuple[str, ...], mode: str, rules: Rules, kind: Kind | None, references: tuple[Path, ...],
-    folder: Path | None, output: str,
+    folder: Path | None, records: str | None, record_format: str | None, resume: Path | None, output: str,
 ) -> None:
     """Compare schemas: who can read what, the version the change asks for, and what breaks, with a document.
 
     OLD and NEW are files, or versions in the folder: com.acme.shop/orders/1-0-0. Several OLD stand for the versions
-    so far, oldest first. Exit code 1: the mode does not hold.
+    so far, oldest first. Exit code 1: the mode does not hold, or records would fail that the last OLD takes.
     """  # fmt: skip
     if len(schemas_) < 2:
         raise click.UsageError("name an old schema and a new one")
@@ -51,15 +59,32 @@ def compare(
         verdict = compare_history(texts[:-1], texts[-1], mode=Mode(mode), kind=kind, rules=rules, resources=resources)
     except SchemaTextError as error:
         raise click.UsageError(f"cannot compare: {error}") from None
+    if records is not None and kind != "json":
+        raise click.UsageError("--records is for JSON Schemas: rows are validated by them in whatever format they come")
     found = [(schemas_[place], comparison) for place, comparison in verdict.comparisons]
     versions = _next_versions(texts[-2], found[0][1]) if found else {}
+    if output != "json":
+        _print(found, schemas_[-1], Mode(mode), is_compatible=verdict.is_compatible, versions=versions)
+    old, new = (Schema(name=name, text=text) for name, text in zip(schemas_[-2:], texts[-2:], strict=True))
+    asked = None if records is None else Records(name=records, format=record_format, resume=resume)
+    tally = None if asked is None else judge_records(old, new, asked, folder)
     if output == "json":
         about = {"mode": mode, "rules": rules, "kind": kind, "compatible": verdict.is_compatible, **versions}
-        click.echo(json.dumps({**about, **_as_json(found)}, default=str))
-    else:
-        _print(found, schemas_[-1], Mode(mode), is_compatible=verdict.is_compatible, versions=versions)
-    if not verdict.is_compatible:
+        _print_json({**about, **_as_json(found)}, tally)
+    elif tally is not None:
+        show_tally(tally)
+    if not verdict.is_compatible or (tally is not None and tally.failed > tally.failed_before):
         raise SystemExit(BREAKS)
+
+
+def _print_json(report: Mapping[str, Any], tally: Tally | None) -> None:
+    evidence = {} if tally is None else {"records": _evidence_row(tally)}
+    click.echo(json.dumps({**report, **evidence}, default=str))
+
+
+def _evidence_row(tally: Tally) -> dict[str, Any]:
+    causes = [{"code": code, "path": path, "rows": rows} for (code, path), rows in tally.causes.most_common()]
+    return {**tally.as_json(), "causes": causes}
 
 
 def _read(name: str, folder: Path | None) -> str:

@@ -117,6 +117,8 @@ def _enter(walk: _Walk, plan: Plan, start: Reference, place: Place, columns: fro
         walk.hits[Hit(place=pipeline, how=how)] = None
         return
     roles = "".join(f"; {role}" for role in _roles(plan, columns))
+    if plan.canary is not None and plan.canary.contract.version == start.version:
+        roles = f"; tries {start.version} as a canary{roles}"
     walk.hits[Hit(place=pipeline, how=f"reads {plan.topic} as {criterion.version}{roles}")] = None
     _carry(walk, plan, pipeline, plan.topic, columns)
 

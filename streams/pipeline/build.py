@@ -12,6 +12,7 @@ from streams.contracts.registry import SchemaSource
 from streams.errors import Problem
 from streams.records import ChangeEvent
 
+from .canary.build import build_candidate, candidate_of, family_in_force
 from .covers import partial, pseudonym, redact
 from .exchange.build import is_local, make_exchanges
 from .exchange.plan import Exchange, Needs
@@ -70,7 +71,8 @@ class PlanBuilder:
 
     def build(self) -> Plan | None:
         """The plan; ``None`` where ``problems`` say why not."""
-        family = self.resolve(self._pipeline.source.contract, ("source", "contract"))
+        found = self.resolve(self._pipeline.source.contract, ("source", "contract"))
+        family = None if found is None else family_in_force(self, self._pipeline, found)
         if family is None:
             return None
         self.columns = dict(family.newest.columns)
@@ -133,7 +135,10 @@ class PlanBuilder:
         if by == "identity" or known is not None or relation is not None or any(route.is_envelope for route in routes):
             self._reads.add("source")
         reads = frozenset(self._reads)
-        codec = UNREAD if self.problems else build_codec(pipeline.source, family, event_time, reads, self._registry)
+        candidate = candidate_of(self, pipeline, family, self._contracts)
+        decoding = (event_time, reads, self._registry)
+        codec = UNREAD if self.problems else build_codec(pipeline.source, family, *decoding)
+        canary = None if candidate is None or self.problems else build_candidate(pipeline, family, candidate, *decoding)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         retries = make_retries(self, pipeline, self._key, is_split=codec.split is not None)
         return Plan(
@@ -142,6 +147,7 @@ class PlanBuilder:
             contract=family,
             key=self._key,
             codec=codec,
+            canary=canary,
             event_time=event_time,
             max_future_ms=pipeline.source.max_future_ms,
             deduplicate=deduplicate,

@@ -136,6 +136,7 @@ def _build(document: Document) -> Pipeline:
     return Pipeline(
         name=value["pipeline"],
         source=_source(value["source"]),
+        canary=value.get("canary"),
         deduplicate=_deduplicate(value.get("deduplicate")),
         filter=value.get("filter"),
         where=value.get("where"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from streams.contracts.model import ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
+from .canary.plan import Candidate
 from .exchange.plan import Exchange
 from .joining.plan import Join, Meeting, Relation
 from .lookups.plan import Lookup
@@ -193,6 +194,8 @@ class Plan:
     key: tuple[str, ...]
     """The contract's key columns; empty for keyless datasets."""
     codec: Codec
+    canary: Candidate | None = None
+    """A version of the contract that is tried on its events, without effect."""
     event_time: EventTime
     max_future_ms: int
     deduplicate: Deduplication | None = None

@@ -17,6 +17,7 @@ from streams.records import ChangeEvent, Delivery, Operation, RecordBatch, Walk
 
 from .aggregate import aggregate_events
 from .agree import check_routes
+from .canary.judge import judge_canary
 from .claims import claim_values
 from .clock import advance_clock
 from .decode import decode_records
@@ -86,6 +87,7 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     ledger = Ledger(len(batch.records), retried=plan.retried)
     decoded = decode_records(batch.records, plan, ledger)
     events = validate_events(decoded, plan, ledger, now_ms=now_ms)
+    judge_canary(events, plan.canary, ledger)
     clock = advance_clock(events, tables)
     came = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
     if tables.retries is not None:

@@ -132,6 +132,8 @@ class Pipeline:
 
     name: str
     source: Source
+    canary: str | None = None
+    """Version of the contract that is tried on its events and not in force."""
     deduplicate: Deduplicate | None
     filter: str | None
     where: str | None

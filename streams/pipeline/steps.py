@@ -9,8 +9,8 @@ from hashlib import blake2b
 from .plan import Plan
 
 ORDER = (
-    "source", "deduplicate", "filter", "where", "quality", "mask", "lookup", "join", "derive", "table", "aggregate",
-    "route", "errors",
+    "source", "canary", "deduplicate", "filter", "where", "quality", "mask", "lookup", "join", "derive", "table",
+    "aggregate", "route", "errors",
 )  # fmt: skip
 """Keys of a pipeline file besides its name, in the order in which a batch goes through them."""
 DIGEST_BYTES = 3

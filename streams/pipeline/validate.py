@@ -2,7 +2,7 @@
 
 In:   decoded events.
 Out:  events whose row is what was agreed; the rest is dead, with every violation.
-Next: streams.pipeline.clock
+Next: streams.pipeline.canary.judge
 """
 
 from __future__ import annotations

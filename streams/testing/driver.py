@@ -210,6 +210,11 @@ class Driver:
         self.commit()
         return self._counted.rules()
 
+    def canaries(self) -> dict[str, tuple[int, int]]:
+        """By pipeline with a canary, how many rows it was asked about and how many of them it would refuse."""
+        self.commit()
+        return self._counted.canaries()
+
     # -- Kafka and the worker's loop
 
     def _task(self, topic: str, number: int) -> Task:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.ledger import Ledger
 
+from .canary_metrics import CanaryMetrics
 from .lookup_metrics import LookupMetrics
 from .quality_metrics import QualityMetrics
 
@@ -57,6 +58,7 @@ class WorkerMetrics:
         self.tasks = Gauge("cdc_tasks", "Tasks of this worker.", registry=self.registry)
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
         self.quality = QualityMetrics(self.registry)
+        self.canary = CanaryMetrics(self.registry)
         self.lookups = LookupMetrics(self.registry)
         self._internal: deque[tuple[int, int, int]] = deque()
         self._uncommitted: list[int] = []
@@ -77,6 +79,7 @@ class WorkerMetrics:
             for reason, retried in ledger.retries.items():
                 self.retries.labels(pipeline, reason).inc(retried)
             self.quality.count(pipeline, ledger)
+            self.canary.count(pipeline, ledger)
             for table, events in ledger.late_by_table.items():
                 self.late.labels(table).inc(events)
 

@@ -14,6 +14,7 @@ from streams.quality.book import dataset_of, datasets_of, read_quality
 from streams.quality.grammar import on_fail_problems
 from streams.quality.rules import Fresh, References, Rule, RuleSet
 
+from ..canary.plan import in_force
 from ..grammar import CHANGE_FORMATS
 from ..spec import Pipeline
 from .claims import RowFacts, build_claims, claim_of, with_targets
@@ -58,8 +59,10 @@ class QualityBuilder:
     def build(self, pipeline: Pipeline) -> BuiltQuality:
         """The rules of the contract and those of the pipeline, which win where both have one of a name."""
         try:
-            family = self._contracts.resolve(pipeline.source.contract)
-        except (UnknownContractError, ValueError):  # told by who builds the plan
+            family = in_force(self._contracts.resolve(pipeline.source.contract), pipeline.canary)
+        except (UnknownContractError, ValueError):
+            family = None
+        if family is None:  # told by who builds the plan
             return BuiltQuality()
         contract, own = self._book.get(family.subject, RuleSet()), pipeline.quality
         rules = RuleSet(rules={**contract.rules, **own.rules}, on_fail={**contract.on_fail, **own.on_fail})

@@ -1,0 +1,1 @@
+"""Canary: a candidate for the next version of a contract, tried on real events without any effect."""
