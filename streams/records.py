@@ -7,7 +7,7 @@ they never take part in a reference cycle), which cost a tenth of a frozen datac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 from msgspec import Struct
@@ -58,14 +58,6 @@ class RecordBatch:
     records: list[SourceRecord]
     next_offset: int
     """Where the next batch starts: past the last record, and past holes that hold no records."""
-
-
-def one_by_one(batch: RecordBatch) -> list[RecordBatch]:
-    """The records of a batch as batches of one, which leave the reader where the whole would."""
-    ends = [record.offset for record in batch.records[1:]] + [batch.next_offset]
-    return [
-        replace(batch, records=[record], next_offset=end) for record, end in zip(batch.records, ends, strict=True)
-    ]
 
 
 EVERY_PARTITION = -2

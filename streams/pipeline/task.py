@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 
-from streams.ledger import Ledger
-from streams.records import Delivery, RecordBatch
+from streams.errors import PipelineError
+from streams.records import Delivery, RecordBatch, SourceRecord
 from streams.state.changelog import (
     MARKER_KEY,
     ChangelogRun,
@@ -34,8 +34,9 @@ from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
 from .follow import process_partners
 from .forget import Forgetter
-from .lookups.first import ask_first, give_answers
-from .lookups.plan import NO_ANSWERS, Answers, OneByOneError, UnansweredError
+from .guard import one_by_one
+from .lookups.plan import NO_ANSWERS, Answers
+from .lookups.rounds import process_round
 from .neighbours import open_all
 from .pairing.idle import pass_time
 from .pairs import end_pairs
@@ -46,7 +47,7 @@ from .retries.tables import Waiting
 from .rules.plan import Stage
 from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
-from .walk import NOBODYS_FAULT, attempt, bury, discard, keep, walk_of
+from .walk import NOBODYS_FAULT, bury, discard, keep, walk_of
 from .walk_again import walk_again
 
 
@@ -126,14 +127,15 @@ class Task:
     def process(self, batch: RecordBatch, *, now_ms: int, answers: Answers = NO_ANSWERS) -> BatchResult:
         """Carry ``batch`` through every pipeline that reads it; ``now_ms``: the wall clock, ms since the epoch.
 
-        Raises ``UnansweredError`` or ``OneByOneError`` where look-ups need it, and nothing has been changed then.
+        Raises ``UnansweredError`` where ``answers`` of look-ups are missing, and nothing has been changed then.
         """
-        shares, tables = tuple(self._ahead.shares(batch, self._plans[batch.topic])), self._tables
+        shares, tables = self._ahead.shares(batch, self._plans[batch.topic]), self._tables
         if batch.topic in self._asking:
-            plans, parts = tuple(plan for plan, _ in shares), {plan.name: share for plan, share in shares}
-            give_answers(plans, tables, answers)
-            ask_first(batch, plans, lambda plan: attempt(parts[plan.name], plan, tables[plan.name], now_ms))
-        results = {plan.pipeline: self._process(share, plan, tables[plan.name], now_ms) for plan, share in shares}
+            results = process_round(
+                shares, tables, answers, lambda share, plan: self._process(share, plan, tables[plan.name], now_ms)
+            )
+        else:
+            results = {plan.pipeline: self._process(share, plan, tables[plan.name], now_ms) for plan, share in shares}
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
@@ -155,14 +157,9 @@ class Task:
             result = walk_of(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
         except NOBODYS_FAULT:
             raise
-        except UnansweredError:
-            discard(tables)
-            raise
         except Exception:
             # A bug, or a result too large to publish: undo the batch and find the record that does it.
             discard(tables)
-            if plan.lookups and len(self._plans[batch.topic]) == 1 < len(batch.records):
-                raise OneByOneError from None
             result = self._isolate(batch, plan, tables, now_ms)
         note_records(plan, tables)
         keep(tables)
@@ -170,24 +167,16 @@ class Task:
 
     def _isolate(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
         """The batch again, record by record: the culprits are dead, everything else goes on."""
-        deliveries: list[Delivery] = []
-        ledger, released = Ledger(0), Ledger(0)
-        for record in batch.records:
-            one = RecordBatch(
-                topic=batch.topic, partition=batch.partition, records=[record], next_offset=record.offset + 1
-            )
-            try:
-                result = walk_of(plan, batch.topic)(one, plan, tables, now_ms=now_ms)
-            except NOBODYS_FAULT:
-                raise
-            except Exception as error:
-                discard(tables)
-                result = bury(record, error, plan, now_ms)
-            keep(tables)
-            deliveries += result.deliveries
-            ledger.add(result.ledger)
-            released.add(result.released)
-        return PipelineResult(deliveries=deliveries, ledger=ledger, released=released)
+        walk = walk_of(plan, batch.topic)
+
+        def carry(records: list[SourceRecord]) -> PipelineResult:
+            one = replace(batch, records=records, next_offset=records[-1].offset + 1)
+            return walk(one, plan, tables, now_ms=now_ms)
+
+        def bury_one(record: SourceRecord, error: PipelineError) -> PipelineResult:
+            return bury(record, error, plan, now_ms)
+
+        return one_by_one(batch.records, carry, bury_one, tables)
 
     def advance_clock(self, *, now_ms: int, caught_up: Collection[str]) -> None:
         """Wall clock passes: the windows of an input that is caught up and silent close in the end.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.contracts.registry import RegistryUnavailableError
-from streams.errors import InternalError, PipelineError
+from streams.errors import PipelineError
 from streams.ledger import Ledger
-from streams.records import RecordBatch, SourceRecord
+from streams.records import SourceRecord
 from streams.state.stores.base import StoreFailedError
 
 from .follow import process_answers, process_meeting
+from .lookups.plan import UnansweredError
 from .pair_stage import process_sides
 from .plan import Plan
 from .process import PipelineResult, process_arrivals, process_batch
@@ -18,8 +19,9 @@ from .set_aside import set_aside
 from .settle import process_claims
 from .tables import PipelineTables
 
-NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError)
-"""No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets."""
+NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError, UnansweredError)
+"""No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets;
+or it gets the answers that are missing, and walks the batch again."""
 
 
 def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
@@ -35,14 +37,6 @@ def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
     return process_batch if plan.settles is None else process_claims
 
 
-def attempt(batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> None:
-    """What the walk would raise; it leaves nothing behind."""
-    try:
-        walk_of(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)
-    finally:
-        discard(tables)
-
-
 def keep(tables: PipelineTables) -> None:
     """What a walk did is there for the next one."""
     for table in tables.written:
@@ -55,8 +49,8 @@ def discard(tables: PipelineTables) -> None:
         table.discard_batch()
 
 
-def bury(record: SourceRecord, error: Exception, plan: Plan, now_ms: int) -> PipelineResult:
+def bury(record: SourceRecord, error: PipelineError, plan: Plan, now_ms: int) -> PipelineResult:
     """The result for a record that alone makes a step raise."""
     ledger = Ledger(1)
-    ledger.bury(record, error if isinstance(error, PipelineError) else InternalError(error))
+    ledger.bury(record, error)
     return PipelineResult(deliveries=set_aside(ledger, plan, now_ms=now_ms), ledger=ledger)

@@ -1,7 +1,8 @@
 """One keyspace of a task: committed entries below, what is not yet committed above.
 
 ``batch`` is what the batch in hand wrote and is its savepoint: kept when the batch is done, taken back when it fails.
-``dirty`` is what was kept since the last checkpoint. Values are decoded Python values and are never changed in place.
+``dirty`` is what was kept since the last checkpoint. Around several batches another savepoint may stand, which takes
+back what they have kept, too. Values are decoded Python values and are never changed in place.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class TableSpec(Generic[V]):
 class Overlay(Generic[V]):
     """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
 
-    __slots__ = ("_batch", "_dirty", "_space", "_store", "spec")
+    __slots__ = ("_batch", "_before", "_dirty", "_space", "_store", "spec")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
         self.spec = spec
@@ -58,6 +59,8 @@ class Overlay(Generic[V]):
         self._space = store_key(spec.changelog, spec.prefix)
         self._batch: dict[bytes, V | None] = {}
         self._dirty: dict[bytes, V | None] = {}
+        self._before: dict[bytes, tuple[V | None, ...]] | None = None
+        """What ``dirty`` held at the outer savepoint under keys kept since then, ``()``: nothing; ``None``: none is."""
 
     def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, V | None]:
         """Values of ``keys``; missing or ``None`` where there is none.
@@ -143,15 +146,40 @@ class Overlay(Generic[V]):
 
     def keep_batch(self) -> None:
         """The batch is done: its writes belong to the next checkpoint."""
+        if self._before is not None:
+            self._note_before(self._before)
         if self._dirty:
             self._dirty.update(self._batch)
         else:
             self._dirty = self._batch
         self._batch = {}
 
+    def _note_before(self, before: dict[bytes, tuple[V | None, ...]]) -> None:
+        dirty = self._dirty
+        for key in self._batch.keys() - before.keys():
+            before[key] = (dirty[key],) if key in dirty else ()
+
     def discard_batch(self) -> None:
         """The batch failed: as if it had not been."""
         self._batch = {}
+
+    def open_savepoint(self) -> None:
+        """Batches that are kept from now on can be taken back, all of them at once; no batch is in hand."""
+        self._before = {}
+
+    def close_savepoint(self) -> None:
+        """They stay."""
+        self._before = None
+
+    def roll_back(self) -> None:
+        """They have not been, nor has the batch in hand; the savepoint is closed."""
+        self.discard_batch()
+        for key, held in (self._before or {}).items():
+            if held:
+                self._dirty[key] = held[0]
+            else:
+                del self._dirty[key]
+        self._before = None
 
     def entries(self) -> list[Entry]:
         """What the store must be told at the next checkpoint, by its keys."""
@@ -169,7 +197,7 @@ class Overlay(Generic[V]):
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
-        self._batch, self._dirty = {}, {}
+        self._batch, self._dirty, self._before = {}, {}, None
 
 
 def _after(space: bytes) -> bytes:

@@ -76,6 +76,21 @@ class PackedTable:
         self._entries.discard_batch()
         self._packs.discard_batch()
 
+    def open_savepoint(self) -> None:
+        """Batches that are kept from now on can be taken back, all of them at once."""
+        self._entries.open_savepoint()
+        self._packs.open_savepoint()
+
+    def close_savepoint(self) -> None:
+        """They stay."""
+        self._entries.close_savepoint()
+        self._packs.close_savepoint()
+
+    def roll_back(self) -> None:
+        """They have not been, nor has the batch in hand."""
+        self._entries.roll_back()
+        self._packs.roll_back()
+
     def changes(self, number: int) -> Changes:
         """What the next checkpoint must write; ``number`` is greater than at any checkpoint before."""
         entries, gone = self._entries.entries(), self._packs.changes(number)

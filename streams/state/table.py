@@ -64,6 +64,16 @@ class Table(Overlay[V]):
                 del self._hot[key]
         super().discard_batch()
 
+    def roll_back(self) -> None:
+        """Batches since the savepoint have not been, nor has the one in hand."""
+        undone = self._before or {}
+        super().roll_back()
+        for key in undone:
+            if key in self._dirty:
+                self._hot[key] = self._dirty[key]
+            else:
+                del self._hot[key]
+
     def commit(self) -> None:
         """The store holds the changes now; the batch in hand has been kept."""
         if self._cold_before:

@@ -240,9 +240,9 @@ class Driver:
                     self._task(first, number)
 
     def _process(self, task: Task, records: list[SourceRecord]) -> None:
-        for result in self._outside.process(task, batch_of(records), now_ms=self._now_ms):
-            self._pending += result.deliveries
-            self._counted.add(result)
+        result = self._outside.process(task, batch_of(records), now_ms=self._now_ms)
+        self._pending += result.deliveries
+        self._counted.add(result)
 
     def _commit(self, task: Task) -> None:
         checkpoint = task.prepare_checkpoint()

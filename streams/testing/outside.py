@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 
-from streams.pipeline.lookups.plan import Answer, OneByOneError, Question, UnansweredError
+from streams.pipeline.lookups.plan import Answer, Question, UnansweredError
 from streams.pipeline.plan import Plan
 from streams.pipeline.results import BatchResult
 from streams.pipeline.task import Task
-from streams.records import RecordBatch, one_by_one
+from streams.records import RecordBatch
 from streams.services.services import Services
 
 
@@ -26,19 +26,14 @@ class Outside:
         self._slept_s = 0.0
         self._services = Services(plans, clock=self._clock, sleep=self._sleep)
 
-    def process(self, task: Task, batch: RecordBatch, *, now_ms: int) -> Iterator[BatchResult]:
-        """What ``task`` makes of ``batch``, and of its records alone where one of them makes a step raise."""
+    def process(self, task: Task, batch: RecordBatch, *, now_ms: int) -> BatchResult:
+        """What ``task`` makes of ``batch``."""
         answers: dict[Question, Answer] = {}
         while True:
             try:
-                yield task.process(batch, now_ms=now_ms, answers=answers)
-                return
+                return task.process(batch, now_ms=now_ms, answers=answers)
             except UnansweredError as error:
                 answers |= self._answers(error.questions)
-            except OneByOneError:
-                for one in one_by_one(batch):
-                    yield from self.process(task, one, now_ms=now_ms)
-                return
 
     def _answers(self, questions: frozenset[Question]) -> dict[Question, Answer]:
         known = self._services.recall(questions)

@@ -7,14 +7,13 @@ walked again. A rebalance meanwhile drops task and batch; whoever has the task n
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from streams.pipeline.lookups.plan import Answer, OneByOneError, Question, UnansweredError
+from streams.pipeline.lookups.plan import Answer, Question, UnansweredError
 from streams.pipeline.results import BatchResult
 from streams.pipeline.task import Task
-from streams.records import RecordBatch, one_by_one
+from streams.records import RecordBatch
 from streams.services.services import Services
 
 from .background import Background
@@ -23,39 +22,37 @@ if TYPE_CHECKING:
     from .owned import OwnedTask
 
 
-class Waiting:
-    """Batches of one task that have left its inputs and are not processed yet, and what is known for the first."""
+class HeldBatch:
+    """The batch of one task that has left its inputs and is not processed yet, and what is known for it."""
 
     def __init__(self) -> None:
         self.is_asking = False
         """Answers are being fetched; until they are there, the task does nothing."""
         self.rounds = 0
         """How often answers came; what moves, for the watchdog."""
-        self._held: deque[RecordBatch] = deque()
+        self._batch: RecordBatch | None = None
         self._answers: dict[Question, Answer] = {}
         self.questions: frozenset[Question] = frozenset()
-        """Of the first batch, without an answer."""
+        """Those without an answer."""
 
     def next_batch(self) -> RecordBatch | None:
         """What comes before all inputs."""
-        return self._held.popleft() if self._held else None
+        batch, self._batch = self._batch, None
+        return batch
 
     def process(self, task: Task, batch: RecordBatch, *, now_ms: int) -> BatchResult | None:
         """What ``task`` makes of ``batch``; ``None``: nothing yet, it is kept here."""
         try:
             result = task.process(batch, now_ms=now_ms, answers=self._answers)
         except UnansweredError as error:
-            self._held.appendleft(batch)
+            self._batch = batch
             self.questions = error.questions
-            return None
-        except OneByOneError:
-            self._held.extendleft(reversed(one_by_one(batch)))
             return None
         self._answers = {}
         return result
 
     def learn(self, answers: dict[Question, Answer]) -> None:
-        """``answers`` hold for the first batch until it is processed."""
+        """``answers`` hold for the batch until it is processed."""
         self._answers |= answers
         self.questions -= answers.keys()
 
@@ -72,15 +69,15 @@ class Asker:
 
     def ask(self, owned: OwnedTask, epoch: int) -> None:
         """Get what the task waits for: at once where all of it is remembered, else beside the loop."""
-        waiting = owned.waiting
-        waiting.learn(self._services.recall(waiting.questions))
-        if waiting.questions:
-            waiting.is_asking = True
+        held = owned.held
+        held.learn(self._services.recall(held.questions))
+        if held.questions:
+            held.is_asking = True
             self._background.spawn(self._answer(owned, epoch), "look-ups")
 
     async def _answer(self, owned: OwnedTask, epoch: int) -> None:
-        waiting = owned.waiting
-        waiting.learn(await self._services.answer(waiting.questions))
-        waiting.rounds += 1
-        waiting.is_asking = False
+        held = owned.held
+        held.learn(await self._services.answer(held.questions))
+        held.rounds += 1
+        held.is_asking = False
         await self._resume(owned, epoch)

@@ -28,7 +28,7 @@ class Batches:
         if first < position:
             stop_process(ExitCode.BUG, f"{batch.topic}[{batch.partition}] goes back from {position} to {first}")
         now_ms = time.time_ns() // 1_000_000
-        result = owned.waiting.process(owned.task, batch, now_ms=now_ms)
+        result = owned.held.process(owned.task, batch, now_ms=now_ms)
         if result is None:
             return False
         owned.note(result)

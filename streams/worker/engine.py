@@ -202,8 +202,8 @@ class Engine:
         def is_caught_up(topic: str) -> bool:
             return self._require(self.port).lag(topic, number, owned.task.position(topic)) == 0
 
-        while epoch == self.epoch and not owned.waiting.is_asking:
-            batch = owned.waiting.next_batch() or owned.next_batch(is_caught_up)
+        while epoch == self.epoch and not owned.held.is_asking:
+            batch = owned.held.next_batch() or owned.next_batch(is_caught_up)
             if batch is None:
                 return
             if not self._batches.process(owned, batch, self._require(self.transactions)):

@@ -13,7 +13,7 @@ from streams.pipeline.topology import SubTopology
 from streams.records import RecordBatch
 from streams.state.stores.base import Store
 
-from .asking import Waiting
+from .asking import HeldBatch
 from .metrics import WorkerMetrics
 from .starts import Start
 
@@ -25,7 +25,7 @@ class OwnedTask:
         self.task = task
         self.inputs = Inputs(task.sub)
         """What was fetched for it; who aborts drops the task, and this with it."""
-        self.waiting = Waiting()
+        self.held = HeldBatch()
         """What cannot be processed before look-ups are answered."""
         self.must_commit = must_commit
         """The very first start: its offset is committed although nothing has moved."""

@@ -76,7 +76,7 @@ class Watchdog:
         for place, owned in list(self._engine.tasks.items()):
             positions = owned.task.positions()
             # A batch may wait for its look-ups: for each round of answers a bounded time.
-            moved = positions, owned.waiting.rounds
+            moved = positions, owned.held.rounds
             last, since = self._moved.get(place, (({}, 0), now))
             # One input may wait for another that has much to catch up.
             if moved != last or not any(self._is_waiting(owned, topic, place[1]) for topic in positions):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from streams.state.overlay import Overlay, TableSpec, store_key
 from streams.state.stores.memory import MemoryStore
@@ -181,6 +181,8 @@ class OverlayMachine(RuleBasedStateMachine):
         self.committed: dict[bytes, int] = {}
         self.kept: dict[bytes, int] = {}
         self.now: dict[bytes, int] = {}
+        self.saved: dict[bytes, int] | None = None
+        """What was kept when the savepoint was opened, where there is one."""
 
     def open(self) -> Overlay[int]:
         """What is tried."""
@@ -201,6 +203,26 @@ class OverlayMachine(RuleBasedStateMachine):
         self.table.discard_batch()
         self.now = dict(self.kept)
 
+    @precondition(lambda self: self.saved is None)
+    @rule()
+    def open_savepoint(self) -> None:
+        self.discard()
+        self.table.open_savepoint()
+        self.saved = dict(self.kept)
+
+    @precondition(lambda self: self.saved is not None)
+    @rule()
+    def close_savepoint(self) -> None:
+        self.table.close_savepoint()
+        self.saved = None
+
+    @precondition(lambda self: self.saved is not None)
+    @rule()
+    def roll_back(self) -> None:
+        self.table.roll_back()
+        self.now, self.kept, self.saved = dict(self.saved or {}), dict(self.saved or {}), None
+
+    @precondition(lambda self: self.saved is None)
     @rule()
     def commit(self) -> None:
         self.table.discard_batch()
@@ -211,13 +233,14 @@ class OverlayMachine(RuleBasedStateMachine):
     @rule()
     def abort(self) -> None:
         self.table.abort()
-        self.now, self.kept = dict(self.committed), dict(self.committed)
+        self.now, self.kept, self.saved = dict(self.committed), dict(self.committed), None
 
     @rule(asked=st.sets(keys, min_size=1))
     def read(self, asked: set[bytes]) -> None:
         found = self.table.get_many(asked)
         assert {key: found.get(key) for key in asked} == {key: self.now.get(key) for key in asked}
 
+    @precondition(lambda self: self.saved is None)
     @rule(key=keys, value=values)
     def checkpoint_between_two_readings(self, key: bytes, value: int | None) -> None:
         self.read({key})

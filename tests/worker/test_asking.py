@@ -93,7 +93,7 @@ async def test_other_partitions_go_on_while_a_batch_waits_for_its_answers(engine
     await engine.handle(things(engine, 0, 0, 1, 2))
     await engine.handle(things(engine, 0, 2, 3))
     await settle()
-    assert (asking.task.position(TOPIC), asking.waiting.is_asking) == (0, True)
+    assert (asking.task.position(TOPIC), asking.held.is_asking) == (0, True)
 
     slow.quick.add(7)
     await engine.handle(things(engine, 1, 0, 7))
@@ -102,7 +102,7 @@ async def test_other_partitions_go_on_while_a_batch_waits_for_its_answers(engine
 
     slow.may_answer.set()
     await settle()
-    assert (asking.task.position(TOPIC), asking.waiting.is_asking) == (3, False)
+    assert (asking.task.position(TOPIC), asking.held.is_asking) == (3, False)
     assert sent(engine).values[1:] == [b'{"id":1,"name":"n1"}', b'{"id":2,"name":"n2"}', b'{"id":3,"name":"n3"}']
     assert sorted(slow.asked) == [1, 2, 3, 7]
 
@@ -154,7 +154,7 @@ async def test_the_watchdog_leaves_a_task_alone_whose_answers_come_and_no_other(
         now = engine.beat
         for _ in range(4):
             dog.look(now)
-            owned.waiting.rounds += 1  # another round of answers has come
+            owned.held.rounds += 1  # another round of answers has come
             now = engine.beat = now + STALL_SECONDS - 1
         assert stopped == []
         dog.look(now)

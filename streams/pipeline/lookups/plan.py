@@ -100,10 +100,3 @@ class UnansweredError(Exception):
     def __init__(self, questions: Iterable[Question]) -> None:
         self.questions = frozenset(questions)
         super().__init__(f"{len(self.questions)} look-ups")
-
-
-class OneByOneError(Exception):
-    """A record of a batch makes a step raise: process its records as batches of one. Nothing has been changed.
-
-    Which of them it is, is found by processing each alone, and each may have questions of its own.
-    """
