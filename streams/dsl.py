@@ -52,6 +52,11 @@ def _given(**parts: object) -> dict[str, object]:
     return {name: _plain(value) for name, value in parts.items() if value is not None}
 
 
+def _null(options: Mapping[str, object]) -> dict[str, object]:
+    """YAML's null for what is missing, where that was said."""
+    return {"missing": None} if options.get("missing", "") is None else {}
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(name): _plain(held) for name, held in value.items()}
@@ -159,13 +164,12 @@ class Stream:
 
     def lookup(self, column: str, call: str, args: Columns, **options: object) -> Stream:
         """Ask ``module:function`` for ``column``; options (``timeout``, ``missing``, ``cache`` …) as in a file."""
-        asked = {**self.value.get("lookup", {}), column: _given(call=call, args=args, **options)}
-        return self._set("lookup", asked)
+        asked = {**_given(call=call, args=args, **options), **_null(options)}
+        return self._set("lookup", {**self.value.get("lookup", {}), column: asked})
 
     def join(self, table: str, by: Columns, **options: object) -> Stream:
         """Add columns of another pipeline's ``table``; options as in a file, also ``missing=None``: YAML's null."""
-        null = {"missing": None} if options.get("missing", "") is None else {}
-        return self._add("join", {**_given(table=table, by=by, **options), **null})
+        return self._add("join", {**_given(table=table, by=by, **options), **_null(options)})
 
     def join_stream(self, pipeline: str, by: Columns | Mapping[str, str], **options: object) -> Stream:
         """Add columns of the events of another ``pipeline`` that lie within a time; options as in a file.

@@ -39,7 +39,7 @@ from .plan import Plan
 from .quality import check_quality
 from .regroup import regroup_rows
 from .retries.back import Walked, clock_of, of_returns, only_live, place_of, release
-from .retries.line import Line, drop_truncated, note_truncates
+from .retries.line import Line, drop_truncated, note_truncates, with_attempts
 from .retries.wire import Return
 from .route import route_events
 from .set_aside import fingerprint, set_aside
@@ -215,6 +215,8 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     if plan.partner_of:
         deliveries += join_partners(events, plan, tables, clock, ledger, now_ms=now_ms)
     _count_used(events, plan, aggregated, ledger)
+    if met.returns:
+        ledger.dead_letters = with_attempts(ledger.dead_letters, met.returns)
     return [*deliveries, *exchanged.deliveries, *named, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 

@@ -150,7 +150,7 @@ class Pipeline:
     routes: tuple[RouteSpec, ...]
     dead_letters: str | None
     retry: Mapping[str, tuple[int, ...]]
-    """By reason, the delays (ms) before each further attempt."""
+    """By reason, the delays (ms) before each further attempt, as they are written."""
     in_order: str | None
     document: Document = field(repr=False, compare=False)
     """Where it was written, for problems that only a contract brings up."""

@@ -1,4 +1,6 @@
-"""Retries on a real worker: users come after their orders, the worker dies while events wait, and nothing shows it."""
+"""Retries on a real worker: users come after their orders, services answer late or never, the worker dies while events
+wait, and nothing shows it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from streams.worker.stop import ExitCode
 from tests.bench.workload import SourceEvent, workload
 
 from .cluster import Cluster, produce, read_whole
-from .test_same_bytes import PEOPLE, W_SCHEMAS, by_key, copy_schemas
+from .test_same_bytes import PEOPLE, W_SCHEMAS, by_key, copy_schemas, last_of_each
 
 ORDERS = """
 pipeline: waits
@@ -34,6 +36,30 @@ table: {name: latest}
 route:
   - {to: bench.joined.v1, key: [id]}
 errors: {retry: {join_missing: [3s, 25s, 25s]}}
+"""
+ASKING = """
+pipeline: waits
+source:
+  topic: bench.orders.v1
+  format: debezium-json
+  contract: iglu:com.acme.bench/orders/jsonschema/1-*-*
+  key: [customer_id]
+  identity: [customer_id, id]
+  event_time: created_at
+  max_future: 3650d
+lookup:
+  segment:
+    call: "tests.integration.rates:coming"
+    args: [customer_id]
+    retry: {attempts: 1}
+    cache: {size: 0}
+    breaker: {failures: 1000000, calls: 1000000}
+aggregate:
+  - {table: counted, by: [customer_id], columns: {orders: "count(*)", rows: "count(distinct id)"}, to: bench.counted.v1}
+route:
+  - {to: bench.asked.v1, key: [id]}
+errors:
+  retry: {lookup_unavailable: [4s, 4s, 4s, 4s, 4s, 4s, 4s, 4s, 4s, 4s], lookup_failed: [4s], lookup_missing: [4s]}
 """
 KNOWN = 60
 """Customers that come at last; the other 40 never do."""
@@ -78,8 +104,8 @@ def waiting(cluster: Cluster, instance: str) -> float:
     return sum(map(float, found)) if status == 200 and len(found) == 8 else -1
 
 
-def prepared(cluster: Cluster, stamp: str) -> tuple[Path, str, str]:
-    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, people=PEOPLE, waits=ORDERS)
+def prepared(cluster: Cluster, stamp: str, waits: str = ORDERS) -> tuple[Path, str, str]:
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, people=PEOPLE, waits=waits)
     (schemas / "pipelines" / "w.yaml").unlink()
     for topic in (f"{stamp}.people.v1", f"{stamp}.orders.v1"):
         cluster.create_topic(topic)
@@ -132,6 +158,32 @@ def test_users_after_their_orders_and_a_worker_that_dies_while_events_wait(
     assert sum(map(len, joined.values())) == counts["processed"] - KNOWN
     _assert_trimmed(cluster, orders)
     _assert_tier_may_not_go(cluster, schemas, orders)
+
+
+def test_services_that_answer_late_or_never_and_a_worker_that_dies_while_events_wait(
+    cluster: Cluster, unique: Callable[[str], str]
+) -> None:
+    stamp = unique("asks")
+    schemas, users, orders = prepared(cluster, stamp, ASKING)
+    feed(cluster, orders, changes(2_000))
+    cluster.start("one")
+    cluster.wait_until(lambda: waiting(cluster, "one") > 0 and cluster.lag(orders) == 0)
+    held = waiting(cluster, "one")
+    cluster.kill("one")
+    cluster.start("one")
+    cluster.wait_until(lambda: waiting(cluster, "one") == 0, patience_s=150)
+    driver = driven(schemas, cluster, users, orders)
+
+    asked = by_key(read_whole(cluster.brokers, f"{stamp}.asked.v1"), has_broker_time=False)
+    assert asked == by_key(driver.records(f"{stamp}.asked.v1"), has_broker_time=False) != {}
+    counted = last_of_each(by_key(read_whole(cluster.brokers, f"{stamp}.counted.v1"), has_broker_time=False))
+    assert counted == last_of_each(by_key(driver.records(f"{stamp}.counted.v1"), has_broker_time=False)) != {}
+    dead = dead_of(read_whole(cluster.brokers, f"{orders}-waits-dlt"))
+    assert dead == dead_of(driver.records(f"{orders}-waits-dlt"))
+    counts = driver.ledger()
+    assert held > 100
+    assert (counts.get("retried", 0), counts.get("parked", 0)) == (0, 0)
+    assert sum(map(len, asked.values())) == counts["processed"]
 
 
 def _assert_trimmed(cluster: Cluster, orders: str) -> None:

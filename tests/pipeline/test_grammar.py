@@ -206,7 +206,10 @@ route:
     on_delete: tombstone
     attach: {running_count: revenue_by_customer.orders}
   - {to: orders.large.v1, where: "amount > 1000"}
-errors: {retry: {join_missing: [5s, 1m]}, in_order: park, dead_letters: cdc.orders.v1-orders-dlt}
+errors:
+  retry: {join_missing: [5s, 1m], lookup_unavailable: [1s, 10s, 5m]}
+  in_order: park
+  dead_letters: cdc.orders.v1-orders-dlt
 """
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from streams.contracts.documents import Path
 from streams.contracts.model import Column
 
 from ..expressions.typed import reader_of
 from ..joining.plan import Missing
+from ..retries.build import delays_of
 from ..routes import Reporter
 from ..spec import LookupSpec, Pipeline
 from .callables import CallableError, answer_type, encoder_of, find_callable
-from .plan import Argument, Lookup
+from .plan import Argument, CallPolicy, Lookup
 
 LONGEST_CALL_MS = 20_000
 """A batch waits 30 s at most for its answers (``streams.services``): a longer call could never end well."""
@@ -58,5 +60,12 @@ class LookupBuilder:
             call=call,
             encode=encoder_of(kind),
             missing=Missing(spec.missing),
-            policy=spec.policy,
+            policy=self._policy(spec),
         )
+
+    def _policy(self, spec: LookupSpec) -> CallPolicy:
+        """As it is written; but who asks again because there was no answer is not told so by the cache."""
+        policy, delays = spec.policy, delays_of(self._pipeline).get("lookup_missing")
+        if spec.missing != Missing.RETRY.value or not delays:
+            return policy
+        return replace(policy, keep_missing_ms=min(policy.keep_missing_ms, *delays))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from streams.contracts.documents import Path
@@ -20,15 +20,16 @@ LONGEST_NAME = 249
 def make_retries(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...], *, is_split: bool) -> Retries | None:
     """The retries of ``pipeline``; ``None``: it has none. ``key``: of its rows."""
     _check(reporter, pipeline, key)
-    if not pipeline.retry:
+    delays = delays_of(pipeline)
+    if not delays:
         return None
-    delays = sorted({delay for held in pipeline.retry.values() for delay in held})
-    topics = {delay: f"{pipeline.source.topic}-{pipeline.name}-retry-{delay}" for delay in delays}
+    all_delays = sorted({delay for held in delays.values() for delay in held})
+    topics = {delay: f"{pipeline.source.topic}-{pipeline.name}-retry-{delay}" for delay in all_delays}
     for name in topics.values():
         if len(name) > LONGEST_NAME:
             reporter.problem(("pipeline",), f"{name} is too long for a topic; shorten the pipeline's name")
     return Retries(
-        delays_ms=pipeline.retry,
+        delays_ms=delays,
         topics=topics,
         in_order=InOrder(pipeline.in_order) if pipeline.in_order else InOrder.PARK if key else InOrder.IGNORE,
         row_of=_row_of(key),
@@ -37,18 +38,26 @@ def make_retries(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...], *
     )
 
 
+def delays_of(pipeline: Pipeline) -> Mapping[str, tuple[int, ...]]:
+    """By reason, the delays (ms) after which an event is tried again; no reason without any.
+
+    What ``missing: retry`` of a look-up asks for is that of ``lookup_unavailable`` where nothing else is said.
+    """
+    delays = dict(pipeline.retry)
+    if any(lookup.missing == "retry" for lookup in pipeline.lookups):
+        delays.setdefault("lookup_missing", delays.get("lookup_unavailable", ()))
+    return {reason: held for reason, held in delays.items() if held}
+
+
 def _check(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...]) -> None:
     path: Path = ("errors", "in_order")
-    if pipeline.in_order is not None and not pipeline.retry:
+    if pipeline.in_order is not None and not delays_of(pipeline):
         reporter.problem(path, "nothing is tried again, so nothing waits; add errors.retry")
     if pipeline.in_order in ("park", "supersede") and not key:
         reporter.problem(path, "the contract has no key, so there are no rows to keep in order; say ignore")
     if pipeline.in_order == "supersede" and any(not held.is_of_rows for held in pipeline.aggregates):
         message = "an aggregate counts each change, so none may take the place of another; say park"
         reporter.problem(path, message)
-    if pipeline.retry and pipeline.lookups:
-        message = "retries beside lookup arrive later; without them its failures are dead letters"
-        reporter.problem(("errors", "retry"), message)
     for reason in pipeline.retry:
         if reason not in set(_reasons(pipeline)):
             message = f"no step of this pipeline fails with {reason}; leave it out"
@@ -59,6 +68,10 @@ def _reasons(pipeline: Pipeline) -> Iterable[str]:
     """Why an event of the pipeline may fail now and pass later."""
     if any(join.missing == "retry" for join in pipeline.joins):
         yield "join_missing"
+    if pipeline.lookups:
+        yield from ("lookup_unavailable", "lookup_failed")
+    if any(lookup.missing == "retry" for lookup in pipeline.lookups):
+        yield "lookup_missing"
 
 
 def _digest(key: bytes) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from streams.errors import PipelineError
-from streams.ledger import Ledger, Outcome
+from streams.ledger import DeadLetter, Ledger, Outcome
 from streams.records import ChangeEvent, Delivery, Operation, Walk
 
 from ..moves import moved_to
@@ -181,7 +181,8 @@ class Line:
         event, error, back = self._placed[place], self._failing[place], self._returns.get(place)
         attempt = 1 if back is None else back.attempt
         first_ms = now_ms if back is None else back.first_failed_ms
-        delay_ms = self._retries.delay_ms(error.reason, attempt)
+        waited = {} if back is None else back.waited
+        delay_ms = self._retries.delay_ms(error.reason, waited.get(error.reason, 0))
         if delay_ms is None:
             ledger.bury(event.record, error, attempts=attempt, first_failed_ms=first_ms)
             return None
@@ -195,6 +196,7 @@ class Line:
             attempt=attempt + 1,
             found_ms=found[place[0]],
             first_failed_ms=first_ms,
+            waited={**waited, error.reason: waited.get(error.reason, 0) + 1},
         )
         return self._deliver(next_one, error, delay_ms, now_ms)
 
@@ -231,6 +233,16 @@ def _parked(event: ChangeEvent, found_ms: int) -> Parked:
         headers=record.headers,
         found_ms=found_ms,
     )
+
+
+def with_attempts(letters: list[DeadLetter], returns: Mapping[int, Return]) -> list[DeadLetter]:
+    """``letters`` that tell how often each was tried, and when first, whichever step has buried it."""
+    return [
+        replace(letter, attempts=back.attempt, first_failed_ms=back.first_failed_ms or None)
+        if (back := returns.get(letter.record.offset)) is not None
+        else letter
+        for letter in letters
+    ]
 
 
 def note_truncates(events: list[ChangeEvent], tables: RetryTables) -> None:

@@ -28,7 +28,8 @@ class Retries:
     """What is tried again, and how often."""
 
     delays_ms: Mapping[str, tuple[int, ...]]
-    """By reason, how long an event waits before its second attempt, its third, and so on; then it is dead."""
+    """By reason, how long an event waits when it has failed so for the first time, the second, and so on; then it is
+    dead."""
     topics: Mapping[int, str]
     """By delay (ms) the topic in which events wait that long."""
     in_order: InOrder
@@ -38,7 +39,9 @@ class Retries:
     is_split: bool = False
     """A record may hold two events."""
 
-    def delay_ms(self, reason: str, attempt: int) -> int | None:
-        """How long an event waits whose ``attempt`` (the first is 1) has failed; ``None``: it is dead."""
+    def delay_ms(self, reason: str, waited: int) -> int | None:
+        """How long an event waits that has failed for ``reason``, and has waited so often for it before; ``None``: it
+        is dead.
+        """
         delays = self.delays_ms.get(reason, ())
-        return delays[attempt - 1] if attempt <= len(delays) else None
+        return delays[waited] if waited < len(delays) else None

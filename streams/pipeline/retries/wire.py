@@ -7,7 +7,8 @@ Source: Spring Kafka 3, headers of ``@RetryableTopic`` (names, big-endian intege
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from struct import Struct as Layout
 
 from streams.errors import PipelineError
@@ -30,6 +31,7 @@ _NAMES = (
     "retry_topic-original-timestamp",
     BACKOFF,
     OWN_PREFIX + "reason",
+    OWN_PREFIX + "waited",
     OWN_PREFIX + "first_failed_at",
     OWN_PREFIX + "watermark",
     OWN_PREFIX + "part",
@@ -53,6 +55,8 @@ class Return:
     found_ms: int
     """The watermark as it found it."""
     first_failed_ms: int = 0
+    waited: Mapping[str, int] = field(default_factory=dict)
+    """By reason, how often it has failed so and waited."""
 
 
 def retry_headers(back: Return, error: PipelineError, *, app: str, due_ms: int) -> Headers:
@@ -71,6 +75,7 @@ def retry_headers(back: Return, error: PipelineError, *, app: str, due_ms: int) 
         _long.pack(record.timestamp_ms),
         _long.pack(due_ms),
         error.reason.encode(),
+        ",".join(f"{reason}={count}" for reason, count in back.waited.items()).encode(),
         b"%d" % back.first_failed_ms,
         b"%d" % back.found_ms,
         b"%d" % back.part,
@@ -109,4 +114,10 @@ def read_return(record: SourceRecord) -> Return:
         attempt=_short.unpack(told[ATTEMPTS])[0],
         found_ms=int(told[OWN_PREFIX + "watermark"]),
         first_failed_ms=int(told[OWN_PREFIX + "first_failed_at"]),
+        waited=_counts(told[OWN_PREFIX + "waited"].decode()),
     )
+
+
+def _counts(text: str) -> Mapping[str, int]:
+    pairs = (part.partition("=") for part in text.split(","))
+    return {reason: int(count) for reason, _, count in pairs}

@@ -13,6 +13,8 @@ asked: list[tuple[object, ...]] = []
 """Arguments of each call, in order; a test empties it."""
 failures: list[BaseException] = []
 """What the next calls raise, first one first."""
+moods: dict[object, str] = {}
+"""By argument: ``down``, ``wrong`` or ``unknown``; a test empties it."""
 
 
 def _note(*arguments: object) -> None:
@@ -31,6 +33,19 @@ async def rates(codes: list[str]) -> list[Decimal | None]:
     """The same for many at once."""
     _note(*codes)
     return [RATES.get(code) for code in codes]
+
+
+async def moody(argument: str) -> Decimal | None:
+    """Whatever is asked, as long as nothing is wrong with it."""
+    _note(argument)
+    match moods.get(argument):
+        case "down":
+            raise ConnectionRefusedError
+        case "wrong":
+            raise ValueError
+        case "unknown":
+            return None
+    return Decimal("0.25")
 
 
 async def too_few(codes: list[str]) -> list[Decimal | None]:

@@ -15,10 +15,26 @@ from streams.pipeline.task import BatchResult, Task
 from streams.state.stores.memory import MemoryStore
 from streams.testing import Driver
 
-from ..builders import DEAD, OUT, a_batch, a_change, a_driver, a_topology, keys_of, laws, reasons_of, rows_of, send
+from ..builders import (
+    DEAD,
+    OUT,
+    a_batch,
+    a_change,
+    a_driver,
+    a_pipeline,
+    a_topology,
+    keys_of,
+    laws,
+    reasons_of,
+    rows_of,
+    send,
+)
+from ..lookups.outside import PLACE, moods
 from ..test_join import a_user, orders, users
 
 DELAYS_MS = (5_000, 20_000)
+MOODS = {"join_missing": "", "lookup_missing": "unknown", "lookup_unavailable": "down", "lookup_failed": "wrong"}
+"""By reason, how somebody outside is about a customer that is not there."""
 UNSENT = "__debezium_unavailable_value"
 
 Event = tuple[int, int, int, bool]
@@ -111,7 +127,27 @@ def steps() -> st.SearchStrategy[list[tuple[str, int, int]]]:
     return st.lists(st.tuples(verbs, st.integers(1, 3), st.integers(1, 3)), max_size=30)
 
 
-def walked(in_order: str, driver: Driver, taken: list[tuple[str, int, int]]) -> Model:
+def a_driver_that_waits(reason: str, in_order: str) -> Driver:
+    """Orders that cannot go on without their customers, whom a table knows, or somebody outside."""
+    errors = {"retry": {reason: [f"{ms}ms" for ms in DELAYS_MS]}, "in_order": in_order}
+    if reason == "join_missing":
+        return a_driver(orders("retry", errors=errors), users(), start_ms=1_000)
+    moods.update(dict.fromkeys(range(1, 4), MOODS[reason]))
+    never_open = {"failures": 1_000_000, "calls": 1_000_000}
+    asked = {"call": f"{PLACE}:moody", "args": ["customer_id"], "cache": {"size": 0}, "breaker": never_open}
+    return a_driver(a_pipeline(lookup={"vat": {**asked, "retry": {"attempts": 1}}}, errors=errors), start_ms=1_000)
+
+
+def learn(driver: Driver, reason: str, customer: int, *, is_there: bool) -> None:
+    """A customer comes or goes."""
+    if reason == "join_missing":
+        send(driver, a_user(customer, op="c" if is_there else "d"))
+        return
+    driver.commit()  # what has been answered stays answered
+    moods[customer] = "" if is_there else MOODS[reason]
+
+
+def walked(reason: str, in_order: str, driver: Driver, taken: list[tuple[str, int, int]]) -> Model:
     """The model after the same steps as ``driver``."""
     model = Model(in_order)
     for number, (what, row, customer) in enumerate(taken):
@@ -121,10 +157,10 @@ def walked(in_order: str, driver: Driver, taken: list[tuple[str, int, int]]) -> 
                 send(driver, a_change(row, op="u", customer_id=customer, amount=number, email=email))
                 model.arrive((row, customer, number, what == "whole"))
             case "user":
-                send(driver, a_user(customer))
+                learn(driver, reason, customer, is_there=True)
                 model.people.add(customer)
             case "gone":
-                send(driver, a_user(customer, op="d"))
+                learn(driver, reason, customer, is_there=False)
                 model.people.discard(customer)
             case "wait":
                 driver.advance(ms=row * 3_000)
@@ -136,15 +172,15 @@ def walked(in_order: str, driver: Driver, taken: list[tuple[str, int, int]]) -> 
     return model
 
 
+@pytest.mark.parametrize("reason", MOODS)
 @pytest.mark.parametrize("in_order", ["park", "supersede", "ignore"])
 @laws
 @given(steps())
 def test_every_event_ends_where_the_model_says_and_in_its_rows_order(
-    in_order: str, taken: list[tuple[str, int, int]]
+    in_order: str, reason: str, taken: list[tuple[str, int, int]]
 ) -> None:
-    errors = {"retry": {"join_missing": [f"{ms}ms" for ms in DELAYS_MS]}, "in_order": in_order}
-    driver = a_driver(orders("retry", errors=errors), users(), start_ms=1_000)
-    model = walked(in_order, driver, taken)
+    driver = a_driver_that_waits(reason, in_order)
+    model = walked(reason, in_order, driver, taken)
 
     assert published(driver) == by_row(model.published)
     assert dead(driver) == Counter(row for row, *_ in model.dead)
@@ -154,10 +190,10 @@ def test_every_event_ends_where_the_model_says_and_in_its_rows_order(
     model.advance(1_000_000)
 
     assert published(driver) == by_row(model.published)
-    people = sum(what in ("user", "gone") for what, *_ in taken)
+    people = sum(what in ("user", "gone") for what, *_ in taken) if reason == "join_missing" else 0
     counts = {"processed": people + len(model.published), "dead": len(model.dead), "filtered": model.superseded}
     assert driver.ledger() == {outcome: count for outcome, count in counts.items() if count}
-    assert set(reasons_of(driver)) <= {"join_missing", "parked_behind_dead"}
+    assert set(reasons_of(driver)) <= {reason, "parked_behind_dead"}
 
 
 @laws
