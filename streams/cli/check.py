@@ -13,7 +13,7 @@ from streams.contracts import Contracts, read_contracts
 from streams.contracts.registry import MemoryRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError, Problem
-from streams.governance.files import Base, Files, GitError, read_base, read_files
+from streams.governance.files import Base, Files, GitError, find_base, read_base, read_files
 from streams.governance.gates import check_gates
 from streams.governance.published import LOCK, in_base, lock_text, read_lock
 from streams.governance.report import junit, workflow_lines
@@ -39,7 +39,8 @@ class Report:
 
 
 @click.command()
-@click.option("--base", metavar="REF", help="A branch, tag or commit of git: what it holds is published.")
+@click.option("--base", metavar="REF", help="A branch, tag or commit of git: what it holds is published"
+              " [default: the main branch, of versions of schemas].")
 @click.option("--record", is_flag=True, help=f"If all is fine, note the versions in {LOCK}, so that edits are seen.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write the report as JUnit's XML, too; a test case for each file.")
@@ -55,7 +56,7 @@ def check(
     \b
     Also refused:
       a gap between versions, and a version that says less (or more) than the change from the one before it
-      an edit of a published version: against git with --base, else against published.sha256
+      an edit of a published version: against git, and against published.sha256
       a change that refuses rows of the version before, without a migration that the old version's examples pass
       with --base, a contract that changed under its old version
 
@@ -95,7 +96,7 @@ def examine(folder: Path, base: Base | None = None, *, records: bool = False) ->
 
 def _base(folder: Path, name: str | None) -> Base | None:
     if name is None:
-        return None
+        return find_base(folder) if folder.is_dir() else None
     try:
         return read_base(folder, name)
     except GitError as error:

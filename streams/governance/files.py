@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 Files = Mapping[str, bytes]
 """By path inside of the folder, with ``/``."""
 
@@ -24,6 +25,8 @@ class Base:
     tip: Files
     fork: Files
     """Where the commit in hand left it: a file that came to the base behind that is not missing here."""
+    is_assumed: bool = False
+    """Nobody named it: what it holds is published, and nothing more is concluded from it."""
 
 
 def read_files(folder: Path) -> Files:
@@ -48,6 +51,16 @@ def read_base(folder: Path, name: str) -> Base:
         fork = tip
     at_tip = _files_at(folder, tip)
     return Base(name=name, tip=at_tip, fork=at_tip if fork == tip else _files_at(folder, fork))
+
+
+def find_base(folder: Path) -> Base | None:
+    """The branch that others build on, where ``folder`` is under git and has one."""
+    for name in MAIN_BRANCHES:
+        try:
+            return replace(read_base(folder, name), is_assumed=True)
+        except GitError:
+            continue
+    return None
 
 
 def _files_at(folder: Path, commit: str) -> Files:

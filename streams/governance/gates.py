@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from streams.contracts import Contract, Contracts
+from streams.contracts.compatibility.model import BACKWARD
 from streams.contracts.iglu import is_version
 from streams.errors import Problem
 from streams.pipeline.grammar import read_pipelines
@@ -16,7 +17,7 @@ from streams.records import Row
 
 from .files import Base, Files
 from .matrix import matrix_problems, pipeline_uses, read_matrix
-from .migrations import read_migration, try_migration
+from .migrations import read_migration, try_migration, weak_places
 from .published import base_problems, in_base, known_files, lock_problems, read_lock, unrecorded
 from .series import JSON, SchemaVersion, Series, all_series, resources_of
 from .steps import Step, gaps, migration_file, steps_of, told, wrong_bump
@@ -70,6 +71,7 @@ class _Gates:
             self._problems += (*lock_problems(self._files, self._lock), *unrecorded(self._files, self._lock))
         if self._base is not None:
             self._problems += base_problems(self._files, self._base)
+        if self._base is not None and not self._base.is_assumed:
             self._problems += terms_problems(self._files, self._series, self._base)
         return Findings(problems=tuple(dict.fromkeys(self._problems)), warnings=tuple(self._warnings))
 
@@ -105,8 +107,11 @@ class _Gates:
             return
         text = self._files[file].decode(errors="replace")
         migration = read_migration(text, file, old, new, self._problems)
-        if migration is not None:
-            self._problems += try_migration(migration, old, new, _examples(step.old))
+        if migration is None:
+            return
+        found = try_migration(migration, old, new, _examples(step.old))
+        self._problems += found
+        self._warnings += () if found else weak_places(migration, new, _witnesses(step))
 
     def _contract(self, version: SchemaVersion) -> Contract | None:
         family = self._contracts.families.get(f"iglu:{version.dataset}/{JSON}")
@@ -118,6 +123,15 @@ def _examples(version: SchemaVersion) -> Iterable[Row]:
     held: Mapping[str, Any] = json.loads(version.text, parse_float=Decimal)
     listed = held.get("examples")
     return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+
+
+def _witnesses(step: Step) -> Mapping[str, Row]:
+    """By code and place of a change a row of the old version that the new one refuses."""
+    return {
+        f"{one.code} {one.path}": one.witness
+        for one in step.comparison.differences
+        if BACKWARD in one.breaks and isinstance(one.witness, dict)
+    }
 
 
 def _without_version(files: Files, all_of: Iterable[Series]) -> Iterator[Problem]:

@@ -169,6 +169,15 @@ def try_migration(migration: Migration, old: Contract, new: Contract, examples: 
     return problems
 
 
+def weak_places(migration: Migration, new: Contract, witnesses: Mapping[str, Row]) -> list[Problem]:
+    """Rows that show what breaks, by the change they show, and that are no rows of ``new`` after ``up`` either."""
+    return [
+        problem
+        for change, row in witnesses.items()
+        for problem in _refusals(migration, UP, new, migration.up(row), f"a row that shows {change}")
+    ]
+
+
 def _refusals(migration: Migration, way: str, target: Contract, row: Row, name: str) -> list[Problem]:
     problems = []
     for violation in target.validator.violations(row):

@@ -57,7 +57,9 @@ def unrecorded(files: Files, recorded: Lock) -> Iterator[Problem]:
 
 def in_base(recorded: Lock, base: Base | None) -> Lock:
     """What of ``recorded`` is published: a base of git knows better than a file that an edit may have changed."""
-    return {file: held for file, held in recorded.items() if base is None or file in base.tip}
+    if base is None or base.is_assumed:
+        return recorded
+    return {file: held for file, held in recorded.items() if file in base.tip}
 
 
 def lock_text(files: Files, recorded: Lock) -> str:
@@ -102,4 +104,4 @@ def _lines(content: bytes) -> list[bytes]:
 
 def known_files(base: Base | None, recorded: Iterable[str]) -> frozenset[str]:
     """What is published, and so cannot be mended."""
-    return frozenset(recorded) | frozenset(() if base is None else base.tip)
+    return frozenset(recorded) | frozenset(() if base is None or base.is_assumed else base.tip)

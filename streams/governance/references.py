@@ -45,7 +45,7 @@ def parse_reference(text: str, datasets: Iterable[str]) -> Reference:
     major = _MAJOR.fullmatch(version)
     if major is not None:
         version = "-".join(part or "*" for part in major.groups())
-    if not name or name.count("/") > 1 or not _VERSION.fullmatch(version):
+    if not all(name.split("/")) or name.count("/") > 1 or not _VERSION.fullmatch(version):
         raise ValueError("write it as name/v1, or vendor/name/1-*-* (MODEL-REVISION-ADDITION)")
     if "/" in name:
         return Reference(contract=name, version=version)

@@ -127,6 +127,23 @@ def test_what_the_base_does_not_know_may_be_recorded_again(tmp_path: Path) -> No
     assert run("check", "--base", "main", "--record", schemas=folder).exit_code == 1
 
 
+def test_without_a_base_the_main_branch_says_which_versions_are_published(tmp_path: Path) -> None:
+    folder = committed(tmp_path, {**versions(v1_0_0=FIRST), CONTRACT: KEYED})
+    a_folder(folder, {CONTRACT: KEYED.replace("active", "deprecated")})
+    assert run("check", schemas=folder).exit_code == 0
+
+    a_folder(folder, versions(v1_0_0=a_version("1-0-0", note=TEXT)))
+    result = run("check", schemas=folder)
+
+    assert (result.exit_code, "a published version never changes" in result.output) == (1, True)
+
+
+def test_what_the_main_branch_has_under_a_wrong_number_is_still_refused(tmp_path: Path) -> None:
+    folder = committed(tmp_path, versions(v1_0_0=FIRST, v1_0_1=WRONG))
+
+    assert run("check", schemas=folder).exit_code == 1
+
+
 def test_junit_has_a_case_for_each_file_and_its_failure(tmp_path: Path) -> None:
     folder = a_folder(tmp_path / "schemas", versions(v1_0_0=FIRST, v1_0_1=WRONG))
     report = tmp_path / "report.xml"

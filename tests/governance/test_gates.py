@@ -85,10 +85,10 @@ def test_avro_and_protobuf_are_held_to_their_own_rules(tmp_path: Path) -> None:
         "com.acme/things/protobuf/1-0-2": "message {",
     }
 
-    assert [(one.file, one.message[:10]) for one in findings(a_folder(tmp_path, files)).problems] == [
+    assert sorted((one.file, one.message[:10]) for one in findings(a_folder(tmp_path, files)).problems) == [
         ("com.acme/things/avro/1-0-1", "wrong bump"),
         ("com.acme/things/protobuf/1-0-1", "wrong bump"),
-        ("com.acme/things/protobuf/1-0-2", "cannot be "),
+        ("com.acme/things/protobuf/1-0-2", "is no Prot"),
     ]
 
 
@@ -181,6 +181,23 @@ def test_a_migration_that_does_not_hold_is_refused_where_it_does_not(
 
     assert found == [(f"{MIGRATION}/2-0-0.yaml", *place) for place in expected]
     assert "Ada" not in str(findings(a_migration(tmp_path, text)).problems)
+
+
+def test_a_row_that_shows_the_break_and_does_not_pass_is_a_warning(tmp_path: Path) -> None:
+    files = {
+        **versions(
+            v1_0_0=a_version("1-0-0", required=("id", "name"), name=TEXT, examples=[{"id": 1, "name": "Ada"}]),
+            v1_1_0=a_version("1-1-0", required=("id", "name"), name={**TEXT, "maxLength": 9}),
+        ),
+        f"{MIGRATION}/1-1-0.yaml": "up: {name: name}",
+    }
+
+    found = findings(a_folder(tmp_path, files))
+    assert [(one.line, one.path) for one in (*found.problems, *found.warnings)] == [(1, "up.name")]
+    assert found.problems == ()
+
+    a_folder(tmp_path, {f"{MIGRATION}/1-1-0.yaml": 'up: {name: "left(name, 9)"}'})
+    assert findings(tmp_path).warnings == ()
 
 
 def test_a_migration_without_any_row_to_try_is_refused(tmp_path: Path) -> None:
