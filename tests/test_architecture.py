@@ -32,8 +32,8 @@ LAYERS = {
 BESIDE = {
     "capture": {"errors", "records", "settings", "contracts", "pipeline"},
     "embedded": {"errors", "settings"},
-    "testing": {"errors", "records", "ledger", "contracts", "state", "pipeline", "services"},
-    "demo": {"errors", "settings", "embedded"},
+    "testing": {"errors", "records", "ledger", "contracts", "quality", "state", "pipeline", "services"},
+    "demo": {"errors", "settings", "embedded", "contracts", "testing"},
     "registry": {"errors", "contracts"},
 }
 """Packages that stand beside the layers, and what they may use."""

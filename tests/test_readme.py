@@ -159,8 +159,9 @@ def test_variables_that_are_named_are_settings() -> None:
     assert {name for name in re.findall(rf"{PREFIX}([A-Z_]*[A-Z])", TEXT) if not name.startswith("KAFKA")} <= names
 
 
-def test_the_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", section("Tests of your pipelines"), re.M | re.S)
+@pytest.mark.parametrize("title", ["Tests of your pipelines", "Mock data"])
+def test_the_example_runs(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", section(title), re.M | re.S)
     monkeypatch.chdir(ROOT)
 
     exec(compile(code, "README.md", "exec"), {})
