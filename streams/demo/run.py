@@ -61,7 +61,7 @@ class Demo:
 
     def open_shop(self, *, users: int = 200) -> Shop:
         """Tables with some rows, then capture and workers; returns when all of them work."""
-        shop = Shop(self.database)
+        shop = Shop(self.database, self._schemas)
         shop.create(users=users)
         self.shop = shop
         supervisor = self.supervisor = Supervisor()

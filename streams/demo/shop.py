@@ -11,13 +11,21 @@ import threading
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 
+from streams.contracts import read_contracts
+from streams.testing.mock import Mock
+
 TABLES = ("users", "products", "orders")
 STATUSES = ("new", "paid", "shipped", "delivered", "cancelled", "refunded")
 INVALID_RATIO = 0.02
+USERS, PRODUCTS = "iglu:com.acme.shop/users/jsonschema", "iglu:com.acme.shop/products/jsonschema"
+MANY_PEOPLE, MANY_GOODS = 1_000, 100
+"""Those who are made up; after them they come again, as other people of the same name."""
 
 SCHEMA = """
 DROP TABLE IF EXISTS users, products, orders, history CASCADE;
@@ -50,9 +58,12 @@ END $$;
 class Shop:
     """The database of the demo and what happens in it."""
 
-    def __init__(self, dsn: str, *, seed: int = 1) -> None:
+    def __init__(self, dsn: str, schemas: Path, *, seed: int = 1) -> None:
         self._dsn = dsn
         self._random = random.Random(seed)
+        mock = Mock(read_contracts(schemas), seed=seed, at_ms=time.time_ns() // 1_000_000)
+        self._people = cycle(mock.rows(USERS, MANY_PEOPLE))
+        self._goods = cycle(mock.rows(PRODUCTS, MANY_GOODS))
         self._users: list[int] = []
         self._products: dict[int, Decimal] = {}
         self._orders: list[int] = []
@@ -69,11 +80,11 @@ class Shop:
         self.first_rows = {"users": users, "products": products}
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(SCHEMA)
-            for number in range(products):
-                price = Decimal(self._random.randrange(199, 19_999)).scaleb(-2)
+            for _ in range(products):
+                price, good = Decimal(self._random.randrange(199, 19_999)).scaleb(-2), next(self._goods)
                 cursor.execute(
                     "INSERT INTO products(sku, name, price) VALUES (%s, %s, %s) RETURNING id",
-                    (f"SKU-{number:04}", f"Product {number}", price),
+                    (good["sku"], good["name"], price),
                 )
                 self._products[cursor.fetchone()[0]] = price
             for _ in range(users):
@@ -116,13 +127,11 @@ class Shop:
             self._correct(cursor)
 
     def _sign_up(self, cursor: Any) -> None:
-        number = self._random.randrange(10**9)
         is_wrong = bool(self._users) and self._random.random() < INVALID_RATIO
-        email = "not an address" if is_wrong else f"person{number}@example.com"
-        age = self._random.choice((None, self._random.randrange(18, 95)))
+        person = {**next(self._people), **({"email": "not an address"} if is_wrong else {})}
         cursor.execute(
             "INSERT INTO users(email, name, ssn, credit_card, age) VALUES (%s, %s, %s, %s, %s) RETURNING id",
-            (email, f"Person {number}", f"{number % 1000:03}-12-{number % 10_000:04}", f"4111{number:012}", age),
+            tuple(person.get(column) for column in ("email", "name", "ssn", "credit_card", "age")),
         )
         self._users.append(cursor.fetchone()[0])
 
