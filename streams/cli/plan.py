@@ -14,6 +14,7 @@ from streams.dsl import load_modules
 from streams.errors import ConfigurationError
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.topology import TopicSpec, Topology
+from streams.pipeline.truncating.build import fit_partitions
 from streams.planning.difference import Difference, Verdict, find_differences
 from streams.planning.meaning import Meaning, TableMeaning, meaning_of
 from streams.planning.running import PATIENCE_SECONDS, Running, read_running
@@ -47,17 +48,18 @@ def command(schemas: Path | None, rows: tuple[str, ...], offline: bool, is_appli
     settings = Settings.from_env()
     counts = _counts(rows)
     topology = read_topology(settings, schemas)
-    meaning = meaning_of(topology)
-    if unknown := sorted(counts.keys() - {table.name for table in meaning.tables} - {""}):
-        there = ", ".join(table.name for table in meaning.tables)
+    if unknown := sorted(counts.keys() - (known := {table.name for table in meaning_of(topology).tables}) - {""}):
+        there = ", ".join(sorted(known))
         raise click.BadParameter(f"no table {', '.join(unknown)}; there are: {there}", param_hint="--rows")
     if offline and is_applied:
         raise click.UsageError("--apply asks a broker, --offline asks none: leave one of them out")
     running, why_not = (None, "--offline: nothing was asked") if offline else _ask(settings, topology)
     if is_applied:
         running = _apply(settings, topology, running, why_not)
+    if running is not None:
+        topology = fit_partitions(topology, {name: held.partitions for name, held in running.topics.items()})
     differences = () if running is None else find_differences(topology, running)
-    _show(meaning, running, differences, counts, output, why_not)
+    _show(meaning_of(topology), running, differences, counts, output, why_not)
     if any(difference.verdict is not Verdict.SAFE for difference in differences):
         raise SystemExit(FOUND_PROBLEMS)
 
@@ -101,6 +103,7 @@ def _apply(settings: Settings, topology: Topology, running: Running | None, why_
         raise click.ClickException(why_not)
     keeper = TopicKeeper(settings.librdkafka(), broker_seconds=PATIENCE_SECONDS, patience_seconds=PATIENCE_SECONDS)
     try:
+        topology = keeper.fitted(topology)
         keeper.prepare(topology, max_record_bytes=settings.max_record_bytes)
     except ConfigurationError as error:
         raise click.ClickException(f"nothing was made: {error}") from None

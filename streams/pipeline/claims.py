@@ -2,7 +2,7 @@
 
 In:   the batch as it was decoded, as it came, as it was wanted, and as it goes on.
 Out:  what the stage of each rule must be told, by digests; the events go on as they are.
-Next: streams.pipeline.joining.versions
+Next: streams.pipeline.table
 
 A claim is what the last event of a row that went on has said; a row that is deleted, or that nobody wants any more,
 claims nothing. What a column holds that the source did not send is what it held before.
@@ -13,7 +13,7 @@ although that may have been said; and one that is dead says that what its key cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -27,9 +27,9 @@ from .moves import has_moved, moved_to
 from .order import Order, is_unplaced, order_of
 from .rules.plan import Claim, Claims, Measure
 from .tables import PipelineTables, decode_group, encode_key
+from .truncating.state import NONE, Place, Truncated, is_before, place_of
 
 DELETE, INSERT, TRUNCATE = Operation.DELETE, Operation.INSERT, Operation.TRUNCATE
-Place = tuple[int, Operation]
 _FIRST = frozenset({Operation.INSERT, Operation.READ})
 MOVED = b"\0moved"
 """Where a table keeps the row that went last because its key changed."""
@@ -52,24 +52,21 @@ encode_told = msgspec.json.Encoder().encode
 decode_told = msgspec.json.Decoder(Told).decode
 
 
-def claim_values(walk: Walk, claims: Claims | None, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
-    """What stages must be told of the batch; ``now_ms``: nothing is newer than that."""
+def claim_values(
+    walk: Walk, claims: Claims | None, tables: PipelineTables, *, now_ms: int, late: Collection[Place] = NONE
+) -> list[Delivery]:
+    """What stages must be told of the batch; ``now_ms``: nothing is newer than that. ``late`` events leave no row."""
     if claims is None:
         return []
-    going = {_place_of(event) for event in walk.passed}
-    wanted = {_place_of(event): event for event in walk.wanted}
+    going = {place_of(event) for event in walk.passed}
+    wanted = {place_of(event): event for event in walk.wanted}
     told: list[Delivery] = []
     for claim in claims.claims:
-        teller = _Teller(claim, claims, tables.claims[claim.table])
-        told += teller.tell(walk, wanted, going)
+        teller = _Teller(claim, claims, tables.claims[claim.table], tables.truncated.sweeping())
+        told += teller.tell(walk, wanted, going, late)
     for measure in claims.measures:
         told += _measured(measure, [event for place, event in wanted.items() if place in going], now_ms)
     return told
-
-
-def _place_of(event: ChangeEvent) -> Place:
-    """A record may hold two events: a row under its old key, and under its new one."""
-    return event.record.offset, event.operation
 
 
 def _is_small(value: object) -> bool:
@@ -91,27 +88,35 @@ def value_of(parts: tuple[str | None, ...]) -> str | None:
 class _Teller:
     """Follows one claim through a batch."""
 
-    def __init__(self, claim: Claim, claims: Claims, table: Table[Claimed]) -> None:
+    def __init__(
+        self, claim: Claim, claims: Claims, table: Table[Claimed], truncated: Truncated | None
+    ) -> None:
+        self._truncated = truncated
+        """What it takes of the table, and has not gone yet, is not there."""
         self._claim = claim
         self._key = claims.key
         self._row_id = claims.row_id
         self._table = table
         self._changed: dict[bytes, Claimed | None] = {}
 
-    def tell(self, walk: Walk, wanted: Mapping[Place, ChangeEvent], going: set[Place]) -> Iterable[Delivery]:
+    def tell(
+        self, walk: Walk, wanted: Mapping[Place, ChangeEvent], going: set[Place], late: Collection[Place]
+    ) -> Iterable[Delivery]:
         """What changes, in the order of the events."""
-        came = {_place_of(event) for event in walk.came}
-        events = [event for event in walk.decoded if _place_of(event) in came or self._is_new(event)]
+        came = {place_of(event) for event in walk.came}
+        events = [event for event in walk.decoded if place_of(event) in came or self._is_new(event)]
         rows = [b"" if event.operation is TRUNCATE else self._row_id(event).encode() for event in events]
         # A table answers for what was read and written last: it must have seen all keys before the first write.
         stored = self._stored([*rows, MOVED])
         told: list[Delivery] = []
         for event, key in zip(events, rows, strict=True):
-            place, known = _place_of(event), self._known(key, stored)
+            place, known = place_of(event), self._known(key, stored)
             if event.operation is TRUNCATE:
-                told += self._truncate(event)
+                told += self._truncate(event, rows if place in going else None, stored)
             elif event.operation is DELETE and place in came:
                 told += self._release(event, key.decode(), known)
+            elif place in late:
+                continue
             elif place in going:
                 told += self._say(wanted[place], key.decode(), known, stored)
             elif known is not None and _ends(event, known, is_left=place in came and place not in wanted):
@@ -126,7 +131,10 @@ class _Teller:
 
     def _stored(self, keys: list[bytes]) -> dict[bytes, Claimed | None]:
         found = self._table.get_many(keys)
-        return {key: found.get(key) for key in keys}
+        held = {key: found.get(key) for key in keys}
+        if self._truncated is None:
+            return held
+        return {key: None if row is None or self._truncated.takes(row.order) else row for key, row in held.items()}
 
     def _known(self, key: bytes, stored: Mapping[bytes, Claimed | None]) -> Claimed | None:
         return self._changed[key] if key in self._changed else stored.get(key)
@@ -171,10 +179,15 @@ class _Teller:
             moved = replace(event, row=dict(zip(self._key, decode_group(to), strict=True)))
             self._changed[MOVED] = Claimed(parts=known.parts, order=known.order, moved_to=self._row_id(moved))
 
-    def _truncate(self, event: ChangeEvent) -> Iterator[Delivery]:
+    def _truncate(
+        self, event: ChangeEvent, rows: Iterable[bytes] | None, stored: Mapping[bytes, Claimed | None]
+    ) -> Iterator[Delivery]:
+        """``rows``: of the batch, all others are swept later; ``None``: no step hears of it, so none will be."""
         order = order_of(event)
-        present = {**dict(self._table.scan()), **self._changed}
-        self._changed |= {key: None for key, held in present.items() if held is not None and held.order < order}
+        known = {key: stored.get(key) for key in rows} if rows is not None else dict(self._table.scan())
+        present: dict[bytes, Claimed | None] = {**known, **self._changed}
+        gone = [key for key, held in present.items() if held is not None and is_before(held.order, order)]
+        self._changed |= dict.fromkeys(gone)
         key = encode_key([self._claim.rule, ""])
         value = encode_told(Told(verb="0", role=self._claim.role.value, order=order))
         time_ms = event.record.timestamp_ms

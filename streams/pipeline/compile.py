@@ -18,6 +18,7 @@ from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
 from .topology import Topology, all_table_names, build_topology
+from .truncating.build import telling
 
 
 def compile_topology(
@@ -68,7 +69,7 @@ def compile_topology(
     problems += dict.fromkeys(quality.problems)
     if problems:
         raise ConfigurationError(problems)
-    return build_topology(app, [replace(plan, claims=claims.get(name)) for name, plan in plans.items()])
+    return build_topology(app, [telling(replace(plan, claims=claims.get(name))) for name, plan in plans.items()])
 
 
 def _built(

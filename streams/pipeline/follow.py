@@ -22,6 +22,7 @@ from .regroup import regroup_rows
 from .set_aside import set_aside
 from .table import materialise_rows
 from .tables import PipelineTables
+from .truncating.tell import hear_truncates
 
 
 def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
@@ -39,6 +40,12 @@ def process_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, n
     followed = follow_answers(batch, plan, tables)
     deliveries = _publish_followed(followed, plan, tables, now_ms=now_ms)
     return PipelineResult(deliveries=deliveries, ledger=Ledger(0))
+
+
+def process_truncates(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """Hear of TRUNCATEs that were read in other partitions, and counted there; rows go at checkpoints."""
+    hear_truncates(batch, plan, tables)
+    return PipelineResult(deliveries=[], ledger=Ledger(0))
 
 
 def process_meeting(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
@@ -59,8 +66,8 @@ def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *,
     events = derive_columns(followed.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     events, deliveries = route_fitting(events, plan, ledger)
-    keep_versions(events, plan.table, tables)
     changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
+    keep_versions(events, changes, plan.table, tables)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events([], changes, plan, {}, ledger)
     return [*deliveries, *exchanged.deliveries, *followed.told, *set_aside(ledger, plan, now_ms=now_ms)]

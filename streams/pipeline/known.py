@@ -12,6 +12,7 @@ from .moves import has_moved, moved_to
 from .order import is_unplaced, order_of
 from .plan import RowTable
 from .tables import MOVED_KEY, PipelineTables, StoredRow, encode_key
+from .truncating.state import Cut
 
 
 class KnownRows:
@@ -33,6 +34,7 @@ class KnownRows:
         self._outside = tables.outside.get_many(self._wanted) if asks_all else {}
         self._learned: dict[bytes, ChangeEvent | None] = {}
         self._members: dict[bytes, bool] = {}
+        self._cut = Cut(tables.truncated.current() if self._wanted else None)
 
     @property
     def is_wanted(self) -> bool:
@@ -92,8 +94,11 @@ class KnownRows:
         if event.operation is Operation.TRUNCATE:
             self._learned.update(dict.fromkeys([*self._learned, *self._wanted]))
             self._members.update(dict.fromkeys([*self._members, *self._wanted], False))
+            self._cut.pass_by(event)
             return
         key = self._key_of(event)
+        if self._cut.is_late(event):
+            return
         self._members[key] = is_member
         self._learned[key] = None if event.operation is Operation.DELETE else event
         if (to := moved_to(event, self._key)) is not None:

@@ -10,6 +10,7 @@ from streams.state.stores.base import Store
 from .pairing.plan import Pairing
 from .plan import Plan
 from .tables import PipelineTables, open_tables
+from .truncating.state import LiveRows
 
 
 def open_all(plans: Collection[Plan], store: Store, *, partitions: int) -> dict[str, PipelineTables]:
@@ -24,7 +25,11 @@ def open_all(plans: Collection[Plan], store: Store, *, partitions: int) -> dict[
     return {
         plan.name: replace(
             opened[plan.name],
-            partners={name: held for name in plan.partner_tables if (held := owners[name].rows) is not None},
+            partners={
+                name: LiveRows(rows, owners[name].truncated)
+                for name in plan.partner_tables
+                if (rows := owners[name].rows) is not None
+            },
             asked={join.table: owners[join.table] for join in plan.joins if join.keep_ms is not None},
             followers={held.pipeline: (near[held.pipeline], opened[held.pipeline]) for held in _near(plan)},
         )

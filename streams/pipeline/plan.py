@@ -238,6 +238,8 @@ class Plan:
     """The plan is the stage behind an exchange: its records are events that another stage has sent."""
     routes: tuple[Route, ...] = ()
     retries: Retries | None = None
+    truncates: str | None = None
+    """One of ``further_topics``: in which the tasks of all partitions are told of a TRUNCATE that one has read."""
     dead_letters: str
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
     app: str
@@ -248,13 +250,8 @@ class Plan:
     @property
     def pipeline(self) -> str:
         """Under which pipeline's name its outcomes are told: a stage has a name of its own."""
-        if self.receives is not None:
-            return self.receives.pipeline
-        if self.meets is not None:
-            return self.meets.pipeline
-        if self.stands_for is not None:
-            return self.stands_for.pipeline
-        return self.name if self.settles is None else self.settles.pipeline
+        stage = self.receives or self.meets or self.stands_for or self.settles
+        return self.name if stage is None else stage.pipeline
 
     @property
     def retried(self) -> frozenset[str]:

@@ -39,12 +39,14 @@ from .plan import Plan
 from .quality import check_quality
 from .regroup import regroup_rows
 from .retries.back import Walked, clock_of, of_returns, only_live, place_of, release
-from .retries.line import Line, drop_truncated, note_truncates, with_attempts
+from .retries.line import Line, with_attempts
 from .retries.wire import Return
 from .route import route_events
 from .set_aside import fingerprint, set_aside
+from .sweep import sweep_touched
 from .table import materialise_rows
 from .tables import Aggregated, PipelineTables
+from .truncating.tell import keeps_rows, late_events, tell_truncates
 from .validate import validate_events
 
 
@@ -90,8 +92,6 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     judge_canary(events, plan.canary, ledger)
     clock = advance_clock(events, tables)
     came = drop_duplicates(events, plan.deduplicate, tables.seen, clock, ledger)
-    if tables.retries is not None:
-        tables.retries.forget_truncate()
     met = _Circumstances(plan=plan, tables=tables, now_ms=now_ms, clock=clock)
     result, _ = _carry_on(Walk(decoded=decoded, came=came), met, ledger)
     return replace(result, commit_times_ms=tuple(event.committed_ms for event in (*events[:1], *events[-1:])))
@@ -161,17 +161,17 @@ def _release(
 def _carry_on(walk: Walk, met: _Circumstances, ledger: Ledger) -> tuple[PipelineResult, Collection[int]]:
     """The result, and the offsets of the events that wait for their next attempt."""
     plan, tables, now_ms = met.plan, met.tables, met.now_ms
+    swept = sweep_touched(walk.came, plan, tables, now_ms=now_ms) if keeps_rows(plan) else []
     if plan.retries is None or tables.retries is None:
         walk = _match(walk, plan, tables, ledger, now_ms=now_ms)
-        return PipelineResult(deliveries=_publish(walk, met, ledger), ledger=ledger), ()
+        return PipelineResult(deliveries=[*swept, *_publish(walk, met, ledger)], ledger=ledger), ()
     heads = {place_of(back): back for back in met.returns.values()} if met.are_heads else {}
     line = Line(plan, plan.retries, tables.retries, walk.came, heads)
     walk, ledger = line.pass_through(walk, partial(_match_in, met), ledger)
     waits = line.settle(ledger, found=met.found, now_ms=now_ms)
-    note_truncates(walk.passed, tables.retries)
     released = Ledger(line.superseded)
     released.end(Outcome.FILTERED, line.superseded)
-    deliveries = [*_publish(walk, met, ledger), *waits]
+    deliveries = [*swept, *_publish(walk, met, ledger), *waits]
     return PipelineResult(deliveries=deliveries, ledger=ledger, released=released), line.retried
 
 
@@ -199,14 +199,15 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     plan, tables, clock, now_ms = met.plan, met.tables, met.clock, met.now_ms
     if plan.pairing is not None:
         return _pair(walk, met, ledger)
-    events, named = relate_rows(walk.passed, plan.relation, tables, ledger)
-    events = derive_columns(events, plan.derivations)
+    late = late_events(walk, plan, tables)
+    related = relate_rows(walk.passed, plan.relation, tables, ledger, late=late)
+    events = derive_columns(related.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
-    told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms)
-    rows = drop_truncated(events, tables.retries) if met.returns and tables.retries is not None else events
-    keep_versions(events, plan.table, tables)
-    changes = materialise_rows(rows, plan.rows, tables, is_asked=plan.asks_rows)
-    told_of = keep_outside(replace(walk, passed=events), changes, plan, tables)
+    told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms, late=late)
+    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows, late=late)
+    keep_versions(events, changes, plan.table, tables)
+    gone = changes if plan.rows is not None else related.taken
+    told_of = keep_outside(replace(walk, passed=events), gone, plan, tables, late=late)
     aggregated = aggregate_events(events, plan.aggregations, tables, clock, ledger)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events(events, changes, plan, clock, ledger)
@@ -214,20 +215,22 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     deliveries = route_events(told_of, plan, aggregated)
     if plan.partner_of:
         deliveries += join_partners(events, plan, tables, clock, ledger, now_ms=now_ms)
+    told += tell_truncates(events, plan, tables)
     _count_used(events, plan, aggregated, ledger)
     if met.returns:
         ledger.dead_letters = with_attempts(ledger.dead_letters, met.returns)
-    return [*deliveries, *exchanged.deliveries, *named, *told, *set_aside(ledger, plan, now_ms=now_ms)]
+    return [*deliveries, *exchanged.deliveries, *related.named, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 
 def _pair(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     """What events leave that meet those of another pipeline before they go on: the steps behind that are for pairs."""
     plan, tables, now_ms = met.plan, met.tables, met.now_ms
-    told = claim_values(walk, plan.claims, tables, now_ms=now_ms)
-    rows = drop_truncated(walk.passed, tables.retries) if met.returns and tables.retries is not None else walk.passed
-    changes = materialise_rows(rows, plan.rows, tables, is_asked=plan.asks_rows)
-    keep_outside(walk, changes, plan, tables)
+    late = late_events(walk, plan, tables)
+    told = claim_values(walk, plan.claims, tables, now_ms=now_ms, late=late)
+    changes = materialise_rows(walk.passed, plan.rows, tables, is_asked=plan.asks_rows, late=late)
+    keep_outside(walk, changes, plan, tables, late=late)
     joined = join_own(walk.passed, plan, tables, met.clock, ledger, now_ms=now_ms)
+    told += tell_truncates(walk.passed, plan, tables)
     return [*joined, *told, *set_aside(ledger, plan, now_ms=now_ms)]
 
 

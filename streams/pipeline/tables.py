@@ -34,6 +34,7 @@ from .pairing.state import PairTables, open_pairing
 from .plan import Accumulator, Plan
 from .progress import Progress, Upstream, decode_progress, decode_upstream
 from .retries.tables import RetryTables, open_retries
+from .truncating.state import LiveRows, Truncations, decode_truncated
 from .windows.keys import RECENT
 from .windows.kinds import Recent
 
@@ -138,9 +139,10 @@ class PipelineTables:
     """By pipeline of the same tasks whose events are joined with its own, all that it keeps."""
     followers: Mapping[str, tuple[Plan, PipelineTables]] = field(default_factory=dict)
     """Pipelines of the same tasks whose events its own are joined with: a walk of its events writes there, too."""
-    retries: RetryTables | None = None
+    retries: RetryTables | None
     """What waits for another attempt, and behind it."""
-    partners: Mapping[str, Table[StoredRow]] = field(default_factory=dict)
+    truncated: Truncations
+    partners: Mapping[str, LiveRows] = field(default_factory=dict)
     """Tables of other pipelines that joins read; whoever keeps them writes and commits them."""
     answers: dict[Question, Answer] = field(default_factory=dict)
     """What somebody outside has answered for the batch in hand; no state."""
@@ -152,9 +154,9 @@ class PipelineTables:
         settled = [table for tables in self.stage.values() for table in tables.all]
         waiting = () if self.retries is None else self.retries.all
         paired = () if self.pairing is None else self.pairing.all
-        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, *self.joining.all, *waiting)
+        own = (self.seen, self.progress, self.upstreams, self.moved, self.outside, self.truncated.table)
         kept = [*self.groups.values(), *self.recent.values(), *self.values.values(), *self.claims.values()]
-        return (*own, *rows, *kept, *settled, *paired)
+        return (*own, *self.joining.all, *waiting, *rows, *kept, *settled, *paired)
 
     @property
     def written(self) -> Iterable[Table[Any] | Overlay[Any] | PackedTable]:
@@ -167,8 +169,9 @@ class PipelineTables:
 
     @property
     def is_unfinished(self) -> bool:
-        """The next checkpoint goes on with closed windows or rows that follow, whether anything else happens or not."""
-        return self.joining.is_behind or bool(self.current_progress().closing)
+        """The next checkpoint goes on with closed windows, rows that follow or go, whatever else happens or not."""
+        is_behind = self.joining.is_behind or self.truncated.sweeping() is not None
+        return is_behind or bool(self.current_progress().closing)
 
     def set_progress(self, progress: Progress) -> None:
         """Move the clock."""
@@ -218,6 +221,7 @@ def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTab
         upstreams=_open(state_changelog(plan), decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
         partitions=partitions,
         moved=_open(state_changelog(plan), decode_moved, store, cached=1, prefix=b"m"),
+        truncated=Truncations(_open(state_changelog(plan), decode_truncated, store, cached=1, prefix=b"t")),
         rows=_open_rows(plan, store),
         outside=_open(state_changelog(plan), decode_stored_row, store, cached=CACHED_ROWS, prefix=b"o"),
         joining=open_joining(state_changelog(plan), plan.relation, plan.meets, plan.feeds, store),

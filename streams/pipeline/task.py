@@ -45,6 +45,7 @@ from .process import PipelineResult
 from .results import BatchResult, Checkpoint
 from .retries.tables import Waiting
 from .rules.plan import Stage
+from .sweep import sweep_truncated
 from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
 from .walk import NOBODYS_FAULT, bury, discard, keep, walk_of
@@ -188,7 +189,8 @@ class Task:
                 self._last_record_ms[topic] = now_ms
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
-            since_ms = max(self._last_record_ms[topic] for topic in plan.topics if topic not in plan.tiers)
+            told = (*plan.tiers, plan.truncates)  # that says nothing of whether the source is silent
+            since_ms = max(self._last_record_ms[topic] for topic in plan.topics if topic not in told)
             if plan.receives is None:
                 force_idle(plan.aggregations, tables, now_ms - since_ms)
                 note_silence(plan, tables, since_ms=since_ms, now_ms=now_ms)
@@ -211,6 +213,9 @@ class Task:
         changelog: list[ChangelogRun] = []
         entries: list[Entry] = []
         newest_ms = max(self._last_record_ms.values(), default=0)
+        for plan in self.sub.plans:
+            deliveries += sweep_truncated(plan, self._tables[plan.name], self.partition, now_ms=newest_ms)
+            keep(self._tables[plan.name])
         for plan in self.sub.following:
             deliveries += process_partners(plan, self._tables[plan.name], self.partition, now_ms=newest_ms)
             keep(self._tables[plan.name])

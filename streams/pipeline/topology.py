@@ -243,6 +243,8 @@ def _topics(app: str, plan: Plan) -> Iterable[TopicSpec]:
     yield TopicSpec(name=plan.dead_letters, kind=TopicKind.DEAD_LETTERS, source=plan.topic, config=dead)
     # What has come back is trimmed; the broker's time, or it would delete an old event while it waits.
     waits = (("message.timestamp.type", "LogAppendTime"), ("retention.ms", "-1"), ("segment.bytes", str(64 << 20)))
+    if plan.truncates is not None:
+        yield _between(plan.truncates, plan.topic)
     for name in () if plan.retries is None else plan.retries.topics.values():
         yield TopicSpec(name=name, kind=TopicKind.RETRY, source=plan.topic, config=waits)
 

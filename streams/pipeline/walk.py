@@ -10,7 +10,7 @@ from streams.ledger import Ledger
 from streams.records import SourceRecord
 from streams.state.stores.base import StoreFailedError
 
-from .follow import process_answers, process_meeting
+from .follow import process_answers, process_meeting, process_truncates
 from .lookups.plan import UnansweredError
 from .pair_stage import process_sides
 from .plan import Plan
@@ -28,6 +28,8 @@ def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
     """What carries a batch of ``topic`` through ``plan``."""
     if plan.meets is not None:
         return process_meeting
+    if topic == plan.truncates:
+        return process_truncates
     if plan.stands_for is not None:
         return process_sides
     if topic in plan.answers:

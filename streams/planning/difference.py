@@ -142,6 +142,14 @@ def _subtopology(sub: SubTopology, running: Running) -> Iterator[Difference]:
                 next="start workers: faust -A streams.app worker",
             )
         return
+    for plan in sub.plans:
+        if plan.truncates is not None and plan.truncates not in running.topics:
+            yield Difference(
+                verdict=Verdict.SAFE,
+                what=f"pipeline {plan.name}",
+                change="a TRUNCATE takes rows of all partitions from now on; what one has left in others stays",
+                next=f"nothing; to be rid of such rows: streams reset {plan.pipeline}",
+            )
     for metadata in found:
         yield from _tables(sub, metadata, running)
         yield from _steps(sub, metadata)

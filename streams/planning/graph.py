@@ -113,8 +113,10 @@ def _paired(plan: Plan, steps: Mapping[str, Node]) -> Iterator[Edge]:
 def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
     here = _steps(plan)
     for topic in plan.topics:
-        if topic not in plan.answers:  # they lead back
+        if topic not in plan.answers and topic != plan.truncates:  # they lead back
             yield Edge(start=_topic(topic), end=here)
+    if plan.truncates is not None:
+        yield Edge(start=here, end=_between(plan.truncates), label="TRUNCATE, to all partitions", is_side=True)
     for join in plan.joins:
         yield Edge(start=tables[join.table], end=here, label=f"join by {', '.join(join.by)}", is_side=True)
     yield from _related(here, plan, tables)

@@ -81,15 +81,18 @@ def obstacles(plans: Iterable[Plan], mode: Mode) -> Iterator[str]:
             yield f"{plan.name}: its events would meet those of {', '.join(_paired(plan))} twice"
         if plan.claims is not None:
             yield f"{plan.name}: its rules about several rows remember what every row said"
-        if plan.further_topics:
-            yield f"{plan.name}: what waits in {', '.join(plan.further_topics)} belongs to the events since"
+        if waiting := [topic for topic in plan.further_topics if topic != plan.truncates]:
+            yield f"{plan.name}: what waits in {', '.join(waiting)} belongs to the events since"
 
 
-def begins_of(shares: Iterable[Share], topology: Topology, since: Offsets, ends: Offsets) -> Offsets:
-    """Where the pipelines go on: sources where they are told to, and behind what the old run has left elsewhere."""
+def begins_of(shares: Iterable[Share], topology: Topology, since: Offsets, left: Offsets) -> Offsets:
+    """Where the pipelines go on: sources where they are told to, and where ``left`` says elsewhere.
+
+    A reset goes on behind what the old run has left there; rows that a backfill keeps may still be truncated by it.
+    """
     sources = {spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE}
     read = {topic for share in shares for plan in share.plans for topic in plan.topics}
-    return {place: (since if place[0] in sources else ends)[place] for place in ends if place[0] in read}
+    return {place: (since if place[0] in sources else left)[place] for place in left if place[0] in read}
 
 
 def commits_of(share: Share, rewind: Rewind, told: Mapping[str, Offsets]) -> Offsets:

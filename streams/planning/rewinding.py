@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streams.pipeline.tables import state_changelog
 from streams.pipeline.topology import Topology
+from streams.pipeline.truncating.build import fit_partitions
 from streams.state.changelog import EMPTIED_KEY, MARKER_KEY, Marker, encode_marker
 from streams.state.overlay import Entry
 from streams.state.packs import pack_keys, pack_number
@@ -66,7 +67,7 @@ class Rewinder:
 
     def look(self, mode: Mode, names: tuple[str, ...], since: Since) -> Rewind:
         """What is to be done, as things are now; changes nothing. Raises ``RefusedError`` where nothing has run."""
-        counts = self._keeper.wait_for_broker()
+        self._topology = fit_partitions(self._topology, counts := self._keeper.wait_for_broker())
         shares = shares_of(self._topology, names)
         source_of = {spec.name: spec.source for spec in self._topology.topics}
         topics = [topic for share in shares for topic in share.sub.source_topics]
@@ -78,15 +79,16 @@ class Rewinder:
         if all(start.is_first for start in starts.values()):
             raise RefusedError(f"{', '.join(names)}: has not run as {self._app}; there is nothing to forget")
         found, ends = find_offsets(self._options, there, since)
-        nothing = {(topic, number): 0 for topic in topics for number in range(partitions[topic])}
+        none = {(topic, number): 0 for topic in topics for number in range(partitions[topic])}
+        committed = none | {place: start.offset for place, start in starts.items()}
         _check_offsets(shares, partitions, since)
         self._metadata = {place: start.metadata for place, start in starts.items()}
         return Rewind(
             mode=mode,
             names=names,
             shares=shares,
-            committed={**nothing, **{place: start.offset for place, start in starts.items()}},
-            begins=begins_of(shares, self._topology, found, {**nothing, **ends}),
+            committed=committed,
+            begins=begins_of(shares, self._topology, found, committed if mode is Mode.BACKFILL else {**none, **ends}),
             partitions=partitions,
             notes=tuple(notes_of(shares, self._topology, mode)),
         )
@@ -107,6 +109,7 @@ class Rewinder:
     ) -> Done:
         """Do it; blocks. Raises ``RefusedError`` where workers run, and then nothing has changed."""
         self._wait_until_empty()
+        self._topology = fit_partitions(self._topology, self._keeper.wait_for_broker())
         self._keeper.prepare(self._topology, max_record_bytes=max_record_bytes)
         self.look(mode, names, since)
         for owner in sorted({held.t for held in self._metadata.values() if held is not None} - {self._id}):

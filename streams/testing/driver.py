@@ -20,6 +20,7 @@ from streams.pipeline.query import scan_rows
 from streams.pipeline.spec import Pipeline
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology, TopicKind, Topology, find_uneven
+from streams.pipeline.truncating.build import fit_partitions
 from streams.records import Delivery, Headers, SourceRecord
 
 from .committed import CommittedRecord, hashable
@@ -50,9 +51,11 @@ class Driver:
         registry: SchemaSource | None = None,
     ) -> None:
         only, built = _chosen(pipelines)
-        self._topology: Topology = compile_topology(
+        topology = compile_topology(
             read_contracts(schemas), app=app, only=only, built=built, mask_key=mask_key, registry=registry
         )
+        counts = Logs(topology, partitions or {}).counts()
+        self._topology: Topology = fit_partitions(topology, counts)
         self._now_ms = start_ms
         self._outside = Outside(self._topology.plans, lambda: self._now_ms)
         self._logs = Logs(self._topology, partitions or {})

@@ -51,13 +51,9 @@ class Engine:
 
     def __init__(self, settings: Settings, topology: Topology, instance: str) -> None:
         self.settings = settings
-        self.topology = topology
         self.instance = instance
-        self.topics = frozenset(topic for sub in topology.subtopologies for topic in sub.source_topics)
         self.metrics = WorkerMetrics()
-        self.assignor = TaskAssignor(
-            tuple(sub.source_topics for sub in topology.subtopologies), self._describe, self._learn
-        )
+        self._fit(topology)
         self.group = GroupFacts()
         self.web_url = ""
         self.tasks: dict[Place, OwnedTask] = {}
@@ -77,7 +73,6 @@ class Engine:
         self._captured: Membership | None = None
         self._had: tuple[Place, ...] = ()
         """The last assignment: when a member tells what it owns, it has already been revoked."""
-        self.fetched = Fetched(topology, lambda: self.tasks)
         self._silence = Silence()
         self._committing = Background(threads=1)
         """Of its own: a commit that waited for a restore to end would come too late."""
@@ -89,12 +84,21 @@ class Engine:
         self._pace = Pace(settings.checkpoint_interval_ms / 1000)
         self._batches = Batches(self.metrics, self._pace)
 
+    def _fit(self, topology: Topology) -> None:
+        """Who reads what; a source with one partition needs less than the files alone say."""
+        self.topology = topology
+        groups = tuple(sub.source_topics for sub in topology.subtopologies)
+        self.topics = frozenset(topic for group in groups for topic in group)
+        self.assignor = TaskAssignor(groups, self._describe, self._learn)
+        self.fetched = Fetched(topology, lambda: self.tasks)
+
     # -- once per process
 
     async def prepare(self) -> None:
         """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
         options, app, run = self.settings.librdkafka(), self.settings.app, self._background.run
         keeper = TopicKeeper(options)
+        self._fit(await run(keeper.fitted, self.topology))
         counts = await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
         self.transactions = Transactions(options, f"{app}-{self.instance}")
         await run(self.transactions.open)

@@ -57,6 +57,8 @@ class StreamsApp(faust.App):  # type: ignore[misc]
     def __init__(self, engine: Engine, **options: Any) -> None:
         super().__init__(engine.settings.app, **options)
         self.engine = engine
+        self.inputs: Any = None
+        """What the agent reads; Faust asks for its topics only after the start."""
         self.web_service = WebServer(engine)
         self.watchdog = Watchdog(engine)
 
@@ -80,6 +82,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
                     ExitCode.WRONG_USE, f"Kafka's client: {error.args[0].str()}; correct STREAMS_KAFKA_<OPTION>"
                 )
             stop_process(ExitCode.BROKER_AWAY, f"Kafka refuses what a worker needs: {error.args[0].str()}")
+        self.inputs.topics = sorted(self.engine.topics)
         self.engine.port = self.consumer
         self.watchdog.start()
         _tune_interpreter()
@@ -94,9 +97,9 @@ def build_app(engine: Engine) -> StreamsApp:
     """The app with one agent for all source topics."""
     settings = engine.settings
     app = StreamsApp(engine, **_options(settings, engine.instance))
-    topic = app.topic(*sorted(engine.topics), schema=RunSchema(), acks=False)
+    app.inputs = app.topic(*sorted(engine.topics), schema=RunSchema(), acks=False)
 
-    @app.agent(topic, name="pipelines")  # type: ignore[untyped-decorator]
+    @app.agent(app.inputs, name="pipelines")  # type: ignore[untyped-decorator]
     async def pipelines(stream: Any) -> None:
         async for run in stream:
             await engine.handle(run)

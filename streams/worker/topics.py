@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.topology import TopicKind, TopicSpec, Topology, find_uneven
+from streams.pipeline.truncating.build import fit_partitions
 
 from .abandoned import find_abandoned
 from .starts import Starts, find_crowded
@@ -61,7 +62,7 @@ class TopicKeeper:
         Raises ``ConfigurationError`` for what does not fit, ``BrokerAwayError`` where no broker answers.
         """
         self.wait_for_broker()
-        sources = self._wait_for([spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE])
+        sources = self._wait_for(_sources(topology))
         counts = self._partition_counts()
         needs = self._needs(topology.topics, sources, max_record_bytes)
         there = self._limits(name for name in needs if name in counts)
@@ -72,6 +73,11 @@ class TopicKeeper:
         missing = [spec for spec in topology.topics if spec.name not in counts]
         self._create(missing, sources, needs)
         return {spec.name: sources[spec.source] for spec in topology.topics}
+
+    def fitted(self, topology: Topology) -> Topology:
+        """``topology`` for its sources as they are, once they are there; raises as ``prepare`` does."""
+        self.wait_for_broker()
+        return fit_partitions(topology, self._wait_for(_sources(topology)))
 
     def refuse_abandoned(self, topology: Topology, starts: Starts) -> None:
         """Raise ``ConfigurationError`` where events wait in topics that nobody would read."""
@@ -168,6 +174,10 @@ def group_instances(options: Mapping[str, object], group: str) -> frozenset[str]
     described = client.describe_consumer_groups([group])
     members = described[group].result(30).members
     return frozenset(member.group_instance_id or member.client_id for member in members)
+
+
+def _sources(topology: Topology) -> list[str]:
+    return [spec.name for spec in topology.topics if spec.kind is TopicKind.SOURCE]
 
 
 def _wrong_counts(

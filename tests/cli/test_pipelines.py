@@ -53,6 +53,7 @@ def test_a_description_names_every_topic_that_a_worker_creates() -> None:
         {"topic": "streams-users-changelog", "kind": "changelog"},
         {"topic": "streams-users-state-changelog", "kind": "changelog"},
         {"topic": "cdc.users.v1-users-dlt", "kind": "dead letters"},
+        {"topic": "streams-users-truncates-repartition", "kind": "repartition"},
     ]
 
 

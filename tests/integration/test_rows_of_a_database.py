@@ -20,7 +20,7 @@ from streams.testing import Driver
 from tests.capture.process import CapturedDatabase
 from tests.pipeline.builders import MASK_KEY, a_pipeline, written
 
-from .cluster import read_whole
+from .cluster import WholeRecord, read_whole
 
 pytestmark = pytest.mark.integration
 
@@ -82,7 +82,7 @@ class Followed:
     """A driver that is told what the capture has told."""
 
     def __init__(self, database: CapturedDatabase, partitions: int, **parts: object) -> None:
-        self._database, self._topic, self._partitions = database, database.topic("orders"), partitions
+        self._database, self._topic = database, database.topic("orders")
         columns = {name: ours for name, (ours, _) in COLUMNS.items()}
         described = [
             {"table": table, "over": "rows", "by": list(by), "columns": columns} for table, by in GROUPINGS.items()
@@ -90,23 +90,30 @@ class Followed:
         pipeline = a_pipeline(source={"topic": self._topic}, aggregate=described, route=None, **parts)
         schemas = written(database.folder / "schemas", pipeline)
         self.driver = Driver(schemas, mask_key=MASK_KEY, partitions={self._topic: partitions})
-        self._sent = 0
+        self._sent = [0] * partitions
 
-    def catch_up(self) -> None:
-        records = read_whole(self._database.kafka.bootstrap, self._topic)
-        for record in records[self._sent :]:
-            # A TRUNCATE is of all partitions.
-            everywhere = range(self._partitions) if record.key is None else [None]
-            for partition in everywhere:
-                self.driver.send(
-                    self._topic,
-                    key=record.key,
-                    value=record.value,
-                    timestamp_ms=record.timestamp_ms,
-                    partition=partition,
-                    headers=record.headers,
-                )
-        self._sent = len(records)
+    def catch_up(self, chance: random.Random) -> None:
+        """Each partition in its order, and in none among them; now and then there is a checkpoint."""
+        logs: dict[int, list[WholeRecord]] = {}
+        for record in read_whole(self._database.kafka.bootstrap, self._topic):
+            logs.setdefault(record.partition, []).append(record)
+        while behind := [number for number, log in logs.items() if len(log) > self._sent[number]]:
+            number = chance.choice(behind)
+            for record in logs[number][self._sent[number] :][: chance.choice([1, 5, 40])]:
+                self._send(record)
+                self._sent[number] += 1
+            if chance.random() < 0.2:
+                self.driver.commit()
+
+    def _send(self, record: WholeRecord) -> None:
+        self.driver.send(
+            self._topic,
+            key=record.key,
+            value=record.value,
+            timestamp_ms=record.timestamp_ms,
+            partition=record.partition,
+            headers=record.headers,
+        )
 
 
 def selected(database: CapturedDatabase, by: tuple[str, ...], where: str = "TRUE") -> dict[Any, dict[str, Any]]:
@@ -177,18 +184,21 @@ def work(database: CapturedDatabase, chance: random.Random, *, moves_with_note: 
         database.sql(ASK)
 
 
-@pytest.mark.parametrize(("partitions", "where"), [(1, None), (3, None), (1, "amount > 4 or code < 'C3'")])
+MEMBERS = "amount > 4 or code < 'C3'"
+
+
+@pytest.mark.parametrize(("partitions", "where"), [(1, None), (3, None), (1, MEMBERS), (3, MEMBERS)])
 def test_ten_moments_of_a_random_workload(database: CapturedDatabase, partitions: int, where: str | None) -> None:
     chance = random.Random(partitions)
     database.sql(*SCHEMA.split(";\n")[:-1])
-    capture = database.started("orders", "--partitions", "1", "--snapshot-rows", "20")
+    capture = database.started("orders", "--partitions", str(partitions), "--snapshot-rows", "20")
     followed = Followed(database, partitions, **({} if where is None else {"where": where}))
 
     for moment in range(MOMENTS):
         # Where the two keys of a row live in different partitions, the new one knows nothing that was not sent.
         work(database, chance, moves_with_note=partitions > 1)
         database.flush(capture)
-        followed.catch_up()
+        followed.catch_up(chance)
         if moment % 3 == 2:
             followed.driver.restart()
         for table, by in GROUPINGS.items():

@@ -22,6 +22,7 @@ from streams.pipeline.expressions import Scope
 from streams.pipeline.plan import DeadLetterStyle, Limits
 from streams.pipeline.results import Checkpoint
 from streams.pipeline.topology import Topology
+from streams.pipeline.truncating.build import fit_partitions
 from streams.records import ChangeEvent, Delivery, Headers, Operation, RecordBatch, SourceRecord
 from streams.testing import CommittedRecord, Driver
 
@@ -165,13 +166,15 @@ def a_topology(
     style: DeadLetterStyle = DeadLetterStyle.CONNECT,
     limits: Limits | None = None,
     registry: SchemaSource | None = None,
+    partitions: int = 1,
 ) -> Topology:
-    """``pipelines`` compiled; none: the plain one."""
+    """``pipelines`` compiled for sources with so many partitions; none: the plain one."""
     with TemporaryDirectory() as folder:
         contracts = read_contracts(written(Path(folder), *(pipelines or (a_pipeline(),)), more=more))
-    return compile_topology(
+    topology = compile_topology(
         contracts, app="app", mask_key=mask_key, dead_letter_style=style, limits=limits, registry=registry
     )
+    return fit_partitions(topology, {plan.topic: partitions for plan in topology.plans})
 
 
 def problems_of(*pipelines: Pipeline, **options: Any) -> list[str]:

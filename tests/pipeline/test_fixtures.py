@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from streams.testing import CommittedRecord
+
 from .captured import (
     DEBEZIUM_FORMATS,
     FORMATS,
@@ -167,9 +169,15 @@ def test_a_crash_changes_nothing(table: str, together: bool, format: str) -> Non
         crashing.restart(lose_uncommitted=True)
     crashing.commit()
 
-    assert crashing.records(f"{table}.rows.v1") == straight.records(f"{table}.rows.v1")
+    # Of rows that a TRUNCATE takes, which go first depends on where checkpoints are; the order of each row does not.
+    published, wanted = (sorted(held.records(f"{table}.rows.v1"), key=_key_of) for held in (crashing, straight))
+    assert published == wanted
     if table in KEYED:
         assert crashing.table(table) == straight.table(table)
+
+
+def _key_of(record: CommittedRecord) -> bytes:
+    return record.key or b""
 
 
 @every_format

@@ -95,6 +95,19 @@ def test_a_new_table_is_safe_and_one_that_comes_back_is_not() -> None:
     assert [held.verdict for held in is_back if held.what == "table more"] == [Verdict.NEW_NAME]
 
 
+def test_rows_that_a_truncate_left_in_other_partitions_are_told_of() -> None:
+    now = a_topology(a_pipeline(table={"name": "latest"}), partitions=3)
+    topic = "app-orders-truncates-repartition"
+
+    found = {held.what: held for held in find_differences(now, running(now, without=topic))}
+
+    assert {what: held.verdict for what, held in found.items()} == {
+        f"topic {topic}": Verdict.SAFE,
+        "pipeline orders": Verdict.SAFE,
+    }
+    assert found["pipeline orders"].next == "nothing; to be rid of such rows: streams reset orders"
+
+
 def test_how_a_file_is_written_does_not_count() -> None:
     before = a_plan(derive={"a": "amount + 1", "b": "amount + 2"})
     after = a_plan(derive={"b": "amount + 2", "a": "amount + 1"})

@@ -64,6 +64,7 @@ def test_topics_steps_tables_joins_and_topics_between_stages_are_in_the_graph(to
         ("stage enriched-by-status", "", "by_status"),
         ("by_status", "current", "by_status.v1"),
         ("pipeline enriched", "late", "late.v1"),
+        ("pipeline enriched", "TRUNCATE, to all partitions", "streams-enriched-truncates-repartition"),
         ("pipeline enriched", "values to check", "streams-enriched-quality-repartition"),
         ("streams-enriched-quality-repartition", "", "stage enriched-quality"),
         ("stage enriched-quality", "findings", "streams-enriched-quality"),

@@ -103,6 +103,7 @@ def test_a_backfill_is_refused_where_it_would_count_twice(parts: Mapping[str, An
 
 def test_rows_and_routes_can_be_filled_again() -> None:
     assert list(obstacles(a_topology(ORDERS).plans, Mode.BACKFILL)) == []
+    assert list(obstacles(a_topology(ORDERS, partitions=3).plans, Mode.BACKFILL)) == []
 
 
 def test_whoever_confirms_is_told_what_is_sent_again_and_who_is_not_touched() -> None:

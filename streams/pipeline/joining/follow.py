@@ -63,7 +63,9 @@ def follow_answers(batch: RecordBatch, plan: Plan, tables: PipelineTables) -> Fo
 
 def _rejoin(rows: KeptRows, plan: Plan, tables: PipelineTables) -> Followed:
     assert plan.relation is not None
-    known = [(key, kept) for key in rows.keys if (kept := rows.get(key)) is not None]
+    truncated = tables.truncated.sweeping()
+    held = [(key, kept) for key in rows.keys if (kept := rows.get(key)) is not None]
+    known = [(key, kept) for key, kept in held if truncated is None or not truncated.takes(kept.order)]
     asked = [(kept.row, kept.time_ms, kept.answers) for _, kept in known]
     matches = match_rows(asked, plan.relation, tables.partners)
     place = SourceRecord(

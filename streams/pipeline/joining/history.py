@@ -21,6 +21,12 @@ def place_of(key: bytes, time_ms: int) -> bytes:
     return key + END + _inverted.pack((1 << 63) - 1 - time_ms)
 
 
+def _time_of(place: bytes) -> int:
+    """Event time (ms) of the version that is kept there."""
+    (inverted,) = _inverted.unpack(place[-_inverted.size :])
+    return (1 << 63) - 1 - int(inverted)
+
+
 def horizon_of(tables: PipelineTables, keep_ms: int) -> int:
     """Event time (ms) before which nobody can ask."""
     watermark_ms = tables.current_progress().watermark
@@ -41,12 +47,13 @@ def row_versions(
 
     ``known``: the rows as they are now. One that was written before anybody asked for versions has none, and holds.
     """
-    horizon_ms = horizon_of(tables, keep_ms)
+    horizon_ms, truncated = horizon_of(tables, keep_ms), tables.truncated.sweeping()
     rows: list[Row | None] = []
     for (key, time_ms), versions in zip(asked, versions_since(asked, tables), strict=True):
         held, now = next(versions, None), known.get(key)
         if held is not None and time_ms >= horizon_ms:
-            rows.append(held[1].row)
+            is_gone = truncated is not None and now is None and _time_of(held[0]) <= truncated.time_ms <= time_ms
+            rows.append(None if is_gone else held[1].row)
         else:
             is_old = held is None and isinstance(now, TimedRow) and now.time_ms == 0
             rows.append(now.row if is_old and now is not None else None)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streams.records import Delivery
 
 from ..order import Order
+from ..truncating.state import is_before
 from .plan import Relation
 from .state import JoinTables, KeptRow, index_key
 from .wire import Answer, Named, encode
@@ -76,12 +77,15 @@ class KeptRows:
         answers[join] = answer
         self._changed[key] = replace(kept, answers=tuple(answers))
 
-    def truncate(self, order: Order) -> None:
-        """All rows older than ``order`` go."""
-        present = {**dict(self._tables.kept.scan()), **self._changed}
-        for key, kept in present.items():
-            if kept is not None and kept.order < order:
+    def truncate(self, order: Order) -> list[KeptRow]:
+        """The rows of the batch that are older than ``order`` go: those of them that were in the result."""
+        gone = []
+        for key in self.keys:
+            kept = self.get(key)
+            if kept is not None and is_before(kept.order, order):
                 self.put(key, kept, None)
+                gone += [kept] if kept.told else []
+        return gone
 
     def close(self) -> list[Delivery]:
         """The batch is done; what tasks of partners must be told."""

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from streams.state.table import Table
-
 from ..tables import StoredRow, TimedRow, encode_key
+from ..truncating.state import LiveRows
 from .plan import Relation, TableJoin
 from .wire import Answer, Partner
 
@@ -58,7 +57,7 @@ class Match:
 def match_rows(
     rows: Sequence[tuple[Mapping[str, object], int, Answers]],
     relation: Relation,
-    partners: Mapping[str, Table[StoredRow]],
+    partners: Mapping[str, LiveRows],
 ) -> list[Match]:
     """One match for each (row, event time, answers), joined to all; one round trip to the store for each join."""
     matches = [Match(row=dict(row), time_ms=time_ms) for row, time_ms, _ in rows]

@@ -8,7 +8,8 @@ Next: streams.pipeline.derive
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -16,7 +17,8 @@ from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Delivery, Operation
 
 from ..order import is_unplaced, order_of
-from ..tables import PipelineTables, encode_key
+from ..tables import PipelineTables, RowChange, encode_key
+from ..truncating.state import NONE, Place, place_of
 from .kept import KeptRows
 from .match import Answers, Match, match_rows
 from .plan import Relation
@@ -25,28 +27,47 @@ from .state import KeptRow
 DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """What joins between tables make of a batch."""
+
+    events: list[ChangeEvent]
+    """Those that go on."""
+    named: list[Delivery] = field(default_factory=list)
+    """What tasks of partners are told."""
+    taken: list[RowChange] = field(default_factory=list)
+    """Rows of the result that a TRUNCATE takes, and those that came after they had been taken."""
+
+
 def relate_rows(
-    events: list[ChangeEvent], relation: Relation | None, tables: PipelineTables, ledger: Ledger
-) -> tuple[list[ChangeEvent], list[Delivery]]:
-    """The events that go on, and what tasks of partners are told; ``relation`` ``None``: all, as they are.
+    events: list[ChangeEvent], relation: Relation | None, tables: PipelineTables, ledger: Ledger, *,
+    late: Collection[Place] = NONE,
+) -> Related:  # fmt: skip
+    """The events that go on; ``relation`` ``None``: all, as they are. Those that are ``late`` leave no row.
 
     A row whose partner lives in another task waits for its answer, and goes on then.
     """
     if relation is None or tables.joining.joined is None or not events:
-        return events, []
+        return Related(events=events)
     keys = [_key_of(event, relation) for event in events]
     rows = KeptRows(tables.joining.joined, keys, relation, events[0].record.partition)
-    whole = _whole(events, relation, rows)
+    whole = _whole(events, relation, rows, late)
     asked = [(event.row, event.event_time_ms, rows.answers(key)) for event, key in zip(whole, keys, strict=True)]
     matches = match_rows(asked, relation, tables.partners)
-    going = [
-        held
-        for event, match in zip(whole, matches, strict=True)
-        if (held := _relate(event, match, relation, rows)) is not None
-    ]
+    going, taken = [], list[RowChange]()
+    for event, match in zip(whole, matches, strict=True):
+        if event.operation is TRUNCATE:
+            taken += [RowChange(event, kept.row, None) for kept in rows.truncate(order_of(event))]
+            going.append(event)
+        elif place_of(event) in late:
+            held = _pass_by(event, match, relation, rows)
+            going += held
+            taken += [RowChange(event, None, None) for event in held]
+        elif (related := _relate(event, match, relation, rows)) is not None:
+            going.append(related)
     ledger.end(Outcome.PROCESSED, rows.waiting)
     ledger.end(Outcome.FILTERED, len(events) - len(going) - rows.waiting)
-    return going, rows.close()
+    return Related(events=going, named=rows.close(), taken=taken)
 
 
 def _key_of(event: ChangeEvent, relation: Relation) -> bytes:
@@ -54,7 +75,9 @@ def _key_of(event: ChangeEvent, relation: Relation) -> bytes:
     return encode_key([row.get(column) for column in relation.key])
 
 
-def _whole(events: Sequence[ChangeEvent], relation: Relation, rows: KeptRows) -> list[ChangeEvent]:
+def _whole(
+    events: Sequence[ChangeEvent], relation: Relation, rows: KeptRows, late: Collection[Place]
+) -> list[ChangeEvent]:
     """The events with what their rows held before, where it was not sent; what a DELETE ends names its partners."""
     last: dict[bytes, dict[str, object] | None] = {}
     whole = []
@@ -68,15 +91,13 @@ def _whole(events: Sequence[ChangeEvent], relation: Relation, rows: KeptRows) ->
         else:
             if event.unsent and (known := rows.before(key, last)) is not None:
                 event = replace(event, row={**{c: known[c] for c in event.unsent if c in known}, **event.row})
-            last[key] = event.row
+            if place_of(event) not in late:
+                last[key] = event.row
         whole.append(event)
     return whole
 
 
 def _relate(event: ChangeEvent, match: Match, relation: Relation, rows: KeptRows) -> ChangeEvent | None:
-    if event.operation is TRUNCATE:
-        rows.truncate(order_of(event))
-        return event
     key = _key_of(event, relation)
     known = rows.get(key)
     if is_unplaced(event) and known is not None and known.order > order_of(event):
@@ -93,6 +114,13 @@ def _relate(event: ChangeEvent, match: Match, relation: Relation, rows: KeptRows
     if match.is_whole:
         return joined
     return replace(joined, operation=DELETE) if was_out else None
+
+
+def _pass_by(event: ChangeEvent, match: Match, relation: Relation, rows: KeptRows) -> list[ChangeEvent]:
+    """What a row is told as that leaves none, unless another of its key is there."""
+    if match.is_waiting or not match.is_whole or rows.get(_key_of(event, relation)) is not None:
+        return []
+    return [replace(event, row=match.row, event_time_ms=match.time_ms)]
 
 
 def _kept(event: ChangeEvent, match: Match, known: KeptRow | None, answers: Answers) -> KeptRow:

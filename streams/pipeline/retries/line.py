@@ -243,19 +243,3 @@ def with_attempts(letters: list[DeadLetter], returns: Mapping[int, Return]) -> l
         else letter
         for letter in letters
     ]
-
-
-def note_truncates(events: list[ChangeEvent], tables: RetryTables) -> None:
-    """What waits and is older than a TRUNCATE among ``events`` will leave no row."""
-    for event in events:
-        if event.operation is Operation.TRUNCATE:
-            tables.note_truncate(event.record.offset, order_of(event))
-
-
-def drop_truncated(events: list[ChangeEvent], tables: RetryTables) -> list[ChangeEvent]:
-    """Of events that come back, those that leave a row: a TRUNCATE may have gone ahead while they waited."""
-    truncated = tables.current().truncated
-    if truncated is None:
-        return events
-    offset, order = truncated
-    return [event for event in events if event.record.offset > offset or order_of(event) >= order]

@@ -64,8 +64,6 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Events in the topics."""
     parked: int = 0
     parked_bytes: int = 0
-    truncated: tuple[int, tuple[int, int, int]] | None = None
-    """Offset and order of a TRUNCATE that has gone ahead of what waits: what is older leaves no row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,21 +99,8 @@ class RetryTables:
             retrying=held.retrying + retrying,
             parked=held.parked + parked,
             parked_bytes=held.parked_bytes + parked_bytes,
-            truncated=held.truncated,
         )
-        self.waiting.put(WAITING_KEY, now if now.retrying or now.parked or now.truncated else None)
-
-    def forget_truncate(self) -> None:
-        """Events are read for the first time; where none waits, those to come are younger than any TRUNCATE before."""
-        held = self.current()
-        if held.truncated is not None and not (held.retrying or held.parked):
-            self.waiting.put(WAITING_KEY, None)
-
-    def note_truncate(self, offset: int, order: tuple[int, int, int]) -> None:
-        """A TRUNCATE has come; where nothing waits it is of no concern."""
-        held = self.current()
-        if held.retrying or held.parked:
-            self.waiting.put(WAITING_KEY, msgspec.structs.replace(held, truncated=(offset, order)))
+        self.waiting.put(WAITING_KEY, now if now.retrying or now.parked else None)
 
     def park(self, row: bytes, offset: int, part: int, event: Parked) -> None:
         """Let an event wait behind the head of ``row``."""

@@ -166,7 +166,7 @@ def test_a_truncated_table_leaves_its_rows_without_partners_and_truncated_rows_f
     assert told(driver) == [(1, "x"), (1, None)]
     send(driver, a_change(0, op="t"), a_product(7, "y"))
 
-    assert told(driver) == [(1, "x"), (1, None)]
+    assert told(driver) == [(1, "x"), (1, None), (1, "gone")]
 
 
 def test_a_column_that_was_not_sent_is_what_the_row_had() -> None:

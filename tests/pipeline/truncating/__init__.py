@@ -1,0 +1,1 @@
+"""Tests of what a TRUNCATE takes, and from whom."""
