@@ -1,6 +1,6 @@
 # make help explains the targets. Nothing needs to be run first: every target sets itself up.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench bench-capture faults fuzz lock clean
+.PHONY: help setup demo test check lint bench bench-capture bench-registry faults fuzz lock clean
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
@@ -47,6 +47,9 @@ bench-capture: $(READY)  ## changes a second of the capture, beside a real Debez
 
 faults: $(READY)  ## random kills, sleeps and lost state by seed, compared with a recomputation; SEEDS=1-10
 	$(BIN)/python -m pytest -m faults $(ARGS)
+
+bench-registry: $(READY)  ## look-ups of the schema registry beside a bare aiohttp handler, in turns
+	$(BIN)/python -m tests.bench.registry $(ARGS)
 
 fuzz: $(READY)  ## a million damaged records over all decoders; goes on where it stopped. N=200000 SEED=2
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED) $(ARGS)

@@ -72,10 +72,8 @@ def look_up(catalog: Catalog, subject: str, draft: Draft, *, deleted: bool) -> R
 
 def register(catalog: Catalog, subject: str, draft: Draft) -> Registered:
     """``draft`` as a version of ``subject``, as it was registered before if it was; raises ``RefusalError``."""
-    found = _there(catalog, subject, draft, deleted=False)
+    found = already_there(catalog, subject, draft)
     if found is not None:
-        if draft.id is not None and draft.id != found.schema.id:
-            raise refusals.other_id(found.schema.id, draft.id)
         return found
     terms.check_writable(catalog, subject)
     is_import = terms.mode_in_force(catalog, subject) is RegistryMode.IMPORT
@@ -84,6 +82,14 @@ def register(catalog: Catalog, subject: str, draft: Draft) -> Registered:
     if not is_import:
         _check_compatible(catalog, subject, draft)
     return as_new(catalog, subject, _with_inherited(catalog, subject, draft))
+
+
+def already_there(catalog: Catalog, subject: str, draft: Draft) -> Registered | None:
+    """The version that ``draft`` is, ``None``: it is new; raises 42207 where it shall have another id."""
+    found = _there(catalog, subject, draft, deleted=False)
+    if found is not None and draft.id is not None and draft.id != found.schema.id:
+        raise refusals.other_id(found.schema.id, draft.id)
+    return found
 
 
 def as_new(catalog: Catalog, subject: str, draft: Draft, *, origin: str = "") -> Registered:

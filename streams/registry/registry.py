@@ -28,6 +28,11 @@ class Registry:
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
 
+    def keep(self, change: Change) -> None:
+        """Keep a change while nobody is served yet."""
+        self._store.write(change)
+        self.catalog.apply(change)
+
     async def change(self, decide: Decision[Answer]) -> Answer:
         """What ``decide`` answers, once its change is kept; a client that goes away stops nothing half-way."""
         task = asyncio.ensure_future(self._decide_and_keep(decide))

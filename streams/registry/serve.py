@@ -26,8 +26,7 @@ def open_registry(folder: Path, contracts: Contracts | None) -> Registry:
     registry = Registry(store)
     try:
         for change in () if contracts is None else take_over(registry.catalog, contracts):
-            store.write(change)
-            registry.catalog.apply(change)
+            registry.keep(change)
     except ConfigurationError:
         store.close()
         raise

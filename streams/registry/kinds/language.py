@@ -98,7 +98,7 @@ class _Protobuf:
         file = protobuf.read_serialized(draft.text)
         if file is None:
             return draft
-        return replace(draft, text=protobuf.to_text(file), serialized=protobuf.to_serialized(file))
+        return replace(draft, text=protobuf.to_text(file), serialized=draft.text)
 
     def check(self, draft: Draft, needed: Needed) -> None:
         protobuf.resolve(_file(draft), _files(needed))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
+from cachetools import LRUCache
 
 from streams.contracts.registry import SchemaKind
 
@@ -17,21 +18,39 @@ from ..requests import plain_subject
 from .answers import REGISTRY, answer, encode, is_set, page
 
 SERIALIZED = "serialized"
+KEPT_ANSWERS = 10_000
 
 
 class EncodedSchemas:
-    """Answers to the one question that every reader of records asks, ready to be sent."""
+    """Answers to what every reader and writer of records asks, ready to be sent. A few are many: old ones go."""
 
     def __init__(self) -> None:
-        self._by_name: dict[tuple[int, str], tuple[StoredSchema, bytes]] = {}
+        self._schemas: LRUCache[tuple[int, str], tuple[StoredSchema, bytes]] = LRUCache(KEPT_ANSWERS)
+        self._versions: LRUCache[tuple[str, int, str], tuple[StoredVersion, bytes]] = LRUCache(KEPT_ANSWERS)
+        self._found: LRUCache[tuple[str, str, bytes], bytes] = LRUCache(KEPT_ANSWERS)
+        self._changes = -1
 
-    def body(self, catalog: Catalog, schema: StoredSchema, form: str) -> bytes:
+    def schema(self, catalog: Catalog, schema: StoredSchema, form: str) -> bytes:
         """The schema in ``form``."""
-        held = self._by_name.get((schema.id, form))
+        held = self._schemas.get((schema.id, form))
         if held is None or held[0] is not schema:
-            held = (schema, encode(schema.facts(text_of(catalog, schema, form))))
-            self._by_name[schema.id, form] = held
+            held = self._schemas[schema.id, form] = schema, encode(schema.facts(text_of(catalog, schema, form)))
         return held[1]
+
+    def version(self, catalog: Catalog, version: StoredVersion, form: str) -> bytes:
+        """The version, its schema in ``form``."""
+        name = (version.subject, version.version, form)
+        held = self._versions.get(name)
+        if held is None or held[0] is not version:
+            held = self._versions[name] = version, encode(version_facts(catalog, version, form))
+        return held[1]
+
+    def found(self, catalog: Catalog) -> LRUCache[tuple[str, str, bytes], bytes]:
+        """What schemas were found to be, by subject, query and request, since the last change of anything."""
+        if self._changes != catalog.changes:
+            self._found.clear()
+            self._changes = catalog.changes
+        return self._found
 
 
 ENCODED: web.AppKey[EncodedSchemas] = web.AppKey("encoded", EncodedSchemas)
@@ -69,10 +88,10 @@ async def get_by_id(request: web.Request) -> web.Response:
     """``/schemas/ids/{id}``."""
     catalog, schema = request.app[REGISTRY].catalog, _by_id(request)
     if not request.query_string:
-        return answer(request, request.app[ENCODED].body(catalog, schema, ""))
+        return answer(request, request.app[ENCODED].schema(catalog, schema, ""))
     if is_set(request, "fetchMaxId"):
         return answer(request, {**schema.facts(text_of(catalog, schema, form_of(request))), "maxId": catalog.last_id})
-    return answer(request, request.app[ENCODED].body(catalog, schema, form_of(request)))
+    return answer(request, request.app[ENCODED].schema(catalog, schema, form_of(request)))
 
 
 async def get_text_by_id(request: web.Request) -> web.Response:
@@ -85,7 +104,7 @@ async def get_by_guid(request: web.Request) -> web.Response:
     """``/schemas/guids/{guid}``."""
     catalog = request.app[REGISTRY].catalog
     schema = catalog.schema_of_guid(request.match_info["guid"])
-    return answer(request, request.app[ENCODED].body(catalog, schema, form_of(request)))
+    return answer(request, request.app[ENCODED].schema(catalog, schema, form_of(request)))
 
 
 async def get_ids_of_guid(request: web.Request) -> web.Response:

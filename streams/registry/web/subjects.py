@@ -10,7 +10,10 @@ from ..model import Change, Draft
 from ..registering import Registered
 from ..requests import plain_subject, read_draft, read_subject
 from .answers import REGISTRY, answer, is_deleted_only, is_set, page, read_body
-from .schemas import SERIALIZED, form_of, text_of, version_facts
+from .schemas import ENCODED, SERIALIZED, form_of, text_of, version_facts
+
+LARGEST_KEPT = 1 << 14
+"""Bytes of a request whose answer is kept."""
 
 
 def subject_of(request: web.Request) -> str:
@@ -40,7 +43,7 @@ async def get_version(request: web.Request) -> web.Response:
     """``/subjects/{subject}/versions/{version}``."""
     catalog = request.app[REGISTRY].catalog
     held = catalog.version(subject_of(request), request.match_info["version"], deleted=is_set(request, "deleted"))
-    return answer(request, version_facts(catalog, held, form_of(request)))
+    return answer(request, request.app[ENCODED].version(catalog, held, form_of(request)))
 
 
 async def get_text(request: web.Request) -> web.Response:
@@ -79,9 +82,15 @@ async def prepared(request: web.Request, subject: str) -> Draft:
 async def look_up(request: web.Request) -> web.Response:
     """``POST /subjects/{subject}``: the version that a schema is."""
     catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
-    draft = await prepared(request, subject)
-    found = registering.look_up(catalog, subject, draft, deleted=is_set(request, "deleted"))
-    return answer(request, version_facts(catalog, found.version, form_of(request)))
+    name = (subject, request.query_string, await request.read())
+    body = request.app[ENCODED].found(catalog).get(name)
+    if body is None:
+        draft = await prepared(request, subject)
+        found = registering.look_up(catalog, subject, draft, deleted=is_set(request, "deleted"))
+        body = request.app[ENCODED].version(catalog, found.version, form_of(request))
+        if len(name[2]) <= LARGEST_KEPT:
+            request.app[ENCODED].found(catalog)[name] = body
+    return answer(request, body)
 
 
 async def register(request: web.Request) -> web.Response:
@@ -90,10 +99,12 @@ async def register(request: web.Request) -> web.Response:
     draft = await prepared(request, subject)
 
     def decide(catalog: Catalog) -> tuple[Registered, Change | None]:
-        found = registering.register(catalog, subject, draft)
-        return found, found.change
+        registered = registering.register(catalog, subject, draft)
+        return registered, registered.change
 
-    found = await registry.change(decide)
+    # Writers that start say again what is there: they need not wait for their turn.
+    there = registering.already_there(registry.catalog, subject, draft)
+    found = await registry.change(decide) if there is None else there
     # Clients keep the answer as the schema: it comes back in the form they speak.
     form = form_of(request) if draft.serialized is None else SERIALIZED
     facts = found.schema.facts(text_of(registry.catalog, found.schema, form))

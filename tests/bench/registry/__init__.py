@@ -1,0 +1,1 @@
+"""Look-ups of the registry beside a bare aiohttp handler: ``python -m tests.bench.registry``."""
