@@ -31,7 +31,7 @@ LAYERS = {
 """Imports go from a higher layer to a lower one, or stay in the package."""
 BESIDE = {
     "capture": {"errors", "records", "settings", "contracts", "pipeline"},
-    "embedded": {"errors", "settings"},
+    "embedded": {"errors", "settings", "contracts", "registry"},
     "testing": {"errors", "records", "ledger", "contracts", "quality", "state", "pipeline", "services"},
     "demo": {"errors", "settings", "embedded", "contracts", "testing"},
     "registry": {"errors", "contracts"},

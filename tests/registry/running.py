@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,11 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import web
-
 from streams.contracts import Contracts
-from streams.registry.serve import open_registry
-from streams.registry.web.app import make_app
+from streams.embedded.registry import EmbeddedRegistry
 
 USER = json.dumps({"type": "record", "name": "User", "fields": [{"name": "id", "type": "long"}]})
 USER_WITH_NAME = json.dumps({
@@ -30,24 +25,8 @@ USER_OF_TEXT = USER.replace("long", "string")
 @contextmanager
 def running(folder: Path, contracts: Contracts | None = None) -> Iterator[str]:
     """The URL of a registry on ``folder``, until the block ends."""
-    loop = asyncio.new_event_loop()
-    registry = open_registry(folder, contracts)
-    runner = web.AppRunner(make_app(registry, contracts), access_log=None)
-
-    async def start() -> str:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with EmbeddedRegistry(folder, contracts, level="BACKWARD") as registry:
+        yield registry.url
 
 
 def ask(url: str, method: str, path: str, body: object = None, accept: str | None = None) -> tuple[int, Any]:
