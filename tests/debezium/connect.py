@@ -68,6 +68,8 @@ class ConnectorOptions:
     tables: Iterable[str]
     """Of schema public."""
     more: Mapping[str, object] | None = None
+    jars: Path | None = None
+    """Folder with jars that the connector needs beside Debezium's own."""
 
     def properties(self) -> Mapping[str, object]:
         """The connector's properties file."""
@@ -119,7 +121,9 @@ class Debezium:
         }
         log4j = self._folder / "log4j2.xml"
         log4j.write_text(_LOG4J)
-        command = [require_tool("java", "openjdk-17-jre-headless"), "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{jars}/*",
+        more = "" if self._options.jars is None else f":{self._options.jars}/*"
+        command = [require_tool("java", "openjdk-17-jre-headless"), "-Xmx512m", "-XX:+UseSerialGC",
+                   "-cp", f"{jars}/*{more}",
                    f"-Dlog4j2.configurationFile={log4j}", "org.apache.kafka.connect.cli.ConnectStandalone",
                    self._write("worker.properties", worker),
                    self._write("connector.properties", self._options.properties())]  # fmt: skip
