@@ -29,10 +29,12 @@ def running(folder: Path, contracts: Contracts | None = None) -> Iterator[str]:
         yield registry.url
 
 
-def ask(url: str, method: str, path: str, body: object = None, accept: str | None = None) -> tuple[int, Any]:
-    """(status, JSON)."""
+def ask(
+    url: str, method: str, path: str, body: object = None, accept: str | None = None, **more: str
+) -> tuple[int, Any]:
+    """(status, JSON); ``more``: headers."""
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"} | ({"Accept": accept} if accept else {})
+    headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"} | ({"Accept": accept} if accept else {}) | more
     request = urllib.request.Request(url + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:

@@ -94,6 +94,29 @@ def test_answers_are_of_the_type_that_is_asked_for(url: str) -> None:
     assert ask(url, "GET", "/v1/metadata/id")[0] == 200
 
 
+def test_a_page_of_another_origin_changes_nothing(url: str) -> None:
+    asked = ("POST", "/subjects/user/versions", {"schema": USER})
+
+    assert ask(url, *asked, Origin="http://elsewhere.example")[0] == 403
+    assert ask(url, "GET", "/subjects", Origin="http://elsewhere.example") == (200, [])
+    assert ask(url, *asked, Origin=url)[0] == 200
+
+
+def test_logs_name_subjects_and_never_schemas(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "streams.registry")
+    put(url, "user", USER)
+    code_of(url, "POST", "/subjects/user/versions?x=secret", {"schema": USER_OF_TEXT})
+    code_of(url, "POST", "/subjects/new/versions", {"schema": '{"type": "secret"}'})
+    ask(url, "DELETE", "/subjects/user")
+
+    assert caplog.messages == [
+        "registered user version 1, id 1",
+        "POST /subjects/user/versions refused: 409",
+        "POST /subjects/new/versions refused: 42201",
+        "deleted user versions [1]",
+    ]
+
+
 def test_a_schema_is_shown_by_id_guid_and_version(url: str) -> None:
     put(url, "a/b", USER)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_of_a_change_that_fails_nothing_is_kept(tmp_path: Path, change: Change) 
     assert store.read() == before
     store.write(Change(versions=(a_version(2, 1),)))
     assert len(store.read().versions) == 2
+
+
+def test_a_full_disk_keeps_nothing_of_a_change_and_spoils_nothing(tmp_path: Path) -> None:
+    store = RegistryStore(tmp_path)
+    store._file.execute("PRAGMA max_page_count = 12")
+    store.write(Change(schemas=(a_schema(1),), last_id=1))
+    before = store.read()
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.write(Change(schemas=(replace(a_schema(2), text="x" * 100_000),), last_id=2))
+
+    assert store.read() == before
+    store._file.execute("PRAGMA max_page_count = 1000")
+    store.write(Change(schemas=(a_schema(2),), last_id=2))
+    assert store.read().last_id == 2
 
 
 def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:

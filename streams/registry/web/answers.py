@@ -85,6 +85,8 @@ def page(request: web.Request, found: Sequence[Item]) -> Sequence[Item]:
 async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What is refused, in the registry's form. Logs name paths and codes, never schemas."""
     try:
+        if request.method != "GET":
+            _check_origin(request)
         return await handler(request)
     except refusals.RefusalError as error:
         return _refusal(request, error)
@@ -93,11 +95,18 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise
         return _refusal(request, refusals.RefusalError(error.status, f"HTTP {error.status} {error.reason}"))
     except sqlite3.Error as error:
-        logger.error("%s %s: the store failed: %s", request.method, request.path, error)
+        logger.error("%s %s: the store failed: %s", request.method, request.rel_url.raw_path, error)
         return _refusal(request, refusals.RefusalError(50001, "Error in the backend data store"))
 
 
+def _check_origin(request: web.Request) -> None:
+    """A page from elsewhere may not change anything through the browser of who can reach the registry."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("Host"):
+        raise refusals.RefusalError(403, "A page of another origin may not change anything here")
+
+
 def _refusal(request: web.Request, error: refusals.RefusalError) -> web.Response:
-    logger.info("%s %s refused: %d", request.method, request.path, error.code)
+    logger.info("%s %s refused: %d", request.method, request.rel_url.raw_path, error.code)
     body = {"error_code": error.code, "message": str(error)}
     return web.Response(body=encode(body), status=error.status, headers={"Content-Type": V1})

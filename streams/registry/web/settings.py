@@ -11,7 +11,7 @@ from .. import registering, terms
 from ..catalog import Catalog
 from ..model import Change
 from ..requests import plain_subject, read_subject
-from .answers import REGISTRY, answer, is_set, read_body
+from .answers import REGISTRY, answer, is_set, logger, read_body
 from .subjects import prepared, subject_of
 
 
@@ -37,7 +37,9 @@ async def put_config(request: web.Request) -> web.Response:
     def decide(catalog: Catalog) -> tuple[dict[str, Any], Change]:
         return terms.set_config(catalog, subject, body)
 
-    return answer(request, await request.app[REGISTRY].change(decide))
+    told = await request.app[REGISTRY].change(decide)
+    logger.info("set %s of %s", told, subject or "all subjects")
+    return answer(request, told)
 
 
 async def delete_config(request: web.Request) -> web.Response:
@@ -64,7 +66,9 @@ async def put_mode(request: web.Request) -> web.Response:
     def decide(catalog: Catalog) -> tuple[dict[str, Any], Change]:
         return terms.set_mode(catalog, subject, body, is_forced=is_forced)
 
-    return answer(request, await request.app[REGISTRY].change(decide))
+    told = await request.app[REGISTRY].change(decide)
+    logger.info("set %s of %s", told, subject or "all subjects")
+    return answer(request, told)
 
 
 async def delete_mode(request: web.Request) -> web.Response:

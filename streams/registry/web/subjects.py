@@ -9,7 +9,7 @@ from ..catalog import Catalog
 from ..model import Change, Draft
 from ..registering import Registered
 from ..requests import plain_subject, read_draft, read_subject
-from .answers import REGISTRY, answer, is_deleted_only, is_set, page, read_body
+from .answers import REGISTRY, answer, is_deleted_only, is_set, logger, page, read_body
 from .schemas import ENCODED, SERIALIZED, form_of, text_of, version_facts
 
 LARGEST_KEPT = 1 << 14
@@ -105,6 +105,8 @@ async def register(request: web.Request) -> web.Response:
     # Writers that start say again what is there: they need not wait for their turn.
     there = registering.already_there(registry.catalog, subject, draft)
     found = await registry.change(decide) if there is None else there
+    if found.change is not None:
+        logger.info("registered %s version %d, id %d", subject, found.version.version, found.schema.id)
     # Clients keep the answer as the schema: it comes back in the form they speak.
     form = form_of(request) if draft.serialized is None else SERIALIZED
     facts = found.schema.facts(text_of(registry.catalog, found.schema, form))
@@ -118,7 +120,9 @@ async def delete_subject(request: web.Request) -> web.Response:
     def decide(catalog: Catalog) -> tuple[list[int], Change]:
         return deleting.delete_subject(catalog, subject, is_permanent=is_permanent)
 
-    return answer(request, await request.app[REGISTRY].change(decide))
+    gone = await request.app[REGISTRY].change(decide)
+    logger.info("deleted %s versions %s%s", subject, gone, " for good" if is_permanent else "")
+    return answer(request, gone)
 
 
 async def delete_version(request: web.Request) -> web.Response:
@@ -129,7 +133,9 @@ async def delete_version(request: web.Request) -> web.Response:
     def decide(catalog: Catalog) -> tuple[int, Change]:
         return deleting.delete_version(catalog, subject, name, is_permanent=is_permanent)
 
-    return answer(request, await request.app[REGISTRY].change(decide))
+    gone = await request.app[REGISTRY].change(decide)
+    logger.info("deleted %s version %d%s", subject, gone, " for good" if is_permanent else "")
+    return answer(request, gone)
 
 
 ROUTES = (
