@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from streams.contracts.iglu import is_name, is_vendor
-from streams.contracts.load import CONTRACT_FILE, DRAFT_FILE
+from streams.contracts.load import CONTRACT_FILE, DRAFT_FILES
 from streams.errors import ConfigurationError
-from streams.governance.drafts import Bumped, bump
+from streams.governance.drafts import Bumped, Draft, bump, format_of
 from streams.governance.files import Files, read_files
 from streams.governance.published import LOCK, lock_text, read_lock
 from streams.governance.series import JSON, all_series, resources_of
@@ -28,7 +28,8 @@ FOUND_PROBLEMS = 1
 @click.command(name="bump")
 @click.argument("dataset")
 @click.option("--from", "draft", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-              help=f"The draft [default: {DRAFT_FILE} in the dataset's folder, which is removed once published].")
+              help="The draft: .avsc is Avro, .proto Protobuf, all else JSON Schema [default: draft.json, draft.avsc or"
+              " draft.proto in the dataset's folder, which is removed once published].")
 @click.option("--dry-run", is_flag=True, help="Only tell what the change is and which version it would be.")
 @schemas_option
 @output_option
@@ -40,16 +41,15 @@ def bump_command(dataset: str, draft: Path | None, dry_run: bool, schemas: Path 
       edit schemas/com.acme.shop/orders/draft.json
       streams contracts bump com.acme.shop/orders
 
-    Writes jsonschema/M-R-A, the next version into contract.yaml, and a line into published.sha256 where that is kept.
+    Writes jsonschema/M-R-A (or in avro/, protobuf/), the next version into contract.yaml, and a line into
+    published.sha256 where that is kept.
     Exit code 1: the draft cannot be a version.
     """  # fmt: skip
     folder = schemas or Settings.from_env().schemas
     vendor, _, name = dataset.removeprefix("iglu:").removesuffix(f"/{JSON}").partition("/")
     if not is_vendor(vendor) or not is_name(name):
         raise click.BadParameter("write vendor/name, such as com.acme.shop/orders", param_hint="DATASET")
-    place = draft or folder / vendor / name / DRAFT_FILE
-    if not place.is_file():
-        raise click.UsageError(f"no draft {place}; copy the newest version there and edit it, or name one by --from")
+    place = draft or _draft_in(folder / vendor / name)
     files = read_files(folder)
     try:
         bumped = _bumped(place, f"{vendor}/{name}", files)
@@ -65,10 +65,21 @@ def bump_command(dataset: str, draft: Path | None, dry_run: bool, schemas: Path 
     _tell(bumped, written, files, output, is_dry=dry_run)
 
 
+def _draft_in(folder: Path) -> Path:
+    there = [place for name in DRAFT_FILES if (place := folder / name).is_file()]
+    if not there:
+        message = f"no draft in {folder}; copy the newest version to {DRAFT_FILES[0]} there and edit it, or use --from"
+        raise click.UsageError(message)
+    if len(there) > 1:
+        raise click.UsageError(f"several drafts in {folder}; name one of them by --from")
+    return there[0]
+
+
 def _bumped(place: Path, dataset: str, files: Files) -> Bumped:
     every = all_series(files)
-    series = next((one for one in every if (one.dataset, one.format) == (dataset, JSON)), None)
-    return bump(place.read_text("utf-8"), str(place), dataset, series, resources_of(every))
+    draft = Draft(file=str(place), dataset=dataset, format=format_of(str(place)), text=place.read_text("utf-8"))
+    series = next((one for one in every if (one.dataset, one.format) == (dataset, draft.format)), None)
+    return bump(draft, series, resources_of(every))
 
 
 def _published(bumped: Bumped, files: Files) -> Mapping[str, str]:
@@ -78,7 +89,7 @@ def _published(bumped: Bumped, files: Files) -> Mapping[str, str]:
     version = bumped.version
     written = {version.file: version.text}
     contract = f"{version.dataset}/{CONTRACT_FILE}"
-    if contract in files and bumped.old is not None:
+    if contract in files and bumped.old is not None and version.format == JSON:
         step = "addition" if bumped.comparison is None or bumped.comparison.bump == "none" else bumped.comparison.bump
         if (following := with_version(files[contract].decode(), contract, step)) is not None:
             written[contract] = following[0]
@@ -98,28 +109,41 @@ def _write(folder: Path, written: Mapping[str, str]) -> None:
 
 
 def _tell(bumped: Bumped, written: Mapping[str, str], files: Files, output: str, *, is_dry: bool) -> None:
-    comparison, version = bumped.comparison, bumped.version
-    needs = comparison is not None and not comparison.backward and migration_file(version) not in files
     if output == "json":
-        report = {
-            "dataset": version.dataset, "old": bumped.old and bumped.old.version,
-            "bump": "none" if comparison is None else comparison.bump, "new": version.version,
-            "written": [] if is_dry else sorted(written), "migration": migration_file(version) if needs else None,
-            "differences": [difference_row(one) for one in comparison.differences] if comparison else [],
-        }  # fmt: skip
-        click.echo(json.dumps(report, default=str))
+        click.echo(json.dumps(_report(bumped, [] if is_dry else sorted(written), files), default=str))
         return
+    version, old = bumped.version, bumped.old
     if not bumped.is_new:
         click.echo(f"{version.dataset}: nothing changed since {version.version}; nothing is written")
         return
-    was = "the first version" if bumped.old is None else f"after {bumped.old.version}"
+    was = "the first version" if old is None else f"after {old.version}"
     click.echo(f"{version.dataset} {version.version} ({was})")
-    if comparison is not None and comparison.differences:
-        show_rows((shown_difference(one) for one in comparison.differences), output)
+    if bumped.comparison is not None and bumped.comparison.differences:
+        show_rows((shown_difference(one) for one in bumped.comparison.differences), output)
     for name in written:
         click.echo(f"{'would write' if is_dry else 'wrote'} {name}")
-    if needs and bumped.old is not None:
+    if old is not None and (migration := _missing_migration(bumped, files)) is not None:
         click.echo(
-            f"rows of {bumped.old.version} are refused now: write {migration_file(version)} with up and down,"
+            f"rows of {old.version} are refused now: write {migration} with up and down,"
             " by column an expression over the other version's row"
         )
+
+
+def _report(bumped: Bumped, written: list[str], files: Files) -> Mapping[str, object]:
+    comparison = bumped.comparison
+    return {
+        "dataset": bumped.version.dataset,
+        "old": bumped.old and bumped.old.version,
+        "bump": "none" if comparison is None else comparison.bump,
+        "new": bumped.version.version,
+        "written": written,
+        "migration": _missing_migration(bumped, files),
+        "differences": [difference_row(one) for one in comparison.differences] if comparison else [],
+    }
+
+
+def _missing_migration(bumped: Bumped, files: Files) -> str | None:
+    """The file that the gate will ask for."""
+    breaks = bumped.comparison is not None and not bumped.comparison.backward
+    file = migration_file(bumped.version)
+    return file if breaks and bumped.version.format == JSON and file not in files else None

@@ -16,12 +16,13 @@ from streams.dsl import load_modules
 from streams.errors import ConfigurationError
 from streams.governance.files import Files, read_files
 from streams.governance.matrix import MATRIX_FILE, Row, Use, datasets_of, pipeline_uses, read_matrix, rows_of
-from streams.governance.picture import picture_of
-from streams.governance.reach import Hit, Reach, reach_of
+from streams.governance.picture import picture_of, picture_of_matrix
+from streams.governance.reach import Hit, reach_of
 from streams.governance.references import EVERY_VERSION, Reference
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.grammar import read_pipelines
 from streams.planning.drawing import draw
+from streams.planning.graph import Graph
 from streams.settings import Settings
 
 from .output import output_option, schemas_option, show_rows
@@ -30,9 +31,10 @@ FOUND_PROBLEMS = 1
 
 
 @click.command()
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this file.")
 @schemas_option
 @output_option
-def matrix(schemas: Path | None, output: str) -> None:
+def matrix(svg: Path | None, schemas: Path | None, output: str) -> None:
     """Show which services and pipelines produce and consume which versions, and where that clashes.
 
     Services say it in schemas/matrix.yaml; of pipelines it is read from their files. Exit code 1: somebody consumes
@@ -41,6 +43,8 @@ def matrix(schemas: Path | None, output: str) -> None:
     folder, contracts, uses, has_services = _read(schemas)
     rows = rows_of(uses, contracts)
     wrong = [row for row in rows if row.is_wrong] if has_services else []
+    if svg is not None:
+        _draw(picture_of_matrix(rows), "Contracts and who speaks them", svg)
     if output == "json":
         by_state = {state: [_row(row) for row in wrong if row.state == state] for state in _STATES}
         report = {"contracts": list(map(_row, rows)), **{_STATES[state]: held for state, held in by_state.items()}}
@@ -82,7 +86,7 @@ def impact(subject: str, columns: tuple[str, ...], svg: Path | None, schemas: Pa
     )
     reach = reach_of(start, changed, topology.plans, uses, datasets_of(contracts))
     if svg is not None:
-        _draw(reach, svg)
+        _draw(picture_of(reach), f"What a change of {start} reaches", svg)
     rows = list(map(_hit, reach.hits))
     if output == "json":
         about = {"contract": start.contract, "version": start.version, "columns": list(changed)}
@@ -141,9 +145,9 @@ def _shapes(contract: Contract) -> Iterator[tuple[str, object]]:
         yield name, (shape, name in required)
 
 
-def _draw(reach: Reach, file: Path) -> None:
+def _draw(graph: Graph, title: str, file: Path) -> None:
     try:
-        file.write_text(draw(picture_of(reach), title=f"What a change of {reach.start} reaches"), "utf-8")
+        file.write_text(draw(graph, title=title), "utf-8")
     except OSError as error:
         raise click.BadParameter(f"{file}: {error.strerror}", param_hint="--svg") from None
     click.echo(f"drawn in {file}", err=True)

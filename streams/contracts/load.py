@@ -21,13 +21,13 @@ from .validation import check_schema
 
 PIPELINES = "pipelines"
 CONTRACT_FILE = "contract.yaml"
-DRAFT_FILE = "draft.json"
+DRAFT_FILES = ("draft.json", "draft.avsc", "draft.proto")
 OTHER_FILES = frozenset({"matrix.yaml", "contract_matrix.py", "published.sha256"})
 """Read by ``streams.governance``."""
 QUALITY_NAMES = frozenset({"quality", "quality_rules"})
 QUALITY_SUFFIXES = frozenset({".py", ".yaml", ".yml", ".json"})
 _PARTS = frozenset({"jsonschema", "avro", "protobuf"})
-_OTHER_PARTS = frozenset({"migrations", DRAFT_FILE})
+_OTHER_PARTS = frozenset({"migrations", *DRAFT_FILES})
 
 
 def load_contracts(folder: str | Path) -> Contracts:

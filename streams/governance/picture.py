@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from streams.planning.graph import Edge, Graph, Node, NodeKind
 
+from .matrix import Row
 from .reach import Kind, Place, Reach
 from .references import EVERY_VERSION
 
@@ -36,6 +37,27 @@ def picture_of(reach: Reach) -> Graph:
     )
     met = dict.fromkeys(node for edge in edges for node in (edge.start, edge.end))
     return Graph(nodes=tuple(met) or (nodes[start],), edges=edges)
+
+
+def picture_of_matrix(rows: Iterable[Row]) -> Graph:
+    """Who produces on the left, contracts with their versions, who consumes on the right."""
+    listed = list(rows)
+    versions: dict[str, list[str]] = {}
+    for row in listed:
+        versions.setdefault(row.reference.contract, []).append(f"{row.reference.version}: {row.state}")
+    contracts = {name: Node(kind=NodeKind.CONTRACT, title=name, lines=tuple(told)) for name, told in versions.items()}
+    edges: dict[Edge, None] = {}
+    for row in listed:
+        contract = contracts[row.reference.contract]
+        edges |= {Edge(start=_speaker(who, "produces"), end=contract): None for who in row.producers}
+        edges |= {Edge(start=contract, end=_speaker(who, "consumes")): None for who in row.consumers}
+    met = (node for edge in edges for node in (edge.start, edge.end))
+    return Graph(nodes=tuple(dict.fromkeys((*met, *contracts.values()))), edges=tuple(edges))
+
+
+def _speaker(who: str, does: str) -> Node:
+    kind = NodeKind.STEPS if who.startswith("pipeline ") else NodeKind.SERVICE
+    return Node(kind=kind, title=who, lines=(does,))
 
 
 def _node(place: Place, lines: list[str]) -> Node:

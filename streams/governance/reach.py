@@ -59,6 +59,7 @@ class Reach:
 
 @dataclass(slots=True)
 class _Walk:
+    start: Place
     plans: tuple[Plan, ...]
     uses: tuple[Use, ...]
     hits: dict[Hit, None] = field(default_factory=dict)
@@ -80,10 +81,11 @@ def reach_of(
 ) -> Reach:
     """What a change of ``columns`` of the contract ``start`` reaches."""
     changed = tuple(columns)
-    walk = _Walk(plans=tuple(plans), uses=tuple(uses))
-    known = tuple(datasets)
     place = Place(kind=Kind.CONTRACT, name=start.contract)
+    walk = _Walk(start=place, plans=tuple(plans), uses=tuple(uses))
+    known = tuple(datasets)
     _services(walk, start, place)
+    _publishers(walk, start, place)
     for plan in walk.plans:
         _enter(walk, plan, start, place, frozenset(changed))
     while walk.waiting:
@@ -101,7 +103,27 @@ def _services(walk: _Walk, start: Reference, place: Place) -> None:
         does = "produces" if use.is_producer else "consumes"
         meets = "" if use.reference.meets(start) else ", not this version"
         walk.hits[Hit(place=service, how=f"{does} {use.reference}{meets}")] = None
-        walk.ways[(service, place, "") if use.is_producer else (place, service, use.reference.version)] = None
+        walk.ways[place, service, does if use.is_producer else use.reference.version] = None
+
+
+def _publishers(walk: _Walk, start: Reference, place: Place) -> None:
+    """Pipelines that promise the contract for what they publish."""
+    for plan in walk.plans:
+        for to, criterion in _promised(plan):
+            parsed = parse_criterion(criterion)
+            if parsed.subject != f"iglu:{start.contract}/jsonschema":
+                continue
+            pipeline = Place(kind=Kind.PIPELINE, name=plan.name)
+            meets = Reference(contract=start.contract, version=parsed.version).meets(start)
+            how = f"publishes {to} under {parsed.version}{'' if meets else ', not this version'}"
+            walk.hits[Hit(place=pipeline, how=how)] = None
+            walk.ways[place, pipeline, "publishes"] = None
+
+
+def _promised(plan: Plan) -> Iterator[tuple[str, str]]:
+    """(topic, contract of its rows) of routes that name one."""
+    routes: Any = plan.spec.get("route", ())
+    return ((route["to"], route["contract"]) for route in routes if "contract" in route)
 
 
 def _enter(walk: _Walk, plan: Plan, start: Reference, place: Place, columns: frozenset[str]) -> None:
@@ -166,15 +188,14 @@ def _follow(walk: _Walk, place: Place, names: frozenset[str], datasets: Iterable
 
 
 def _promises(walk: _Walk, topic: Place, datasets: Iterable[str]) -> None:
-    """Contracts that rows of the topic are published under, and the services that consume those."""
-    for plan in walk.plans:
-        for route in plan.spec.get("route", ()):  # type: ignore[attr-defined]  # a list, as its schema says
-            if route["to"] == topic.name and "contract" in route:
-                promised = parse_reference(route["contract"], datasets)
-                contract = Place(kind=Kind.CONTRACT, name=promised.contract)
-                walk.hits[Hit(place=contract, how=f"what {topic.name} holds")] = None
-                walk.ways[topic, contract, ""] = None
-                _services(walk, promised, contract)
+    """Contracts that rows of the topic are published under, and the services that speak those."""
+    for to, criterion in (held for plan in walk.plans for held in _promised(plan)):
+        promised = parse_reference(criterion, datasets)
+        contract = Place(kind=Kind.CONTRACT, name=promised.contract)
+        if to == topic.name and contract != walk.start:
+            walk.hits[Hit(place=contract, how=f"what {topic.name} holds")] = None
+            walk.ways[topic, contract, ""] = None
+            _services(walk, promised, contract)
 
 
 def _joins(plan: Plan, table: str) -> bool:

@@ -104,7 +104,7 @@ def _ranks(graph: Graph) -> Mapping[Node, int]:
     entered = {edge.end for edge in graph.edges}
     for node in graph.nodes:
         if node not in entered:
-            ranks[node] = min(ranks[edge.end] for edge in graph.edges if edge.start == node) - 1
+            ranks[node] = min((ranks[edge.end] for edge in graph.edges if edge.start == node), default=1) - 1
     return ranks
 
 

@@ -71,6 +71,37 @@ def test_the_bump_follows_from_the_change(tmp_path: Path, draft: str, step: str,
     assert file.exists()
 
 
+@pytest.mark.parametrize(
+    ("suffix", "kind", "old", "new", "version"),
+    [
+        ("avsc", "avro", '{"type": "record", "name": "t", "fields": []}\n',
+         '{"type": "record", "name": "t", "fields": [{"name": "a", "type": "int", "default": 0}]}\n', "1-0-1"),
+        ("proto", "protobuf", 'syntax = "proto3";\nmessage T { int64 a = 1; }\n',
+         'syntax = "proto3";\nmessage T { string a = 1; }\n', "1-1-0"),
+    ],
+)  # fmt: skip
+def test_drafts_of_avro_and_protobuf_are_published_beside(
+    tmp_path: Path, suffix: str, kind: str, old: str, new: str, version: str
+) -> None:
+    files = {**versions(v1_0_0=FIRST), CONTRACT: KEYED, f"com.acme/things/{kind}/1-0-0": old}
+    folder = a_folder(tmp_path, {**files, f"com.acme/things/draft.{suffix}": new})
+
+    result = run("bump", "com.acme/things", schemas=folder)
+
+    assert result.exit_code == 0, result.output
+    assert (folder / "com.acme/things" / kind / version).read_text() == new
+    assert (folder / CONTRACT).read_text() == KEYED
+    assert run("check", schemas=folder).exit_code == 0
+
+
+def test_several_drafts_are_wrong_use_and_one_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, {**versions(v1_0_0=FIRST), "com.acme/things/draft.avsc": "{"})
+    assert run("bump", "com.acme/things", schemas=folder).exit_code == 1
+
+    a_draft(folder, FIRST)
+    assert run("bump", "com.acme/things", schemas=folder).exit_code == 2
+
+
 def test_a_dry_run_writes_nothing_and_a_new_dataset_begins_at_its_first_version(tmp_path: Path) -> None:
     folder = a_draft(tmp_path, '{"type": "object"}')
 

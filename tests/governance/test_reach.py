@@ -64,13 +64,13 @@ def run(folder: Path, *arguments: object) -> Result:
 def hits(folder: Path, *arguments: object) -> list[tuple[str, str, str, str]]:
     result = run(folder, "impact", *arguments, "--output", "json")
     assert result.exit_code == 0, result.output
-    found: list[dict[str, Any]] = json.loads(result.output)["hits"]
+    found: list[dict[str, Any]] = json.loads(result.stdout)["hits"]
     return [(hit["kind"], hit["name"], hit["column"], hit["how"]) for hit in found]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return a_folder(tmp_path, FILES)
+    return a_folder(tmp_path / "schemas", FILES)
 
 
 def test_a_column_is_followed_through_tables_joins_topics_and_contracts_to_services(folder: Path) -> None:
@@ -110,6 +110,25 @@ def test_a_pipeline_that_does_not_admit_the_version_is_told_and_not_followed(fol
     ]
 
 
+def test_who_publishes_under_a_contract_is_reached_by_its_change(folder: Path) -> None:
+    assert hits(folder, "com.acme/people") == [
+        ("service", "crm", "", "consumes com.acme/people 1-*-*"),
+        ("pipeline", "users", "", "publishes people.v1 under 1-0-0"),
+    ]
+
+
+def test_a_pipeline_that_reads_and_publishes_under_one_contract_makes_no_circle(folder: Path, tmp_path: Path) -> None:
+    text = PIPELINES["pipelines/users.yaml"].replace("com.acme/people/", "com.acme/users/")
+    matrix = "crm: {produces: [users/v1], consumes: [users/v1]}"
+    a_folder(folder, {"pipelines/users.yaml": text, "matrix.yaml": matrix})
+
+    found = hits(folder, "com.acme/users", "--column", "name")
+
+    assert ("pipeline", "users", "", "publishes people.v1 under 1-0-0") in found
+    assert run(folder, "impact", "com.acme/users", "--svg", tmp_path / "circle.svg").exit_code == 0
+    assert float(str(Xml.parse(tmp_path / "circle.svg").getroot().get("width"))) < 2_000
+
+
 def test_what_is_reached_is_drawn(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "reach.svg"
 
@@ -120,9 +139,27 @@ def test_what_is_reached_is_drawn(folder: Path, tmp_path: Path) -> None:
     assert "dead letters" not in shown
 
 
+def test_a_contract_that_nobody_speaks_reaches_nobody_and_is_drawn_alone(folder: Path, tmp_path: Path) -> None:
+    a_folder(folder, a_dataset("alone", {"1-0-0": {}}))
+
+    assert hits(folder, "com.acme/alone", "--svg", tmp_path / "alone.svg") == []
+    assert "com.acme/alone" in (tmp_path / "alone.svg").read_text()
+
+
 def test_names_that_are_not_there_are_wrong_use(folder: Path) -> None:
     for arguments in (["com.acme/nobody"], ["com.acme/users@9-0-0"], ["com.acme/users", "--column", "colour"]):
         assert run(folder, "impact", *arguments).exit_code == 2
+
+
+def test_the_matrix_is_drawn_with_who_produces_left_and_who_consumes_right(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "matrix.svg"
+
+    run(folder, "matrix", "--svg", file)
+
+    titles = [held.text or "" for held in Xml.parse(file).iter(f"{{{SVG}}}title")]
+    assert "pipeline users\nproduces" in titles
+    assert "pipeline users\nconsumes" in titles
+    assert "com.acme/users\n1-*-*: ok\n2-*-*: unknown version" in titles
 
 
 def test_the_matrix_fails_where_somebody_waits_for_nobody(folder: Path) -> None:
