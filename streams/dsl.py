@@ -199,6 +199,10 @@ class Stream:
         """``dead_letters``, ``retry`` and ``in_order`` as in a file."""
         return self._set("errors", _given(**options))
 
+    def transactional(self, *, topic: str | None = None, timeout: str | None = None) -> Stream:
+        """Release what one transaction of the source changed together."""
+        return self._set("transactional", _given(topic=topic, timeout=timeout) or True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grouped:

@@ -128,6 +128,7 @@ EVERYTHING = (
         where="amount > 1",
     )
     .errors(retry={"join_missing": ["5s"], "lookup_unavailable": ["1s"]}, in_order="park", dead_letters="dead.v1")
+    .transactional(topic="shop.transaction", timeout="5s")
 )
 
 

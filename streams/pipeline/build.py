@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,18 +21,16 @@ from .formats.codecs import build_codec
 from .grammar import CHANGE_FORMATS
 from .groups import GroupBuilder
 from .joining.build import Partner
-from .joining.plan import Join, Relation, TableJoin
 from .joins import JoinBuilder
 from .keep import compile_in_scope, known_rows
 from .lookups.build import LookupBuilder
 from .pairing.build import make_pairing
-from .pairing.plan import Pairing
 from .plan import Aggregation, Derivation, Evaluate, MaskRule, Plan, RowTable
 from .retries.build import make_retries
-from .retries.plan import Retries
 from .routes import RouteBuilder
-from .sources import UNREAD, check_source, deduplication_of, event_time_of
+from .sources import UNREAD, check_source, deduplication_of, event_time_of, further_topics_of, partners_of
 from .spec import Pipeline
+from .transactional.build import make_transactional
 
 T = TypeVar("T")
 
@@ -61,7 +59,7 @@ class PlanBuilder:
         self._app = app
         self._mask_key = mask_key
         self._is_change_format = pipeline.source.format in CHANGE_FORMATS
-        self._reads = set(reads)
+        self._reads = {*reads, *(() if pipeline.transactional is None else ("source",))}
         """Parts of the envelope that steps read: ``key``, ``source``."""
         self.columns: dict[str, Column] = {}
         """Of the row as it is at this step."""
@@ -141,6 +139,9 @@ class PlanBuilder:
         canary = None if candidate is None or self.problems else build_candidate(pipeline, family, candidate, *decoding)
         attached = {attachment.table for route in routes for attachment in route.attachments}
         retries = make_retries(self, pipeline, self._key, is_split=codec.split is not None)
+        transactional = make_transactional(
+            self, pipeline, exchanges, relation, pairing, app=self._app, registry=self._registry
+        )
         return Plan(
             name=pipeline.name,
             topic=pipeline.source.topic,
@@ -158,8 +159,8 @@ class PlanBuilder:
             lookups=lookups,
             joins=joins,
             relation=relation,
-            further_topics=_further_topics(retries, relation),
-            partners=_partners(relation.local if relation else joins, pairing),
+            further_topics=further_topics_of(retries, relation, transactional),
+            partners=partners_of(relation.local if relation else joins, pairing),
             pairing=None if pairing is None else replace(pairing, needs=self._derived),
             derivations=derivations,
             table=table,
@@ -168,6 +169,7 @@ class PlanBuilder:
             exchanges=exchanges,
             routes=routes,
             retries=retries,
+            transactional=transactional,
             dead_letters=pipeline.dead_letters or f"{pipeline.source.topic}-{pipeline.name}-dlt",
             app=self._app,
             spec=pipeline.document.value,
@@ -280,16 +282,3 @@ class PlanBuilder:
             if name not in self._key and self._is_change_format:
                 self.problem(("table", "key"), f"{name}: on DELETE only the contract's key is known")
         return RowTable(name=spec.name, key=key)
-
-
-def _partners(joins: Iterable[Join | TableJoin], pairing: Pairing | None) -> tuple[str, ...]:
-    """Pipelines of the same tasks that a pipeline reads."""
-    streams = () if pairing is None or pairing.stage is not None else (pairing.partner,)
-    return tuple(dict.fromkeys((*(join.pipeline for join in joins), *streams)))
-
-
-def _further_topics(retries: Retries | None, relation: Relation | None) -> tuple[str, ...]:
-    """What a pipeline reads besides its source: events that wait, and answers of joins in other tasks."""
-    waiting = () if retries is None else retries.topics.values()
-    answers = () if relation is None else (held.answers for held in relation.meetings)
-    return (*waiting, *answers)

@@ -18,6 +18,7 @@ from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
 from .topology import Topology, all_table_names, build_topology
+from .transactional.build import find_cut
 from .truncating.build import telling
 
 
@@ -63,7 +64,7 @@ def compile_topology(
         )
 
     plans = _built(pipelines, builder_of, problems)
-    problems += _shared_names(pipelines, plans)
+    problems += [*_shared_names(pipelines, plans), *find_cut(pipelines)]
     claims = quality.finish()
     # One rule of a dataset may be wrong in all of its pipelines, and once is enough.
     problems += dict.fromkeys(quality.problems)

@@ -20,7 +20,7 @@ from streams.quality.rules import RuleSet
 
 from .join_grammar import join_problems, read_interval, read_joins
 from .lookups.plan import BreakerPolicy, CallPolicy
-from .spec import AggregateSpec, Deduplicate, LookupSpec, Pipeline, RouteSpec, Source, TableSpec
+from .spec import AggregateSpec, Deduplicate, LookupSpec, Pipeline, RouteSpec, Source, TableSpec, TransactionalSpec
 from .windows.read import duration_ms, read_windows, window_problems
 
 FULL = "full"
@@ -152,6 +152,7 @@ def _build(document: Document) -> Pipeline:
         dead_letters=value.get("errors", {}).get("dead_letters"),
         retry={why: tuple(map(duration_ms, held)) for why, held in value.get("errors", {}).get("retry", {}).items()},
         in_order=value.get("errors", {}).get("in_order"),
+        transactional=_transactional(value.get("transactional", False), value["source"]["topic"]),
         document=document,
     )
 
@@ -177,6 +178,15 @@ def _source(value: Mapping[str, Any]) -> Source:
         identity=None if value.get("identity") == FULL else _columns(value.get("identity")),
         is_full=value.get("identity") == FULL,
     )
+
+
+def _transactional(value: bool | Mapping[str, Any], source: str) -> TransactionalSpec | None:
+    """``true``: everything as ``streams capture`` and Debezium call it."""
+    if value is False:
+        return None
+    said = {} if value is True else value
+    topic = said.get("topic", f"{source.partition('.')[0]}.transaction")
+    return TransactionalSpec(topic=topic, timeout_ms=duration_ms(said.get("timeout", "10s")))
 
 
 def _deduplicate(value: Mapping[str, Any] | None) -> Deduplicate | None:

@@ -12,8 +12,9 @@ they are due, and hold nobody up before.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from streams.records import RecordBatch, SourceRecord
@@ -22,18 +23,26 @@ from .formats.times import NO_TIME
 from .plan import Plan
 from .retries.wire import due_ms
 from .topology import SubTopology
+from .transactional.ends import ALL_HERE, Reader
+from .transactional.hold import Hold
+from .transactional.place import place_reader
+from .transactional.wire import NOTHING
 
 PATIENCE_MS = 30_000
 MOST_WAITING = 4
 """Batches of one input that wait for another one; no more are to be fetched then."""
 
 TimeOf = Callable[[SourceRecord], int]
+NO_ENDS: Mapping[str, int] = {}
 
 
 class Inputs:
-    """What has been fetched for one task and is not processed yet."""
+    """What has been fetched for one task and is not processed yet.
 
-    def __init__(self, sub: SubTopology) -> None:
+    ``ended``: by topic of transactions, what the task has heard before of where they end.
+    """
+
+    def __init__(self, sub: SubTopology, ended: Mapping[str, int] = NO_ENDS) -> None:
         ordered = {topic for plan in sub.plans for topic in (plan.topics if plan.stands_for else (plan.topic,))}
         self._waiting: dict[str, deque[RecordBatch]] = {
             topic: deque() for topic in sorted(sub.source_topics, key=lambda topic: _rank(topic, sub))
@@ -42,14 +51,35 @@ class Inputs:
         self._rank = {topic: rank for rank, topic in enumerate(self._waiting)}
         self._time_of = {topic: _reader(sub.plans_of(topic)[0]) for topic in ordered}
         self._awaited_since_ms: dict[str, int] = {}
+        self._arrived: dict[str, int] = {}
+        self.holds = tuple(_holds(sub, ended))
+        """What waits for its transaction."""
+        self._hold_of = {topic: hold for hold in self.holds for topic in hold.topics}
+        self._plain = self._time_of.keys() - self._hold_of.keys()
+        self.is_whole = True
+        """No transaction is processed in part: a checkpoint would show half of it."""
 
     def add(self, batch: RecordBatch) -> None:
         """Take a batch that was fetched."""
         self._waiting[batch.topic].append(batch)
+        self._arrived[batch.topic] = batch.next_offset
+        for hold in self.holds:
+            if batch.topic in hold.topics or batch.topic == hold.said.ends:
+                hold.add(batch)
+
+    def arrived(self, topic: str) -> int | None:
+        """The offset behind all that was added of ``topic``; ``None``: nothing was."""
+        return self._arrived.get(topic)
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Topics of which nothing waits here."""
+        return tuple(topic for topic, batches in self._waiting.items() if not batches)
 
     def is_full(self, topic: str) -> bool:
         """So much of ``topic`` waits that no more should be fetched."""
-        return len(self._waiting[topic]) >= MOST_WAITING
+        hold = self._hold_of.get(topic)
+        return len(self._waiting[topic]) >= MOST_WAITING if hold is None else hold.is_full(topic)
 
     def next_batch(
         self,
@@ -58,34 +88,87 @@ class Inputs:
         now_ms: int,
         clock_ms: int = 0,
         full: Collection[str] = (),
+        reader: Reader = ALL_HERE,
     ) -> RecordBatch | None:
         """What to process next; ``None`` where there is nothing, or something is worth waiting for.
 
-        ``is_caught_up``: whether nothing of a topic is on its way. ``now_ms`` counts from anywhere, ``clock_ms`` is the
-        wall clock by which events are due. Of ``full`` topics nothing more is to come now.
+        ``is_caught_up``: whether nothing of a topic is on its way, ``reader``: what has been read of it. ``now_ms``
+        counts from anywhere, ``clock_ms`` is the wall clock by which events are due. Of ``full`` topics nothing more is
+        to come now.
         """
+        if not self.is_whole:
+            return self._go_on()
         here = [topic for topic, batches in self._waiting.items() if batches]
-        if len(self._waiting) == 1 or not here:
+        if len(self._waiting) == 1 or not (here or self.holds):
             return self._waiting[here[0]].popleft() if here else None
         for topic in (topic for topic in here if topic in self._free):
             if due := _due(self._waiting[topic][0], clock_ms):
                 return self._cut(topic, due)
         ordered = [topic for topic in here if topic not in self._free and topic not in full]
-        if not ordered or self._is_worth_waiting(is_caught_up, now_ms, full):
+        if self.holds:
+            ordered = self._let_go(ordered, reader, now_ms, full)
+        if not ordered:
+            return None
+        first = self._race(ordered)[0] if self.holds else None
+        if first in self._hold_of:
+            return self._next_whole(first, lambda: self._is_worth_waiting(self._plain, is_caught_up, now_ms, full))
+        if self._is_worth_waiting(self._time_of, is_caught_up, now_ms, full):
             return None
         return self._earliest(ordered)
 
-    def is_resting(self, topic: str, *, clock_ms: int, full: Collection[str]) -> bool:
-        """What is here of ``topic`` waits for the clock or for room, and nothing is wrong with that.
+    def is_resting(self, topic: str, *, clock_ms: int, full: Collection[str], now_ms: int = 0) -> bool:
+        """What is here of ``topic`` waits for its transaction, the clock or room, and nothing is wrong with that.
 
         A watchdog asks from a thread of its own, while batches come and go.
         """
+        hold = self._hold_of.get(topic)
+        if hold is not None and self.is_whole:
+            return hold.is_patient(now_ms) or not hold.topics.isdisjoint(full)
         here = list(self._waiting[topic]) if topic in self._free else []
         return topic in full or (bool(here) and not _due(here[0], clock_ms))
 
-    def _is_worth_waiting(self, is_caught_up: Callable[[str], bool], now_ms: int, full: Collection[str]) -> bool:
+    # -- transactions
+
+    def _let_go(self, here: list[str], reader: Reader, now_ms: int, full: Collection[str]) -> list[str]:
+        """Those of ``here`` that may come next: of inputs with transactions the ones that have whole ones, if any has.
+
+        Where none has, they stay, and what happened later elsewhere waits with them.
+        """
+        paused: set[str] = set()
+        for hold in self.holds:
+            if not hold.topics.isdisjoint(full):
+                hold.pause()
+                paused |= hold.topics
+            elif not any(map(self._has_whole, hold.topics)):
+                hold.let_go(reader, now_ms=now_ms)
+        here = [topic for topic in here if topic not in paused]
+        whole = [topic for topic in here if topic in self._hold_of and self._has_whole(topic)]
+        return [topic for topic in here if topic not in self._hold_of or topic in whole] if whole else here
+
+    def _next_whole(self, first: str, is_worth_waiting: Callable[[], bool]) -> RecordBatch | None:
+        """Of ``first``, whose next record comes before all others; others may be worth waiting for."""
+        return None if not self._has_whole(first) or is_worth_waiting() else self._go_on()
+
+    def _has_whole(self, topic: str) -> bool:
+        waiting = self._waiting[topic]
+        return bool(waiting) and waiting[0].records[0].offset < self._hold_of[topic].free[topic]
+
+    def _go_on(self) -> RecordBatch:
+        """Of what has been let go, as much as comes before other inputs."""
+        topic, limit = self._race([topic for topic in self._hold_of if self._has_whole(topic)])
+        free, records = self._hold_of[topic].free[topic], self._waiting[topic][0].records
+        count = bisect_left(records, free, key=lambda record: record.offset)
+        batch = self._cut(topic, self._count(topic, count, limit))
+        self.is_whole = not any(map(self._has_whole, self._hold_of))
+        return batch
+
+    # -- the order of event times
+
+    def _is_worth_waiting(
+        self, awaited: Iterable[str], is_caught_up: Callable[[str], bool], now_ms: int, full: Collection[str]
+    ) -> bool:
         worth = False
-        for topic in self._time_of:
+        for topic in awaited:
             if self._waiting[topic] or topic in full or is_caught_up(topic):
                 self._awaited_since_ms.pop(topic, None)
             else:
@@ -95,18 +178,25 @@ class Inputs:
 
     def _earliest(self, here: list[str]) -> RecordBatch:
         """Of the input that comes first, as many records as come before the next one of the others."""
-        if len(here) == 1:
-            return self._waiting[here[0]].popleft()
-        heads = sorted((self._time_of[topic](self._waiting[topic][0].records[0]), self._rank[topic]) for topic in here)
-        topic = next(topic for topic in here if self._rank[topic] == heads[0][1])
-        return self._take(topic, heads[1])
+        topic, limit = self._race(here)
+        return self._cut(topic, self._count(topic, len(self._waiting[topic][0].records), limit))
 
-    def _take(self, topic: str, limit: tuple[int, int]) -> RecordBatch:
+    def _race(self, here: list[str]) -> tuple[str, tuple[int, int] | None]:
+        """(the input whose next record comes first, when the next one of the others does)."""
+        if len(here) == 1:
+            return here[0], None
+        heads = sorted((self._time_of[topic](self._waiting[topic][0].records[0]), self._rank[topic]) for topic in here)
+        return next(topic for topic in here if self._rank[topic] == heads[0][1]), heads[1]
+
+    def _count(self, topic: str, most: int, limit: tuple[int, int] | None) -> int:
+        """How many of the first ``most`` records come before ``limit``, the first of them in any case."""
+        if limit is None:
+            return most
         records, time_of, rank = self._waiting[topic][0].records, self._time_of[topic], self._rank[topic]
         count = 1
-        while count < len(records) and (time_of(records[count]), rank) < limit:
+        while count < most and (time_of(records[count]), rank) < limit:
             count += 1
-        return self._cut(topic, count)
+        return count
 
     def _cut(self, topic: str, count: int) -> RecordBatch:
         """The first ``count`` records of ``topic``; the rest of them stays."""
@@ -116,6 +206,15 @@ class Inputs:
             self._waiting[topic].appendleft(replace(batch, records=records[count:]))
             batch = replace(batch, records=records[:count], next_offset=records[count - 1].offset + 1)
         return batch
+
+
+def _holds(sub: SubTopology, ended: Mapping[str, int]) -> Iterable[Hold]:
+    """One for each source of transactions."""
+    held = ((plan, plan.transactional) for plan in sub.plans if plan.transactional is not None)
+    whole = [(plan, said) for plan, said in held if plan.topic != said.topic]
+    for said in {said.topic: said for _, said in whole}.values():
+        places = {plan.topic: place_reader(plan.codec) for plan, own in whole if own.topic == said.topic}
+        yield Hold(said, places, ended.get(said.topic, NOTHING))
 
 
 def _due(batch: RecordBatch, clock_ms: int) -> int:

@@ -22,6 +22,7 @@ from .outputs import Route
 from .pairing.plan import Pairing
 from .retries.plan import Retries
 from .rules.plan import Claims, QualityRules, Stage
+from .transactional.plan import Transactional
 from .windows.kinds import Windows
 
 if TYPE_CHECKING:
@@ -240,6 +241,8 @@ class Plan:
     retries: Retries | None = None
     truncates: str | None = None
     """One of ``further_topics``: in which the tasks of all partitions are told of a TRUNCATE that one has read."""
+    transactional: Transactional | None = None
+    """Its results are released transaction by transaction; or it reads only where these end, and tells the others."""
     dead_letters: str
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
     app: str

@@ -33,6 +33,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By side of a join of streams, how many partitions tell of it."""
     told: Upstream | None = None
     """What the stages behind exchanges have been told last."""
+    ended: int = -1
+    """Before this place of the source's log all its transactions have ended, as it says itself."""
 
     def clock(self, table: str) -> int | None:
         """What closes the windows of ``table``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from streams.contracts.model import Column, Contract
 
@@ -10,9 +10,13 @@ from .formats.codecs import REGISTERED_FORMATS
 from .formats.times import event_time_reader, is_event_time
 from .grammar import CHANGE_FORMATS
 from .identity import hide, identify_by_change, identify_by_columns
+from .joining.plan import Join, Relation, TableJoin
+from .pairing.plan import Pairing
 from .plan import Codec, Deduplication, EventTime
+from .retries.plan import Retries
 from .routes import Reporter
 from .spec import Pipeline
+from .transactional.plan import Transactional
 
 UNREAD = Codec(name="", decode=lambda record: None, has_images=False)
 """Of a plan that will not run: what is wrong with it has been told."""
@@ -85,3 +89,18 @@ def event_time_of(reporter: Reporter, name: str | None, columns: Mapping[str, Co
         reporter.problem(("source", "event_time"), f"{name}: {what}")
         return EventTime(column=name, read=None)
     return EventTime(column=name, read=event_time_reader(name, columns))
+
+
+def partners_of(joins: Iterable[Join | TableJoin], pairing: Pairing | None) -> tuple[str, ...]:
+    """Pipelines of the same tasks that a pipeline reads."""
+    streams = () if pairing is None or pairing.stage is not None else (pairing.partner,)
+    return tuple(dict.fromkeys((*(join.pipeline for join in joins), *streams)))
+
+
+def further_topics_of(
+    retries: Retries | None, relation: Relation | None, transactional: Transactional | None
+) -> tuple[str, ...]:
+    """What a pipeline reads besides its source: events that wait, answers of joins elsewhere, ends of transactions."""
+    waiting = () if retries is None else retries.topics.values()
+    answers = () if relation is None else (held.answers for held in relation.meetings)
+    return (*waiting, *answers, *(() if transactional is None else (transactional.ends,)))

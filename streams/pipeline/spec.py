@@ -127,6 +127,15 @@ class RouteSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionalSpec:
+    """What one transaction of the source changed is released together."""
+
+    topic: str
+    """Where the source tells of its transactions."""
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """One pipeline file."""
 
@@ -152,5 +161,6 @@ class Pipeline:
     retry: Mapping[str, tuple[int, ...]]
     """By reason, the delays (ms) before each further attempt, as they are written."""
     in_order: str | None
+    transactional: TransactionalSpec | None
     document: Document = field(repr=False, compare=False)
     """Where it was written, for problems that only a contract brings up."""

@@ -7,6 +7,7 @@ from .joining.plan import Meeting
 from .pairing.plan import Pairing, PairStage
 from .plan import Codec, EventTime, Plan
 from .rules.plan import Stage
+from .transactional.plan import Transactional
 
 
 def stage_plan(plan: Plan, stage: Stage) -> Plan:
@@ -80,6 +81,24 @@ def pairing_plan(plan: Plan, pairing: Pairing, stage: PairStage) -> Plan:
         derivations=plan.derivations,
         routes=plan.routes,
         dead_letters=plan.dead_letters,
+        dead_letter_style=plan.dead_letter_style,
+        app=plan.app,
+        limits=plan.limits,
+    )
+
+
+def telling_plan(plan: Plan, said: Transactional) -> Plan:
+    """An ordinary plan that reads where transactions end and tells ``plan`` and all others that wait for the same."""
+    return Plan(
+        name=said.topic,
+        topic=said.topic,
+        contract=plan.contract,
+        key=(),
+        codec=Codec(name="transaction", decode=lambda record: None, has_images=False),
+        event_time=EventTime(column=None, read=None),
+        max_future_ms=plan.max_future_ms,
+        transactional=said,
+        dead_letters=f"{said.topic}-{plan.app}-dlt",
         dead_letter_style=plan.dead_letter_style,
         app=plan.app,
         limits=plan.limits,

@@ -10,7 +10,7 @@ from .plan import Plan
 
 ORDER = (
     "source", "canary", "deduplicate", "filter", "where", "quality", "mask", "lookup", "join", "derive", "table",
-    "aggregate", "route", "errors",
+    "aggregate", "route", "errors", "transactional",
 )  # fmt: skip
 """Keys of a pipeline file besides its name, in the order in which a batch goes through them."""
 DIGEST_BYTES = 3

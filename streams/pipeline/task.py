@@ -48,6 +48,7 @@ from .rules.plan import Stage
 from .sweep import sweep_truncated
 from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
+from .transactional.tell import timely_topics
 from .walk import NOBODYS_FAULT, bury, discard, keep, walk_of
 from .walk_again import walk_again
 
@@ -113,6 +114,11 @@ class Task:
         """Sources of which no more should come before some of what is parked has gone."""
         held = ((plan.topic, self._tables[plan.name].retries) for plan in self.sub.plans)
         return frozenset(topic for topic, tables in held if tables is not None and tables.is_full)
+
+    def ended(self) -> Mapping[str, int]:
+        """By topic of transactions the place of the source's log before which all have ended, as far as is known."""
+        waiting = ((plan.transactional, plan.name) for plan in self.sub.plans)
+        return {said.topic: self._tables[name].current_progress().ended for said, name in waiting if said is not None}
 
     @property
     def is_stage(self) -> bool:
@@ -189,8 +195,7 @@ class Task:
                 self._last_record_ms[topic] = now_ms
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
-            told = (*plan.tiers, plan.truncates)  # that says nothing of whether the source is silent
-            since_ms = max(self._last_record_ms[topic] for topic in plan.topics if topic not in told)
+            since_ms = max(self._last_record_ms[topic] for topic in timely_topics(plan))
             if plan.receives is None:
                 force_idle(plan.aggregations, tables, now_ms - since_ms)
                 note_silence(plan, tables, since_ms=since_ms, now_ms=now_ms)

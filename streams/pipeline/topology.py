@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
 
-from streams.errors import Problem
 from streams.state.changelog import changelog_topic
 
 from .pairing.roles import pairs_of
 from .plan import Plan
 from .retries.tables import pending_changelog
-from .stages import exchange_plan, meeting_plan, pairing_plan, stage_plan
+from .stages import exchange_plan, meeting_plan, pairing_plan, stage_plan, telling_plan
 from .steps import step_digests
 from .tables import state_changelog, values_changelog
 
@@ -129,6 +128,9 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
         if plan.pairing is not None and plan.pairing.stage is not None:
             stages.append(pairing_plan(plan, plan.pairing, plan.pairing.stage))
             specs += _meeting_topics(app, stages[-1], stages[-1].topics, source=plan.topic)
+        if plan.transactional is not None:
+            stages.append(telling_plan(plan, plan.transactional))
+            specs += [*_topics(app, stages[-1]), _between(plan.transactional.ends, plan.topic)]
         for spec in specs:
             topics.setdefault(spec.name, spec)
     subs = tuple(_subtopology(app, group) for group in _connected((*plans, *stages)))
@@ -148,24 +150,7 @@ def _connected(plans: Iterable[Plan]) -> Iterable[tuple[Plan, ...]]:
 
 
 def _is_near(plan: Plan, other: Plan) -> bool:
-    has_shared_input = not set(plan.topics).isdisjoint(other.topics)
-    return has_shared_input or other.name in plan.partners or plan.name in other.partners
-
-
-def find_uneven(topology: Topology, counts: Mapping[str, int]) -> Iterable[Problem]:
-    """Inputs of one task that differ in their partitions; ``counts``: partitions by source topic."""
-    source_of = {spec.name: spec.source for spec in topology.topics}
-    for sub in topology.subtopologies:
-        sources = tuple(dict.fromkeys(source_of.get(topic, topic) for topic in sub.source_topics))
-        first = sources[0]
-        names = ", ".join(plan.name for plan in sub.plans)
-        for other in sources[1:]:
-            if counts[other] != counts[first]:
-                message = (
-                    f"has {counts[other]} partitions, {first} has {counts[first]}; pipelines that share tables or"
-                    f" topics ({names}) read both in one task: give both topics the same number of partitions"
-                )
-                yield Problem(file=other, message=message)
+    return plan.name in other.partners or other.name in plan.partners or not set(plan.topics).isdisjoint(other.topics)
 
 
 def table_names(plan: Plan) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from .process import PipelineResult, process_arrivals, process_batch
 from .set_aside import set_aside
 from .settle import process_claims
 from .tables import PipelineTables
+from .transactional.tell import hear_ends, tell_ends
 
 NOBODYS_FAULT = (StoreFailedError, RegistryUnavailableError, UnansweredError)
 """No record is to blame and none is set aside: the worker stops, and the next start begins at the committed offsets;
@@ -26,6 +27,8 @@ or it gets the answers that are missing, and walks the batch again."""
 
 def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
     """What carries a batch of ``topic`` through ``plan``."""
+    if plan.transactional is not None and topic in (plan.transactional.topic, plan.transactional.ends):
+        return tell_ends if topic == plan.transactional.topic else hear_ends
     if plan.meets is not None:
         return process_meeting
     if topic == plan.truncates:

@@ -113,7 +113,10 @@ def _paired(plan: Plan, steps: Mapping[str, Node]) -> Iterator[Edge]:
 def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
     here = _steps(plan)
     for topic in plan.topics:
-        if topic not in plan.answers and topic != plan.truncates:  # they lead back
+        if plan.transactional is not None and topic == plan.transactional.ends:
+            yield Edge(start=_topic(plan.transactional.topic), end=_between(topic), is_side=True)
+            yield Edge(start=_between(topic), end=here, label="where transactions end", is_side=True)
+        elif topic not in plan.answers and topic != plan.truncates:  # they lead back
             yield Edge(start=_topic(topic), end=here)
     if plan.truncates is not None:
         yield Edge(start=here, end=_between(plan.truncates), label="TRUNCATE, to all partitions", is_side=True)

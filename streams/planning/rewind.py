@@ -81,7 +81,7 @@ def obstacles(plans: Iterable[Plan], mode: Mode) -> Iterator[str]:
             yield f"{plan.name}: its events would meet those of {', '.join(_paired(plan))} twice"
         if plan.claims is not None:
             yield f"{plan.name}: its rules about several rows remember what every row said"
-        if waiting := [topic for topic in plan.further_topics if topic != plan.truncates]:
+        if waiting := [topic for topic in plan.further_topics if topic in (*plan.tiers, *plan.answers)]:
             yield f"{plan.name}: what waits in {', '.join(waiting)} belongs to the events since"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from aiokafka.partitioner import murmur2
 
+from streams.pipeline.task import Task
 from streams.pipeline.topology import Topology
 from streams.records import EVERY_PARTITION, Delivery, RecordBatch, SourceRecord
 
@@ -59,6 +60,12 @@ class Logs:
         self._lengths[place] += 1
         self.records.append(record)
         return record
+
+    def unread(self, task: Task, *, without: Collection[str]) -> list[SourceRecord]:
+        """What ``task`` reads, from its positions on, but nothing of topics ``without``."""
+        topics = frozenset(task.sub.source_topics).difference(without)
+        own = (held for held in self.records if held.partition == task.partition and held.topic in topics)
+        return [record for record in own if record.offset >= task.position(record.topic)]
 
 
 def batch_of(records: list[SourceRecord]) -> RecordBatch:

@@ -30,6 +30,7 @@ from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
 from .pace import Pace
+from .reading import Reading
 from .restore import Restorer
 from .runs import Run
 from .silence import Silence
@@ -42,7 +43,6 @@ from .transactions import GroupMovedOnError, TransactionFailedError, Transaction
 logger = logging.getLogger("streams.worker")
 
 T = TypeVar("T")
-
 LEAVE_SECONDS = 20.0
 
 
@@ -159,6 +159,7 @@ class Engine:
             if epoch != self.epoch:
                 return False
             self.tasks[place] = owned
+            owned.reader = Reading(owned, self.fetched, self._require(self.port))
             self.fetched.begin(starts)
             self.metrics.tasks.set(len(self.tasks))
             await self._require(self.port).rewind(starts)
@@ -213,7 +214,7 @@ class Engine:
             if not self._batches.process(owned, batch, self._require(self.transactions)):
                 self._asker.ask(owned, epoch)
                 continue
-            if owned.is_refused or self._pace.is_due(self.pending_bytes):
+            if owned.is_refused or (owned.inputs.is_whole and self._pace.is_due(self.pending_bytes)):
                 await self._checkpoint()
             await asyncio.sleep(0)
 

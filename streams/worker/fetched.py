@@ -77,6 +77,10 @@ class Fetched:
         owned = self.task_of(topic, partition)
         return owned is not None and self._handed.get((topic, partition), 0) > owned.task.position(topic)
 
+    def has_arrived(self, topic: str, partition: int, offset: int) -> bool:
+        """All that was fetched and lies before ``offset`` is all that was fetched."""
+        return self._handed.get((topic, partition), 0) <= offset
+
     def is_full(self, topic: str, partition: int) -> bool:
         """So much waits for other inputs of the same task that no more is to be fetched."""
         owned = self.task_of(topic, partition)

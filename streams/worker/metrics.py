@@ -56,6 +56,14 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self.tasks = Gauge("cdc_tasks", "Tasks of this worker.", registry=self.registry)
+        self.held = Gauge(
+            "cdc_held_transactions", "Transactions of the source that wait for the rest of them.",
+            ["topic", "partition"], registry=self.registry,
+        )  # fmt: skip
+        self.incomplete = Counter(
+            "cdc_incomplete_transactions", "Transactions of the source released without knowing that all was there.",
+            ["topic", "reason"], registry=self.registry,
+        )  # fmt: skip
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
         self.quality = QualityMetrics(self.registry)
         self.canary = CanaryMetrics(self.registry)
@@ -83,9 +91,14 @@ class WorkerMetrics:
             for table, events in ledger.late_by_table.items():
                 self.late.labels(table).inc(events)
 
+    def count_incomplete(self, topic: str, reasons: Mapping[str, int]) -> None:
+        """Transactions that ``topic`` tells of, released and committed, by why it is not known that they were whole."""
+        for reason, transactions in reasons.items():
+            self.incomplete.labels(topic, reason).inc(transactions)
+
     def forget_tasks(self) -> None:
         """This worker has none any more: what it said of their lag is another worker's to say."""
-        for gauge in (self.lag, self.restored, self.watermark_delay, self.waiting):
+        for gauge in (self.lag, self.restored, self.watermark_delay, self.waiting, self.held):
             gauge.clear()
         self.quality.forget_tasks()
         self.tasks.set(0)

@@ -10,6 +10,7 @@ from streams.pipeline.inputs import Inputs
 from streams.pipeline.results import BatchResult
 from streams.pipeline.task import Task
 from streams.pipeline.topology import SubTopology
+from streams.pipeline.transactional.ends import ALL_HERE, Reader
 from streams.records import RecordBatch
 from streams.state.stores.base import Store
 
@@ -23,8 +24,10 @@ class OwnedTask:
 
     def __init__(self, task: Task, *, must_commit: bool) -> None:
         self.task = task
-        self.inputs = Inputs(task.sub)
+        self.inputs = Inputs(task.sub, task.ended())
         """What was fetched for it; who aborts drops the task, and this with it."""
+        self.reader: Reader = ALL_HERE
+        """How far its inputs have been read."""
         self.held = HeldBatch()
         """What cannot be processed before look-ups are answered."""
         self.must_commit = must_commit
@@ -58,11 +61,14 @@ class OwnedTask:
         self.full_topics = self.task.full_topics()
         clock_ms = time.time_ns() // 1_000_000
         now_ms = int(time.monotonic() * 1_000)
-        return self.inputs.next_batch(is_caught_up, now_ms=now_ms, clock_ms=clock_ms, full=self.full_topics)
+        return self.inputs.next_batch(
+            is_caught_up, now_ms=now_ms, clock_ms=clock_ms, full=self.full_topics, reader=self.reader
+        )
 
     def is_resting(self, topic: str) -> bool:
         """What was fetched of ``topic`` is not to be processed yet."""
-        return self.inputs.is_resting(topic, clock_ms=time.time_ns() // 1_000_000, full=self.full_topics)
+        clock_ms, now_ms = time.time_ns() // 1_000_000, int(time.monotonic() * 1_000)
+        return self.inputs.is_resting(topic, clock_ms=clock_ms, now_ms=now_ms, full=self.full_topics)
 
     def note(self, result: BatchResult) -> None:
         """Keep a batch's outcomes until they are committed."""
@@ -79,6 +85,9 @@ class OwnedTask:
             for time_ms in result.commit_times_ms:
                 metrics.latency.observe(max(0, now_ms - time_ms) / 1000)
         self._results = []
+        for hold in self.inputs.holds:
+            metrics.count_incomplete(hold.said.topic, hold.incomplete)
+            hold.incomplete.clear()
 
     def abort(self) -> None:
         """Nothing since the last commit happened."""
@@ -95,6 +104,8 @@ class OwnedTask:
         for pipeline, waiting in self.task.waiting().items():
             metrics.waiting.labels(pipeline, number, "retried").set(waiting.retrying)
             metrics.waiting.labels(pipeline, number, "parked").set(waiting.parked)
+        for hold in self.inputs.holds:
+            metrics.held.labels(hold.said.topic, number).set(hold.transactions)
         metrics.quality.observe(self.task.standings(), self.task.partition, now_ms)
         for pipeline, watermark_ms in self.task.watermarks().items():
             if watermark_ms is not None:

@@ -11,8 +11,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.errors import ConfigurationError, Problem
-from streams.pipeline.topology import TopicKind, TopicSpec, Topology, find_uneven
+from streams.pipeline.topology import TopicKind, TopicSpec, Topology
 from streams.pipeline.truncating.build import fit_partitions
+from streams.pipeline.uneven import find_uneven
 
 from .abandoned import find_abandoned
 from .starts import Starts, find_crowded

@@ -223,7 +223,7 @@ def test_the_whole_grammar_is_known_and_only_what_arrives_later_is_refused() -> 
 def test_the_schema_for_editors_has_every_part() -> None:
     steps = "source canary deduplicate filter where quality mask lookup join derive table aggregate route errors"
 
-    assert {"pipeline", *steps.split()} == set(grammar_schema()["properties"])
+    assert {"pipeline", "transactional", *steps.split()} == set(grammar_schema()["properties"])
 
 
 def test_what_is_said_of_a_look_up_stands_over_what_holds_without() -> None:

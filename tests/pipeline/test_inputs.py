@@ -14,7 +14,8 @@ from streams.pipeline.inputs import MOST_WAITING, PATIENCE_MS, Inputs
 from streams.pipeline.plan import Plan
 from streams.pipeline.retries.wire import Return, retry_headers
 from streams.pipeline.task import Task
-from streams.pipeline.topology import SubTopology, Topology, build_topology, find_uneven
+from streams.pipeline.topology import SubTopology, Topology, build_topology
+from streams.pipeline.uneven import find_uneven
 from streams.records import RecordBatch, SourceRecord
 from streams.state.changelog import MARKER_KEY, decode_marker
 from streams.state.stores.memory import MemoryStore

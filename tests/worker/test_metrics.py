@@ -6,9 +6,13 @@ from pathlib import Path
 
 from streams.errors import DecodeError, InternalError, PipelineError
 from streams.ledger import Ledger, Outcome
-from streams.records import SourceRecord
+from streams.pipeline.task import Task
+from streams.records import RecordBatch, SourceRecord
+from streams.state.stores.memory import MemoryStore
 from streams.worker.batches import INTERNAL_ERROR_RATIO
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.owned import OwnedTask
+from tests.pipeline.transactional import builders as transactional
 
 from .builders import TOPIC, a_record, a_run, an_engine, owned_task
 
@@ -108,3 +112,32 @@ def test_what_is_told_of_a_task_goes_with_it(tmp_path: Path) -> None:
     assert value(engine.metrics, "cdc_watermark_delay_seconds", pipeline="things", partition="0") is None
     assert value(engine.metrics, "cdc_events_total", pipeline="things", topic="things.v1", source="topic",
                  outcome="processed") == 1  # fmt: skip
+
+
+def test_transactions_that_were_not_whole_are_counted_when_they_are_committed() -> None:
+    sub = transactional.sub_of(transactional.whole())
+    owned, metrics = OwnedTask(Task(sub, 0, MemoryStore()), must_commit=False), WorkerMetrics()
+    log = transactional.Log()
+    log.append(transactional.ORDERS, transactional.a_value(1, xid=7))
+    owned.inputs.add(log.batch(transactional.ORDERS, 0, 1))
+
+    def release(now_ms: int) -> RecordBatch | None:
+        return owned.inputs.next_batch(lambda _: True, now_ms=now_ms)
+
+    assert release(0) is None
+    owned.observe(metrics, {}, 0)
+    assert value(metrics, "cdc_held_transactions", topic="cdc.transaction", partition="0") == 1
+    batch = release(transactional.TIMEOUT_MS)
+    assert batch is not None
+    owned.note(owned.task.process(batch, now_ms=2_000))
+    of_it = {"topic": "cdc.transaction", "reason": "timeout"}
+    assert value(metrics, "cdc_incomplete_transactions_total", **of_it) is None
+
+    owned.task.prepare_checkpoint()
+    for _ in range(2):  # and not again with the next checkpoint
+        owned.committed({}, metrics, now_ms=3_000)
+        owned.task.prepare_checkpoint()
+        owned.observe(metrics, {}, 0)
+
+    assert value(metrics, "cdc_incomplete_transactions_total", **of_it) == 1
+    assert value(metrics, "cdc_held_transactions", topic="cdc.transaction", partition="0") == 0

@@ -1,0 +1,1 @@
+"""Transactions of the source: what one of them changed is released together."""
