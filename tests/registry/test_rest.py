@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from streams.registry.serve import open_registry
+from streams.registry.web.app import make_app
 
 from .running import USER, USER_OF_TEXT, USER_WITH_NAME, ask, code_of, put, running
 
@@ -298,3 +303,20 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path) as url:
         assert [ask(url, "GET", path) for path in paths] == before
         assert put(url, "new", '"string"') == 5
+
+
+async def test_a_mistake_of_its_own_is_an_answer_and_logged_without_its_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(request: web.Request) -> web.Response:
+        raise RuntimeError("a secret")
+
+    app = make_app(open_registry(tmp_path, None))
+    app.router.add_get("/fail", fail)
+    async with TestClient(TestServer(app)) as client, client.get("/fail") as answer:
+        assert answer.status == 500
+        assert await answer.json() == {"error_code": 500, "message": "Internal Server Error"}
+
+    (logged,) = caplog.messages
+    assert logged.startswith("GET /fail failed with RuntimeError\n") and "in fail" in logged
+    assert "secret" not in logged.replace('raise RuntimeError("a secret")', "")

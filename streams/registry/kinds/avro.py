@@ -113,7 +113,7 @@ def _fields(schema: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from _fields(branch, path)
     if not isinstance(schema, dict):
         return
-    for field in schema.get("fields", ()):
+    for field in schema["fields"] if schema.get("type") in ("record", "error") else ():
         inner = f"{path}.{field['name']}" if path else str(field["name"])
         yield inner, field
         yield from _fields(field["type"], inner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -94,9 +95,19 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         return _refusal(request, refusals.RefusalError(error.status, f"HTTP {error.status} {error.reason}"))
-    except sqlite3.Error as error:
+    except sqlite3.Error as error:  # its words are of tables and disks
         logger.error("%s %s: the store failed: %s", request.method, request.rel_url.raw_path, error)
         return _refusal(request, refusals.RefusalError(50001, "Error in the backend data store"))
+    except Exception as error:
+        return _failed(request, error)
+
+
+def _failed(request: web.Request, error: Exception) -> web.Response:
+    """A mistake of the registry's own: where it was is logged, and not its words, which may hold a schema's."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    name = type(error).__name__
+    logger.error("%s %s failed with %s\n%s", request.method, request.rel_url.raw_path, name, places)
+    return _refusal(request, refusals.RefusalError(500, "Internal Server Error"))
 
 
 def _check_origin(request: web.Request) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import jsonschema_rs
+
 from streams.contracts.validation import SchemaError, Validator, compile_validator
 
 from ..model import SchemaTextError
@@ -58,8 +60,12 @@ class Side:
         self.resources = {uri: in_newest(held, self.draft) for uri, held in resources.items()}
         self.normal = in_newest(schema, self.draft)
         self.written = ProducerView(self.normal, self.resources).closed()
-        self.admits = DocumentSet(self.normal, self.resources)
-        self.writes = DocumentSet(self.written, self.resources)
+        try:
+            self.admits = DocumentSet(self.normal, self.resources)
+            self.writes = DocumentSet(self.written, self.resources)
+        except jsonschema_rs.ValidationError:
+            # A word that its draft does not know, and later ones do, holds no schema.
+            raise SchemaTextError("has words of a later draft that hold no schema; remove them") from None
 
 
 def prove(reader: Side, writer: Side) -> Proof:
