@@ -158,6 +158,17 @@ class JoinMissingError(PipelineError):
         self.table = table
 
 
+class JoinUnansweredError(JoinMissingError):
+    """Whether that row is there is known in another task, which is asked."""
+
+    def __init__(self, table: str, join: int, ref: str) -> None:
+        super().__init__(table)
+        self.join = join
+        """Place among the joins of the pipeline."""
+        self.ref = ref
+        """Canonical key of the row: a value, for nobody to read but that task."""
+
+
 class ParkedBehindDeadError(PipelineError):
     """It waited behind an event of its row, and that one is dead: to go on alone would break the row's order."""
 

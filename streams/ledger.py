@@ -109,6 +109,10 @@ class Ledger:
         else:
             self.bury(event.record, error)
 
+    def wait(self, event: ChangeEvent, error: PipelineError) -> None:
+        """Let ``event`` wait for what is asked for it, and be walked again then."""
+        self.failures.append(Failure(event=event, error=error))
+
     def note_retry(self, reason: str) -> None:
         """An event waits for its next attempt."""
         self.retries[reason] = self.retries.get(reason, 0) + 1

@@ -103,7 +103,10 @@ def _check(mode: Mode, names: tuple[str, ...], topology: Topology, since: Since)
         message = f"no pipeline {', '.join(unknown)}; there are: {', '.join(sorted(plans))}"
         raise click.BadParameter(message, param_hint="PIPELINE")
     chosen = [plans[name] for name in names]
-    if why := list(obstacles(chosen, mode)):
+    why = list(obstacles(chosen, mode))
+    if why and mode is Mode.RESET:
+        raise click.UsageError("; ".join(why))
+    if why:
         asked = f"streams reset {' '.join(names)}"
         raise click.UsageError(f"a backfill keeps what is stored. {'; '.join(why)}: {asked} --from TIME forgets it")
     _check_offsets(chosen, since)

@@ -138,9 +138,9 @@ class PlanBuilder:
         codec = UNREAD if self.problems else build_codec(pipeline.source, family, *decoding)
         canary = None if candidate is None or self.problems else build_candidate(pipeline, family, candidate, *decoding)
         attached = {attachment.table for route in routes for attachment in route.attachments}
-        retries = make_retries(self, pipeline, self._key, is_split=codec.split is not None)
+        retries = make_retries(self, pipeline, self._key, joins, is_split=codec.split is not None)
         transactional = make_transactional(
-            self, pipeline, exchanges, relation, pairing, app=self._app, registry=self._registry
+            self, pipeline, exchanges, relation, pairing, joins, app=self._app, registry=self._registry
         )
         return Plan(
             name=pipeline.name,
@@ -159,7 +159,7 @@ class PlanBuilder:
             lookups=lookups,
             joins=joins,
             relation=relation,
-            further_topics=further_topics_of(retries, relation, transactional),
+            further_topics=further_topics_of(retries, relation, transactional, joins),
             partners=partners_of(relation.local if relation else joins, pairing),
             pairing=None if pairing is None else replace(pairing, needs=self._derived),
             derivations=derivations,

@@ -13,6 +13,7 @@ from streams.errors import ConfigurationError, Problem
 from .build import PlanBuilder
 from .grammar import read_pipelines
 from .joining.build import Partner
+from .joining.roles import meetings_of
 from .joins import in_order
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
@@ -103,12 +104,13 @@ def _asked(plan: Plan, plans: Iterable[Plan]) -> Plan:
     if plan.table is None:
         return plan
     name = plan.table.name
+    joins = [join for other in plans for join in other.joins if join.table == name]
     followers = [join for other in plans if other.relation for join in other.relation.joins if join.table == name]
-    kept = [join.keep_ms for other in plans for join in other.joins if join.table == name and join.keep_ms is not None]
-    table = replace(
-        plan.table, is_followed=bool(followers or kept), keep_versions_ms=max(kept) if kept else None
-    )
-    return replace(plan, table=table, feeds=tuple(join.meeting for join in followers if join.meeting is not None))
+    kept = [join.keep_ms for join in joins if join.meeting is None and join.keep_ms is not None]
+    meetings = tuple(held for other in plans for held in meetings_of(other) if held.table == name)
+    is_followed = bool(followers or kept or meetings)
+    table = replace(plan.table, is_followed=is_followed, keep_versions_ms=max(kept) if kept else None)
+    return replace(plan, table=table, feeds=meetings)
 
 
 def _repeated(pipelines: Iterable[Pipeline]) -> Iterable[Problem]:

@@ -12,9 +12,12 @@ from .agree import check_routes
 from .derive import derive_columns
 from .exchange.send import exchange_events
 from .fitting import route_fitting
+from .joining.ask import answer_events
 from .joining.feed import feed_stages
 from .joining.follow import Followed, follow_answers, follow_partners
 from .joining.meet import answer_changes, meet_rows
+from .joining.roles import is_asked
+from .joining.tell import tell_changes
 from .joining.versions import keep_versions
 from .plan import Plan
 from .process import PipelineResult
@@ -28,7 +31,7 @@ from .truncating.tell import hear_truncates
 def process_partners(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
     """At a checkpoint: what partners that have changed make of rows, here and in other tasks."""
     deliveries = feed_stages(plan, tables)
-    if plan.meets is not None and tables.joining.meeting is not None:
+    if plan.meets is not None and not plan.meets.is_asked and tables.joining.meeting is not None:
         deliveries += answer_changes(plan.meets, tables.joining.meeting)
     if plan.relation is not None:
         deliveries += _publish_followed(follow_partners(plan, tables, partition), plan, tables, now_ms=now_ms)
@@ -51,6 +54,8 @@ def process_truncates(batch: RecordBatch, plan: Plan, tables: PipelineTables, *,
 def process_meeting(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
     """Let rows and partners of other tasks meet."""
     assert plan.meets is not None and tables.joining.meeting is not None
+    if plan.meets.is_asked:
+        return PipelineResult(deliveries=answer_events(batch, plan.meets, tables), ledger=Ledger(0))
     return PipelineResult(deliveries=meet_rows(batch, plan.meets, tables.joining.meeting), ledger=Ledger(0))
 
 
@@ -66,8 +71,9 @@ def _publish_followed(followed: Followed, plan: Plan, tables: PipelineTables, *,
     events = derive_columns(followed.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     events, deliveries = route_fitting(events, plan, ledger)
-    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows)
+    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows or is_asked(plan))
     keep_versions(events, changes, plan.table, tables)
+    deliveries += tell_changes(changes, plan)
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events([], changes, plan, {}, ledger)
     return [*deliveries, *exchanged.deliveries, *followed.told, *set_aside(ledger, plan, now_ms=now_ms)]

@@ -43,7 +43,7 @@ class Inputs:
     """
 
     def __init__(self, sub: SubTopology, ended: Mapping[str, int] = NO_ENDS) -> None:
-        ordered = {topic for plan in sub.plans for topic in (plan.topics if plan.stands_for else (plan.topic,))}
+        ordered = {topic for plan in sub.plans for topic in (plan.topics if _is_stage(plan) else (plan.topic,))}
         self._waiting: dict[str, deque[RecordBatch]] = {
             topic: deque() for topic in sorted(sub.source_topics, key=lambda topic: _rank(topic, sub))
         }
@@ -233,9 +233,14 @@ def _rank(topic: str, sub: SubTopology) -> int:
     return len(read - own)
 
 
+def _is_stage(plan: Plan) -> bool:
+    """Several topics bring it events of other tasks, each written with its event time."""
+    return plan.stands_for is not None or (plan.meets is not None and plan.meets.is_asked)
+
+
 def _reader(plan: Plan) -> TimeOf:
     """Event time of a record of ``plan``'s, ms; never later than it was written, or a wrong one would wait for ever."""
-    if plan.stands_for is not None:
+    if _is_stage(plan):
         return lambda record: record.timestamp_ms
     decode = plan.codec.decode
 

@@ -12,31 +12,70 @@ columns where its key is known.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from msgspec.structs import replace
 
-from streams.errors import JoinMissingError
+from streams.errors import JoinMissingError, JoinUnansweredError
 from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent, Operation, Row
 
 from .joining.history import row_versions
 from .joining.plan import Join, Missing
+from .joining.wire import Answer
 from .tables import PipelineTables, encode_key
+
+Answers = Mapping[int, Mapping[int, Answer]]
+"""By record offset, and by join: what other tasks have answered to an event that waited for it."""
+_NO_ANSWERS: Answers = {}
+_NONE: Mapping[int, Answer] = {}
 
 
 def join_rows(
-    events: list[ChangeEvent], joins: tuple[Join, ...], tables: PipelineTables, ledger: Ledger
+    events: list[ChangeEvent],
+    joins: tuple[Join, ...],
+    tables: PipelineTables,
+    ledger: Ledger,
+    *,
+    answered: Answers = _NO_ANSWERS,
 ) -> list[ChangeEvent]:
     """The events that go on, each with the columns of all ``joins``; a join sees the columns of those before it."""
-    for join in joins:
-        events = _join(events, join, tables, ledger)
+    for number, join in enumerate(joins):
+        if join.meeting is None:
+            events = _join(events, join, tables, ledger)
+        else:
+            events = _join_apart(events, join, number, answered, ledger)
     return events
 
 
 def _join(events: list[ChangeEvent], join: Join, tables: PipelineTables, ledger: Ledger) -> list[ChangeEvent]:
     keys = [_key_of(event, join) for event in events]
+    return _joined(zip(events, keys, _partners(events, keys, join, tables), strict=True), join, ledger)
+
+
+def _join_apart(
+    events: list[ChangeEvent], join: Join, number: int, answered: Answers, ledger: Ledger
+) -> list[ChangeEvent]:
+    """The partner lives in another task: events whose question is not answered yet ask, and wait."""
+    found: list[tuple[ChangeEvent, bytes | None, Row | None]] = []
+    for event in events:
+        key = None if event.operation is Operation.TRUNCATE else _key_of(event, join)
+        answer = answered.get(event.record.offset, _NONE).get(number)
+        if key is None:
+            found.append((event, None, None))
+        elif answer is None or answer.ref != key.decode():
+            ledger.wait(event, JoinUnansweredError(join.table, number, key.decode()))
+        else:
+            found.append((event, key, None if answer.partner is None else answer.partner.row))
+    return _joined(found, join, ledger)
+
+
+def _joined(
+    found: Iterable[tuple[ChangeEvent, bytes | None, Row | None]], join: Join, ledger: Ledger
+) -> list[ChangeEvent]:
     joined: list[ChangeEvent] = []
     dropped = 0
-    for event, key, partner in zip(events, keys, _partners(events, keys, join, tables), strict=True):
+    for event, key, partner in found:
         if partner is not None or join.missing is Missing.KEEP or event.operation in _ALWAYS_GO_ON:
             joined.append(_with_columns(event, join, partner))
         elif join.missing is Missing.RETRY and key is not None:

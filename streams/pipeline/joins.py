@@ -9,7 +9,7 @@ from streams.contracts.documents import Path
 from streams.contracts.model import Column
 from streams.errors import Problem
 
-from .joining.build import Partner, check_related, relation_of
+from .joining.build import Partner, check_related, meeting_of, relation_of
 from .joining.plan import Join, Missing, Relation
 from .routes import Reporter
 from .spec import JoinSpec, Pipeline
@@ -41,8 +41,8 @@ def _circle(pipeline: Pipeline, names: Iterable[str]) -> Problem:
     return pipeline.document.problem(("join",), message)
 
 
-def _look_up(held: tuple[JoinSpec, Partner, bool]) -> Join:
-    spec, partner, _ = held
+def _look_up(app: str, pipeline: Pipeline, number: int, held: tuple[JoinSpec, Partner, bool]) -> Join:
+    spec, partner, is_local = held
     return Join(
         table=spec.table,
         pipeline=partner.plan.name,
@@ -50,6 +50,7 @@ def _look_up(held: tuple[JoinSpec, Partner, bool]) -> Join:
         columns=tuple(spec.columns.items()),
         missing=Missing(spec.missing),
         keep_ms=spec.keep_ms,
+        meeting=None if is_local else meeting_of(app, pipeline.name, number, spec),
     )
 
 
@@ -69,7 +70,7 @@ class JoinBuilder:
         if kinds != {"table"}:
             if "table" in kinds:
                 self._reporter.problem(("join",), "joins of type table follow their rows and others do not: not both")
-            return tuple(map(_look_up, joins)), None
+            return tuple(_look_up(self._app, self._pipeline, n, held) for n, held in enumerate(joins)), None
         check_related(self._reporter, self._pipeline, joins, key)
         return (), relation_of(self._app, self._pipeline, joins, key)
 
@@ -85,15 +86,16 @@ class JoinBuilder:
             self._reporter.require_columns(spec.by, (*path, "by"), columns)
             self._reporter.require_columns(tuple(spec.columns), (*path, "columns"), partner.columns)
             self._check_key(spec, path, partner, columns)
-            apart = self._why_apart(spec, partner, key)
-            if apart is not None and spec.kind != "table":
-                self._reporter.problem((*path, "by"), apart)
+            is_local = self._is_local(spec, partner, key)
+            if not is_local and spec.kind != "table" and self._pipeline.lookups:
+                told = f"{spec.table} lives in other tasks, and joins with it beside lookup arrive later"
+                self._reporter.problem((*path, "table"), told)
             for theirs, own in spec.columns.items():
                 if own in columns:
                     self._reporter.problem((*path, "columns", theirs), f"the row has a column {own} already; rename it")
                 elif theirs in partner.columns:
                     columns[own] = replace(partner.columns[theirs], name=own, nullable=True)
-            yield spec, partner, apart is None
+            yield spec, partner, is_local
 
     def _check_key(self, spec: JoinSpec, path: Path, partner: Partner, columns: Mapping[str, Column]) -> None:
         """Each column of the table's key has its counterpart here: of the same type, and in the same cover."""
@@ -113,21 +115,10 @@ class JoinBuilder:
                 told = f"{own} is masked here and {theirs} of {spec.table} is not alike; they never match"
                 self._reporter.problem((*path, "by"), told)
 
-    def _why_apart(self, spec: JoinSpec, partner: Partner, key: tuple[str, ...]) -> str | None:
-        """Why row and partner do not meet in one task: without repartitioning that takes the topics' own keys."""
+    def _is_local(self, spec: JoinSpec, partner: Partner, key: tuple[str, ...]) -> bool:
+        """Whether row and partner meet in one task: without an exchange that takes the topics' own keys."""
         counterpart = dict(zip(partner.key, spec.by, strict=False))
         wanted = tuple(counterpart.get(column) for column in partner.partitioned_by)
         own = self._pipeline.source.key or key
-        if wanted != own:
-            return (
-                f"the topic is partitioned by {', '.join(own) or 'no key'} (source.key), a join by"
-                f" {', '.join(spec.by)} with {spec.table}, which is partitioned by"
-                f" {', '.join(partner.partitioned_by)}, needs both alike; joins of type table go through an exchange"
-            )
-        if own != partner.partitioned_by and not spec.has_same_keys:
-            return (
-                f"{', '.join(own)} here is {', '.join(partner.partitioned_by)} in {spec.table}: record keys that hold"
-                " names differ, and so do their partitions. Joins of type table go through an exchange; where the keys"
-                " of both topics have the same bytes for the same values, say same_keys: true"
-            )
-        return None
+        # Record keys that hold names differ where the names do, and so do their partitions.
+        return wanted == own and (own == partner.partitioned_by or spec.has_same_keys)

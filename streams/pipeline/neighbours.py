@@ -30,7 +30,7 @@ def open_all(plans: Collection[Plan], store: Store, *, partitions: int) -> dict[
                 for name in plan.partner_tables
                 if (rows := owners[name].rows) is not None
             },
-            asked={join.table: owners[join.table] for join in plan.joins if join.keep_ms is not None},
+            asked={join.table: owners[join.table] for join in plan.joins if join.keep_ms and join.meeting is None},
             followers={held.pipeline: (near[held.pipeline], opened[held.pipeline]) for held in _near(plan)},
         )
         for plan in plans

@@ -294,6 +294,6 @@ class Plan:
     @property
     def partner_tables(self) -> tuple[str, ...]:
         """Tables of others that it reads in its own tasks."""
-        related = () if self.relation is None else self.relation.joins
-        followed = tuple(join.table for join in related if join.meeting is None)
-        return tuple(dict.fromkeys((*(join.table for join in self.joins), *followed)))
+        related = () if self.relation is None else self.relation.local
+        looked_up = (join.table for join in self.joins if join.meeting is None)
+        return tuple(dict.fromkeys((*looked_up, *(join.table for join in related))))

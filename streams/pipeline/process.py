@@ -29,6 +29,8 @@ from .exchange.send import exchange_events
 from .filter import keep_matching
 from .join import join_rows
 from .joining.relate import relate_rows
+from .joining.roles import is_asked
+from .joining.tell import tell_changes
 from .joining.versions import keep_versions
 from .lookup import look_up
 from .mask import mask_events
@@ -62,6 +64,9 @@ class PipelineResult:
     """Of events that have been read before, and wait no more."""
     going: list[Return] = field(default_factory=list)
     """Of those, the ones that are to be walked now."""
+
+
+_NO_RETURNS: Mapping[int, Return] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,7 @@ def process_batch(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
 def process_heads(returns: list[Return], plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
     """Carry on events that have waited in a topic, no two of one record; what waited behind them is free then."""
     assert tables.retries is not None
+    tables.retries.forget_asked((back.record.offset, back.part) for back in returns)
     live = only_live(returns, tables.retries)
     result, walked = _walk_again(live, plan, tables, now_ms=now_ms, are_heads=True)
     result.ledger.size += len(returns) - len(live)
@@ -116,6 +122,8 @@ def bury_head(
     back: Return, error: PipelineError, plan: Plan, tables: PipelineTables, *, now_ms: int
 ) -> PipelineResult:
     """An event that makes a step raise is dead, and what waited behind it."""
+    assert tables.retries is not None
+    tables.retries.forget_asked([(back.record.offset, back.part)])
     ledger = Ledger(1)
     ledger.bury(back.record, error, attempts=back.attempt, first_failed_ms=back.first_failed_ms)
     result = PipelineResult(deliveries=set_aside(ledger, plan, now_ms=now_ms), ledger=ledger)
@@ -176,10 +184,13 @@ def _carry_on(walk: Walk, met: _Circumstances, ledger: Ledger) -> tuple[Pipeline
 
 
 def _match_in(met: _Circumstances, walk: Walk, ledger: Ledger) -> Walk:
-    return _match(walk, met.plan, met.tables, ledger, now_ms=met.now_ms)
+    return _match(walk, met.plan, met.tables, ledger, now_ms=met.now_ms, returns=met.returns)
 
 
-def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int) -> Walk:
+def _match(
+    walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int,
+    returns: Mapping[int, Return] = _NO_RETURNS,
+) -> Walk:  # fmt: skip
     """Which of the events go on, and with which rows: nothing is written here, so an event may come here again."""
     is_sound = None if plan.quality is None else partial(plan.quality.is_sound, now_ms=now_ms)
     wanted = walk.came
@@ -190,7 +201,7 @@ def _match(walk: Walk, plan: Plan, tables: PipelineTables, ledger: Ledger, *, no
     masked = mask_events([*events, *members.outside], plan.masks)
     events, outside = masked[: len(events)], masked[len(events) :]
     events = look_up(events, plan.lookups, tables.answers, ledger)
-    events = join_rows(events, plan.joins, tables, ledger)
+    events = join_rows(events, plan.joins, tables, ledger, answered={at: back.answers for at, back in returns.items()})
     return replace(walk, wanted=members.wanted, outside=outside, passed=events)
 
 
@@ -204,7 +215,7 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     events = derive_columns(related.events, plan.derivations)
     events = check_routes(events, plan.routes, ledger)
     told = claim_values(replace(walk, passed=events), plan.claims, tables, now_ms=now_ms, late=late)
-    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows, late=late)
+    changes = materialise_rows(events, plan.rows, tables, is_asked=plan.asks_rows or is_asked(plan), late=late)
     keep_versions(events, changes, plan.table, tables)
     gone = changes if plan.rows is not None else related.taken
     told_of = keep_outside(replace(walk, passed=events), gone, plan, tables, late=late)
@@ -215,7 +226,7 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     deliveries = route_events(told_of, plan, aggregated)
     if plan.partner_of:
         deliveries += join_partners(events, plan, tables, clock, ledger, now_ms=now_ms)
-    told += tell_truncates(events, plan, tables)
+    told += [*tell_truncates(events, plan, tables), *tell_changes(changes, plan)]
     _count_used(events, plan, aggregated, ledger)
     if met.returns:
         ledger.dead_letters = with_attempts(ledger.dead_letters, met.returns)

@@ -94,13 +94,14 @@ def event_time_of(reporter: Reporter, name: str | None, columns: Mapping[str, Co
 def partners_of(joins: Iterable[Join | TableJoin], pairing: Pairing | None) -> tuple[str, ...]:
     """Pipelines of the same tasks that a pipeline reads."""
     streams = () if pairing is None or pairing.stage is not None else (pairing.partner,)
-    return tuple(dict.fromkeys((*(join.pipeline for join in joins), *streams)))
+    return tuple(dict.fromkeys((*(join.pipeline for join in joins if join.meeting is None), *streams)))
 
 
 def further_topics_of(
-    retries: Retries | None, relation: Relation | None, transactional: Transactional | None
+    retries: Retries | None, relation: Relation | None, transactional: Transactional | None, joins: Iterable[Join]
 ) -> tuple[str, ...]:
     """What a pipeline reads besides its source: events that wait, answers of joins elsewhere, ends of transactions."""
     waiting = () if retries is None else retries.topics.values()
     answers = () if relation is None else (held.answers for held in relation.meetings)
-    return (*waiting, *answers, *(() if transactional is None else (transactional.ends,)))
+    replies = (join.meeting.answers for join in joins if join.meeting is not None)
+    return (*waiting, *answers, *replies, *(() if transactional is None else (transactional.ends,)))

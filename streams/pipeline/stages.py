@@ -51,8 +51,9 @@ def meeting_plan(plan: Plan, meeting: Meeting) -> Plan:
     """An ordinary plan that lets rows of ``plan`` meet partners of another task."""
     return Plan(
         name=meeting.stage,
-        topic=meeting.names,
-        further_topics=(meeting.rows,),
+        # Partners first: of two records of one time that of the rows' topic is read before the question.
+        topic=meeting.rows if meeting.is_asked else meeting.names,
+        further_topics=(meeting.names if meeting.is_asked else meeting.rows,),
         contract=plan.contract,
         key=(),
         codec=Codec(name="meeting", decode=lambda record: None, has_images=False),

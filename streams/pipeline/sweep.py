@@ -20,6 +20,7 @@ from .exchange.send import exchange_events
 from .exchange.tell import note_records
 from .fitting import route_fitting
 from .joining.kept import KeptRows
+from .joining.tell import tell_changes
 from .joining.versions import end_versions
 from .order import Order
 from .plan import Plan
@@ -111,7 +112,8 @@ class _Sweeper:
             live = {key: row for key, row in found.items() if key not in gone}
             times_ms = {key: event.event_time_ms for key, event in self._takers(gone)}
             end_versions(times_ms, live, self._held.time_ms, self._plan.table, self._tables)
-        return self._leave([RowChange(event, gone[key].row, None) for key, event in self._takers(gone)])
+        changes = [RowChange(event, gone[key].row, None) for key, event in self._takers(gone)]
+        return [*tell_changes(changes, self._plan), *self._leave(changes)]
 
     def _takers(self, gone: Mapping[bytes, Any]) -> Iterator[tuple[bytes, ChangeEvent]]:
         """By key, the TRUNCATE that took the row."""

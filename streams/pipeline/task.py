@@ -50,7 +50,7 @@ from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
 from .transactional.tell import timely_topics
 from .walk import NOBODYS_FAULT, bury, discard, keep, walk_of
-from .walk_again import walk_again
+from .walk_again import is_return, walk_again
 
 
 class Task:
@@ -147,7 +147,7 @@ class Task:
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
         first = self._plans[batch.topic][0]
-        is_retry = batch.topic in first.tiers
+        is_retry = is_return(first, batch.topic)
         return BatchResult(
             topic=first.topic if is_retry else batch.topic,
             source="retry" if is_retry else "topic",
@@ -158,7 +158,7 @@ class Task:
         )
 
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
-        if batch.topic in plan.tiers:
+        if is_return(plan, batch.topic):
             return walk_again(batch, plan, tables, now_ms=now_ms)
         try:
             result = walk_of(plan, batch.topic)(batch, plan, tables, now_ms=now_ms)

@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 from streams.state.changelog import changelog_topic
 
+from .joining.roles import meetings_of
 from .pairing.roles import pairs_of
 from .plan import Plan
 from .retries.tables import pending_changelog
@@ -122,7 +123,7 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
         for exchange in plan.exchanges:
             stages.append(exchange_plan(plan, exchange))
             specs += _exchange_topics(app, stages[-1], source=plan.topic)
-        for meeting in () if plan.relation is None else plan.relation.meetings:
+        for meeting in meetings_of(plan):
             stages.append(meeting_plan(plan, meeting))
             specs += _meeting_topics(app, stages[-1], meeting.topics, source=plan.topic)
         if plan.pairing is not None and plan.pairing.stage is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from streams.errors import PipelineError
@@ -9,12 +10,19 @@ from streams.ledger import Ledger
 from streams.records import RecordBatch
 
 from .guard import guarded, joined
+from .joining.roles import asking_of
 from .plan import Plan
 from .process import PipelineResult, bury_head, process_heads, process_parked
 from .retries.back import runs_of
+from .retries.replies import replied
 from .retries.wire import Return, read_return
 from .tables import PipelineTables
 from .walk import bury
+
+
+def is_return(plan: Plan, topic: str) -> bool:
+    """``topic`` brings events of ``plan`` back that have been read before."""
+    return topic in plan.tiers or topic in asking_of(plan)
 
 
 def walk_again(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
@@ -31,12 +39,20 @@ def walk_again(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms
     def bury_one(back: Return, error: PipelineError) -> PipelineResult:
         return bury_head(back, error, plan, tables, now_ms=now_ms)
 
-    for run in runs_of(map(read_return, batch.records)):
+    for run in runs_of(_returns(batch, plan, tables)):
         result = guarded(run, carry, bury_one, tables)
         whole = joined(whole, result)
         for waited in runs_of(result.going):
             whole = _with_parked(whole, _walk_parked(waited, plan, tables, now_ms))
     return whole
+
+
+def _returns(batch: RecordBatch, plan: Plan, tables: PipelineTables) -> Iterable[Return]:
+    """What comes back, from where it waited for a time or for replies of other tasks."""
+    join = asking_of(plan).get(batch.topic)
+    if join is None or tables.retries is None:
+        return map(read_return, batch.records)
+    return replied(batch, join, plan.topic, tables.retries)
 
 
 def _walk_parked(returns: list[Return], plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from streams.pipeline.joining.plan import Meeting
+from streams.pipeline.joining.roles import asking_of
 from streams.pipeline.plan import Aggregation, Plan
 from streams.pipeline.topology import Topology
 
@@ -110,19 +112,26 @@ def _paired(plan: Plan, steps: Mapping[str, Node]) -> Iterator[Edge]:
         yield Edge(start=steps[pairing.partner], end=_between(pairing.stage.partner), is_side=True)
 
 
-def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
-    here = _steps(plan)
+def _inputs(here: Node, plan: Plan) -> Iterator[Edge]:
+    """What a pipeline reads that does not lead back to it."""
     for topic in plan.topics:
         if plan.transactional is not None and topic == plan.transactional.ends:
             yield Edge(start=_topic(plan.transactional.topic), end=_between(topic), is_side=True)
             yield Edge(start=_between(topic), end=here, label="where transactions end", is_side=True)
-        elif topic not in plan.answers and topic != plan.truncates:  # they lead back
+        elif topic not in (*plan.answers, *asking_of(plan)) and topic != plan.truncates:
             yield Edge(start=_topic(topic), end=here)
+
+
+def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
+    here = _steps(plan)
+    yield from _inputs(here, plan)
     if plan.truncates is not None:
         yield Edge(start=here, end=_between(plan.truncates), label="TRUNCATE, to all partitions", is_side=True)
     for join in plan.joins:
-        yield Edge(start=tables[join.table], end=here, label=f"join by {', '.join(join.by)}", is_side=True)
-    yield from _related(here, plan, tables)
+        yield from _looked_at(here, join.table, f"join by {', '.join(join.by)}", join.meeting, tables)
+    for followed in () if plan.relation is None else plan.relation.joins:
+        label = f"rows follow it by {', '.join(followed.by)}"
+        yield from _looked_at(here, followed.table, label, followed.meeting, tables)
     if plan.table is not None:
         yield Edge(start=here, end=tables[plan.table.name])
     yield from _groups(here, plan.aggregations, tables)
@@ -138,15 +147,15 @@ def _pipeline(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
     yield Edge(start=here, end=dead, label="dead", is_side=True)
 
 
-def _related(here: Node, plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
-    """Tables that rows follow, in the same tasks or through a stage."""
-    for join in () if plan.relation is None else plan.relation.joins:
-        label, meeting = f"rows follow it by {', '.join(join.by)}", join.meeting
-        if meeting is None:
-            yield Edge(start=tables[join.table], end=here, label=label, is_side=True)
-        else:
-            yield Edge(start=tables[join.table], end=_between(meeting.rows), is_side=True)
-            yield Edge(start=here, end=_between(meeting.names), label=label, is_side=True)
+def _looked_at(
+    here: Node, table: str, label: str, meeting: Meeting | None, tables: Mapping[str, Node]
+) -> Iterator[Edge]:
+    """A table of the same tasks, or one that is met in a stage."""
+    if meeting is None:
+        yield Edge(start=tables[table], end=here, label=label, is_side=True)
+    else:
+        yield Edge(start=tables[table], end=_between(meeting.rows), is_side=True)
+        yield Edge(start=here, end=_between(meeting.names), label=label, is_side=True)
 
 
 def _stage(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
@@ -156,8 +165,9 @@ def _stage(plan: Plan, tables: Mapping[str, Node]) -> Iterator[Edge]:
         here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=rules)
         yield Edge(start=here, end=_topic(plan.settles.findings), label="findings")
     elif plan.meets is not None:
-        here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=("rows and partners meet in one task",))
-        yield Edge(start=_between(plan.meets.rows), end=here)
+        what = "events and partners" if plan.meets.is_asked else "rows and partners"
+        here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=(f"{what} meet in one task",))
+        yield from (Edge(start=_between(topic), end=here) for topic in plan.topics)
         yield Edge(start=here, end=_between(plan.meets.answers), label=f"back to {plan.pipeline}")
     elif plan.stands_for is not None:
         here = Node(kind=NodeKind.STEPS, title=f"stage {plan.name}", lines=("events of both meet in one task",))

@@ -180,6 +180,10 @@ def _keys(plan: Plan) -> Iterator[KeyMeaning]:
     yield KeyMeaning(pipeline=plan.name, what=f"source {plan.topic}", columns=partitioned, place=place)
     if plan.table is not None:
         yield _key(plan, f"table {plan.table.name}", plan.table.key, partitioned)
+    for join in plan.joins:
+        stage = f"stage keyed by {', '.join(join.by)} (repartition topic)"
+        place = "task of the source" if join.meeting is None else stage
+        yield KeyMeaning(pipeline=plan.name, what=f"join {join.table}", columns=join.by, place=place)
     if plan.pairing is not None:
         what, stage = f"join {plan.pairing.partner}", f"stage keyed by {', '.join(plan.pairing.by)} (repartition topic)"
         place = "task of the source" if plan.pairing.stage is None else stage

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from streams.pipeline.joining.roles import asking_of
 from streams.pipeline.plan import Plan
 from streams.pipeline.topology import SubTopology, TopicKind, Topology, kept_by
 
@@ -70,8 +71,10 @@ def shares_of(topology: Topology, names: Collection[str]) -> tuple[Share, ...]:
 
 
 def obstacles(plans: Iterable[Plan], mode: Mode) -> Iterator[str]:
-    """Why ``plans`` cannot be filled again without forgetting all; a reset always can."""
+    """Why ``plans`` cannot be filled again without forgetting all, or cannot forget alone."""
+    plans = tuple(plans)
     if mode is Mode.RESET:
+        yield from _cut_off(plans)
         return
     for plan in plans:
         if plan.judged:
@@ -81,8 +84,21 @@ def obstacles(plans: Iterable[Plan], mode: Mode) -> Iterator[str]:
             yield f"{plan.name}: its events would meet those of {', '.join(_paired(plan))} twice"
         if plan.claims is not None:
             yield f"{plan.name}: its rules about several rows remember what every row said"
-        if waiting := [topic for topic in plan.further_topics if topic in (*plan.tiers, *plan.answers)]:
+        back = {*plan.tiers, *plan.answers, *asking_of(plan)}
+        if waiting := [topic for topic in plan.further_topics if topic in back]:
             yield f"{plan.name}: what waits in {', '.join(waiting)} belongs to the events since"
+
+
+def _cut_off(plans: tuple[Plan, ...]) -> Iterator[str]:
+    """A stage forgets what tables of other tasks have told it, and they tell a row once."""
+    names = {plan.pipeline for plan in plans}
+    for plan in plans:
+        followed = () if plan.relation is None else plan.relation.joins
+        apart = [(join.table, join.pipeline) for join in plan.joins if join.meeting is not None]
+        apart += [(join.table, join.pipeline) for join in followed if join.meeting is not None]
+        for table, owner in apart:
+            if owner not in names:
+                yield f"{plan.name}: its stage would know no row of {table} any more; name {owner}, too"
 
 
 def begins_of(shares: Iterable[Share], topology: Topology, since: Offsets, left: Offsets) -> Offsets:

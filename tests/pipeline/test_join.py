@@ -126,8 +126,6 @@ def test_what_is_joined_has_been_masked() -> None:
         ((orders(),), "join[0].table: no pipeline that runs here keeps the latest rows of users; tables of rows: none"),
         ((orders(join={"by": ["code"]}), users()), "code is text, id of users is integer; they never match"),
         ((orders(join={"by": ["id", "code"]}), users()), "the key of users is id; name as many columns, in that order"),
-        ((orders(source={"key": ["id"]}), users()), "needs both alike; joins of type table go through an exchange"),
-        ((orders(join={"same_keys": False}), users()), "say same_keys: true"),
         ((orders(join={"columns": {"code": "code"}}), users()), "the row has a column code already; rename it"),
         ((orders(join={"columns": {"cod": "x"}}), users()), "no column 'cod'"),
         ((orders(join={"table": "orders"}, table={"name": "orders"}),), "joins lead back to this pipeline"),

@@ -130,6 +130,20 @@ def test_joins_are_told_as_what_they_are_seen_from_both_sides() -> None:
     assert "joins users" not in notes("users", "orders") and "finds" not in notes("users", "orders")
 
 
+@pytest.mark.parametrize("kind", ["lookup", "table"])
+def test_who_meets_a_table_in_a_stage_forgets_with_it_or_not_at_all(kind: str) -> None:
+    users = a_pipeline("users", source={"topic": "cdc.users.v1"}, route=None, table={"name": "users"})
+    columns = {"note": "user_note"}
+    join = [{"type": kind, "table": "users", "by": ["customer_id"], "columns": columns, "missing": "keep"}]
+    plans = {plan.name: plan for plan in a_topology(users, a_pipeline(source={"key": ["id"]}, join=join)).plans}
+
+    assert list(obstacles([plans["orders"]], Mode.RESET)) == [
+        "orders: its stage would know no row of users any more; name users, too"
+    ]
+    assert list(obstacles(plans.values(), Mode.RESET)) == []
+    assert list(obstacles([plans["users"]], Mode.RESET)) == []
+
+
 def test_streams_that_are_joined_meet_again_what_comes_again() -> None:
     users = a_pipeline("users", source={"topic": "cdc.users.v1"}, route=[{"to": "users.v1"}])
     join = [{"type": "interval", "with": "users", "by": ["id"], "within": "1m", "columns": {"note": "user_note"}}]

@@ -61,7 +61,16 @@ def meeting_of(app: str, pipeline: str, number: int, spec: JoinSpec) -> Meeting:
     stage = f"{pipeline}-join{number}-{spec.table}"
     topics = {part: f"{app}-{stage}-{part}-repartition" for part in ("names", "rows", "answers")}
     columns = tuple(spec.columns)
-    return Meeting(stage=stage, pipeline=pipeline, table=spec.table, join=number, columns=columns, **topics)
+    return Meeting(
+        stage=stage,
+        pipeline=pipeline,
+        table=spec.table,
+        join=number,
+        columns=columns,
+        is_asked=spec.kind != "table",
+        keep_ms=spec.keep_ms,
+        **topics,
+    )
 
 
 def check_related(reporter: Reporter, pipeline: Pipeline, joins: Joins, key: tuple[str, ...]) -> None:

@@ -29,7 +29,8 @@ def feed_stages(plan: Plan, tables: PipelineTables) -> list[Delivery]:
         return []
     deliveries: list[Delivery] = []
     for meeting in plan.feeds:
-        changed = [(key, stored) for key, stored in rows.dirty_items]
+        # A stage that is asked has been told of every change, in its turn.
+        changed = [] if meeting.is_asked else [(key, stored) for key, stored in rows.dirty_items]
         deliveries += _told([*_first(meeting, rows, fed.told), *changed], meeting)
     return deliveries
 

@@ -31,6 +31,8 @@ class Join:
     missing: Missing
     keep_ms: int | None = None
     """As of the event's time, by versions that are kept so long; ``None``: as processed so far."""
+    meeting: Meeting | None = None
+    """``None``: the table is in the same task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,10 @@ class Meeting:
     """Topic: partners as they are, keyed as their table is."""
     answers: str
     """Topic: the partner of each row, in the partition that the row's own topic has."""
+    is_asked: bool = False
+    """By events, each once, of the partner as it is or was; else by rows that follow it."""
+    keep_ms: int | None = None
+    """Where it is asked as of a time, how long it knows what partners were."""
 
     @property
     def topics(self) -> tuple[str, ...]:

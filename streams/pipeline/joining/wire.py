@@ -36,7 +36,28 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``None``: there is no such partner."""
 
 
+class Question(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event asks for its partner; the record's key is the partner's."""
+
+    partition: int
+    """Where the event waits."""
+    offset: int
+    part: int
+    """Which event of its record."""
+    time_ms: int
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an event that waits has asked for."""
+
+    offset: int
+    part: int
+    answer: Answer
+
+
 encode = msgspec.json.Encoder(decimal_format="number").encode
 decode_named = msgspec.json.Decoder(Named).decode
 decode_partner = msgspec.json.Decoder(Partner, float_hook=Decimal).decode
+decode_question = msgspec.json.Decoder(Question).decode
+decode_reply = msgspec.json.Decoder(Reply, float_hook=Decimal).decode
 decode_answer = msgspec.json.Decoder(Answer, float_hook=Decimal).decode

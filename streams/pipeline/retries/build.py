@@ -8,6 +8,7 @@ from hashlib import blake2b
 from streams.contracts.documents import Path
 from streams.records import ChangeEvent, Operation
 
+from ..joining.plan import Join
 from ..routes import Reporter
 from ..spec import Pipeline
 from ..tables import encode_key
@@ -17,11 +18,14 @@ OF_NO_ROW = frozenset({Operation.TRUNCATE, Operation.MESSAGE})
 LONGEST_NAME = 249
 
 
-def make_retries(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...], *, is_split: bool) -> Retries | None:
-    """The retries of ``pipeline``; ``None``: it has none. ``key``: of its rows."""
+def make_retries(
+    reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...], joins: Iterable[Join], *, is_split: bool
+) -> Retries | None:
+    """The retries of ``pipeline``; ``None``: it has none. ``key``: of its rows. Events wait for replies, too."""
     _check(reporter, pipeline, key)
     delays = delays_of(pipeline)
-    if not delays:
+    asks = tuple("" if join.meeting is None else join.meeting.names for join in joins)
+    if not delays and not any(asks):
         return None
     all_delays = sorted({delay for held in delays.values() for delay in held})
     topics = {delay: f"{pipeline.source.topic}-{pipeline.name}-retry-{delay}" for delay in all_delays}
@@ -35,6 +39,7 @@ def make_retries(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...], *
         row_of=_row_of(key),
         row_at=_digest,
         is_split=is_split,
+        asks=asks,
     )
 
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from streams.errors import PipelineError
+from streams.errors import JoinUnansweredError, PipelineError
 from streams.ledger import DeadLetter, Ledger, Outcome
 from streams.records import ChangeEvent, Delivery, Operation, Walk
 
+from ..joining.wire import Question, encode
 from ..moves import moved_to
 from ..order import order_of
 from ..plan import Plan
 from .plan import InOrder, Retries
-from .tables import Head, Parked, RetryTables
+from .tables import Asking, Head, Parked, RetryTables
 from .wire import Return, retry_headers
 
 Place = tuple[int, int]
 """(offset, part): an event of a batch."""
 Match = Callable[[Walk, Ledger], Walk]
+ASKED = "join_asked"
+"""Why an event waits for a reply: no failure, so it is no reason of a dead letter."""
 WHOLE = frozenset({Operation.INSERT, Operation.UPDATE, Operation.READ})
 
 
@@ -180,7 +183,9 @@ class Line:
     def _retry(self, place: Place, ledger: Ledger, found: Mapping[int, int], now_ms: int) -> Delivery | None:
         event, error, back = self._placed[place], self._failing[place], self._returns.get(place)
         attempt = 1 if back is None else back.attempt
-        first_ms = now_ms if back is None else back.first_failed_ms
+        if isinstance(error, JoinUnansweredError):
+            return self._ask(place, error, ledger, found)
+        first_ms = now_ms if back is None else back.first_failed_ms or now_ms
         waited = {} if back is None else back.waited
         delay_ms = self._retries.delay_ms(error.reason, waited.get(error.reason, 0))
         if delay_ms is None:
@@ -199,6 +204,33 @@ class Line:
             waited={**waited, error.reason: waited.get(error.reason, 0) + 1},
         )
         return self._deliver(next_one, error, delay_ms, now_ms)
+
+    def _ask(
+        self, place: Place, error: JoinUnansweredError, ledger: Ledger, found: Mapping[int, int]
+    ) -> Delivery:
+        """A question to the task of a partner; the event itself waits here."""
+        event, back = self._placed[place], self._returns.get(place)
+        ledger.note_retry(ASKED)
+        self._tables.note(retrying=1)
+        self.retried.add(event.record.offset)
+        asking = Asking(
+            event=_parked(event, found[place[0]]),
+            row=self._name_in_topic(place),
+            attempt=1 if back is None else back.attempt,
+            first_failed_ms=0 if back is None else back.first_failed_ms,
+            waited={} if back is None else dict(back.waited),
+            answers={} if back is None else {join: encode(held) for join, held in back.answers.items()},
+        )
+        self._tables.ask(*place, asking)
+        question = Question(
+            partition=event.record.partition, offset=place[0], part=place[1], time_ms=event.event_time_ms
+        )
+        return Delivery(
+            topic=self._retries.asks[error.join],
+            key=error.ref.encode(),
+            value=encode(question),
+            timestamp_ms=max(event.event_time_ms, 0),
+        )
 
     def _name_in_topic(self, place: Place) -> bytes:
         if place in self._returns:

@@ -38,6 +38,8 @@ class Retries:
     """The same by a row's canonical key."""
     is_split: bool = False
     """A record may hold two events."""
+    asks: tuple[str, ...] = ()
+    """By join of the pipeline the topic in which other tasks are asked for its partners; empty: it is in the same."""
 
     def delay_ms(self, reason: str, waited: int) -> int | None:
         """How long an event waits that has failed for ``reason``, and has waited so often for it before; ``None``: it

@@ -57,6 +57,20 @@ class Parked(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return len(self.key or b"") + len(self.value or b"") + OVERHEAD_BYTES
 
 
+class Asking(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event that waits for what another task says of its partner; its topic is the pipeline's."""
+
+    event: Parked
+    row: bytes
+    """What waits behind it waits under this name; empty: nothing does."""
+    attempt: int
+    first_failed_ms: int
+    waited: dict[str, int]
+    """By reason, how often it has failed so and waited."""
+    answers: dict[int, bytes]
+    """By join, what has been answered before."""
+
+
 class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How much waits."""
 
@@ -76,11 +90,13 @@ class RetryTables:
     """By row."""
     parked: Table[Parked]
     """By row, offset and part."""
+    asking: Table[Asking]
+    """By offset and part."""
 
     @property
     def all(self) -> Iterable[Table[Any]]:
         """Every table, in a fixed order."""
-        return (self.waiting, self.heads, self.parked)
+        return (self.waiting, self.heads, self.parked, self.asking)
 
     def current(self) -> Waiting:
         """How much waits now."""
@@ -112,6 +128,22 @@ class RetryTables:
         for key, event in self.parked.scan(row, row + b"\xff" * (_place.size + 1)):
             yield (*_place.unpack_from(key, len(row)), event)
 
+    def ask(self, offset: int, part: int, event: Asking) -> None:
+        """Let an event wait for a reply."""
+        self.asking.put(_place.pack(offset, part), event)
+
+    def asking_at(self, places: Iterable[tuple[int, int]]) -> list[Asking | None]:
+        """The events that wait at ``places``."""
+        keys = [_place.pack(*place) for place in places]
+        found = self.asking.get_many(keys)
+        return [found.get(key) for key in keys]
+
+    def forget_asked(self, places: Iterable[tuple[int, int]]) -> None:
+        """Those that do wait no more."""
+        keys = [_place.pack(*place) for place in places]
+        found = self.asking.get_many(keys)
+        self.asking.put_many({key: None for key in keys if found.get(key) is not None})
+
     def free(self, row: bytes) -> list[tuple[int, int, Parked]]:
         """The row waits no more; what waited behind its head."""
         held, head = list(self.parked_of(row)), self.heads.get(row)
@@ -134,6 +166,7 @@ def open_retries(pipeline: str, store: Store) -> RetryTables:
         waiting=_open(changelog, Waiting, store, cached=1, prefix=b"w"),
         heads=_open(changelog, Head, store, cached=CACHED, prefix=b"h"),
         parked=_open(changelog, Parked, store, cached=0, prefix=b"p"),
+        asking=_open(changelog, Asking, store, cached=CACHED, prefix=b"a"),
     )
 
 

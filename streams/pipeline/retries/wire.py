@@ -14,6 +14,8 @@ from struct import Struct as Layout
 from streams.errors import PipelineError
 from streams.records import Headers, SourceRecord
 
+from ..joining.wire import Answer
+
 LONGEST_MESSAGE = 10_240
 ATTEMPTS, BACKOFF = "retry_topic-attempts", "retry_topic-backoff-timestamp"
 OWN_PREFIX = "__contract.retry."
@@ -57,6 +59,8 @@ class Return:
     first_failed_ms: int = 0
     waited: Mapping[str, int] = field(default_factory=dict)
     """By reason, how often it has failed so and waited."""
+    answers: Mapping[int, Answer] = field(default_factory=dict)
+    """By join, what other tasks have answered."""
 
 
 def retry_headers(back: Return, error: PipelineError, *, app: str, due_ms: int) -> Headers:

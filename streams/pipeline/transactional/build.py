@@ -9,7 +9,7 @@ from streams.contracts.registry import SchemaSource
 from streams.errors import Problem
 
 from ..exchange.plan import Exchange
-from ..joining.plan import Relation
+from ..joining.plan import Join, Relation
 from ..pairing.plan import Pairing
 from ..routes import Reporter
 from ..spec import Pipeline, TransactionalSpec
@@ -26,6 +26,7 @@ def make_transactional(
     exchanges: Iterable[Exchange],
     relation: Relation | None,
     pairing: Pairing | None,
+    joins: Iterable[Join],
     *,
     app: str,
     registry: SchemaSource | None,
@@ -37,7 +38,7 @@ def make_transactional(
     if pipeline.source.format not in FORMATS:
         message = f"{pipeline.source.format} does not tell of transactions; {', '.join(sorted(FORMATS))} do"
         reporter.problem(PATH, message)
-    for name in _elsewhere(exchanges, relation, pairing):
+    for name in _elsewhere(exchanges, relation, pairing, joins):
         message = f"{name} comes together in other tasks, which see a transaction in pieces; leave one of the two out"
         reporter.problem(PATH, message)
     if pipeline.lookups:
@@ -47,14 +48,14 @@ def make_transactional(
 
 
 def _elsewhere(
-    exchanges: Iterable[Exchange], relation: Relation | None, pairing: Pairing | None
+    exchanges: Iterable[Exchange], relation: Relation | None, pairing: Pairing | None, joins: Iterable[Join]
 ) -> Iterable[str]:
     """Parts of a pipeline whose results another stage makes."""
     for exchange in exchanges:
         yield from (f"table {held.table}" for held in exchange.aggregations)
-    for join in () if relation is None else relation.joins:
-        if join.meeting is not None:
-            yield f"the join to {join.table}"
+    related = () if relation is None else relation.joins
+    yield from (f"the join to {join.table}" for join in related if join.meeting is not None)
+    yield from (f"the join to {join.table}" for join in joins if join.meeting is not None)
     if pairing is not None and pairing.stage is not None:
         yield f"the join with {pairing.partner}"
 

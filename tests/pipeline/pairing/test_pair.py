@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from streams.pipeline import pairs
 from streams.pipeline.pairing import close
-from streams.records import SourceRecord
+from streams.records import ChangeEvent, SourceRecord
 from streams.testing import Driver
 
 from ..builders import (
@@ -19,6 +20,7 @@ from ..builders import (
     a_pipeline,
     a_plain_pipeline,
     a_topology,
+    header,
     keys_of,
     problems_of,
     reasons_of,
@@ -191,6 +193,14 @@ def test_in_one_key_what_is_over_comes_before_what_comes_then() -> None:
     assert told(driver) == [(1, None), (2, None), (4, 3)]
 
 
+def test_what_is_over_comes_before_an_order_of_its_key_that_comes_then_too() -> None:
+    driver = joined({"after": "100ms"})
+
+    send(driver, a_payment(9, 990), an_order(1, 1_000), a_payment(8, 1_200, customer=9), an_order(2, 985))
+
+    assert told(driver) == [(1, None), (2, 9)]
+
+
 def test_many_that_end_at_once_end_a_part_at_each_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(close, "EVENTS_PER_CHECKPOINT", 3)
     driver = joined()
@@ -280,8 +290,9 @@ def test_it_is_the_same_whichever_side_is_read_first(is_apart: bool) -> None:
     assert (1, 7) not in first and (2, 7) in first
 
 
-def test_an_input_that_is_silent_holds_nothing_open_for_ever() -> None:
-    driver = joined({"idle": "30s"})
+@BOTH
+def test_an_input_that_is_silent_holds_nothing_open_for_ever(is_apart: bool) -> None:
+    driver = joined({"idle": "30s"}, is_apart=is_apart)
     send(driver, a_payment(9, 900, customer=8), an_order(1, 1_000))
 
     driver.advance(ms=20_000)
@@ -439,6 +450,25 @@ def test_a_crash_repeats_nothing_and_loses_nothing(is_apart: bool) -> None:
     driver.restart()
 
     assert told(driver) == [(1, 3), (2, 3), (4, 3), (999, 999)]
+
+
+def test_a_payment_that_makes_a_step_raise_is_dead_and_has_met_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def derive(events: list[ChangeEvent], derivations: object) -> list[ChangeEvent]:
+        if any(event.row["paid"] == 13 for event in events):
+            raise RuntimeError("a bug")
+        return events
+
+    driver = joined()
+    send(driver, an_order(1, 1_000))
+    monkeypatch.setattr(pairs, "derive_columns", derive)
+    send(driver, a_payment(13, 1_010))
+    monkeypatch.undo()
+    send(driver, a_payment(14, 1_020), an_order(2, 1_030))
+
+    assert told(close_all(driver)) == [(1, 14), (2, 14), (999, 999)]
+    (letter,) = driver.records("cdc.payments.v1-payments-dlt")
+    assert header(letter, "__contract.errors.code") == "internal_error"
+    assert driver.ledger() == {"processed": 5, "dead": 1}
 
 
 # -- where it happens
