@@ -18,7 +18,6 @@ from tests.registry.running import ask, put
 
 from .load import Measured, measure, request_of
 
-SCHEMAS = 1_000
 SUBJECTS = 100
 
 
@@ -41,19 +40,20 @@ def bare(body: str) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def fill(url: str) -> Sequence[int]:
-    """Ids of ``SCHEMAS`` schemas in ``SUBJECTS`` subjects."""
+def fill(url: str, schemas: int) -> Sequence[int]:
+    """Ids of schemas in ``SUBJECTS`` subjects."""
     ask(url, "PUT", "/config", {"compatibility": "NONE"})
-    return [put(url, f"subject-{number % SUBJECTS}", schema(number)) for number in range(SCHEMAS)]
+    return [put(url, f"subject-{number % SUBJECTS}", schema(number)) for number in range(schemas)]
 
 
 @click.command()
 @click.option("--runs", default=7, show_default=True)
 @click.option("--seconds", default=3.0, show_default=True, help="Of each server in each run.")
-def main(runs: int, seconds: float) -> None:
+@click.option("--schemas", default=1_000, show_default=True, help="That the registry holds; 100 at least.")
+def main(runs: int, seconds: float, schemas: int) -> None:
     """Measure and print; nothing is asserted of times."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (url, process):
-        ids = fill(url)
+        ids = fill(url, schemas)
         port = int(url.rpartition(":")[2])
         body = json.dumps(ask(url, "GET", f"/schemas/ids/{ids[0]}")[1], separators=(",", ":"))
         paths = {
@@ -63,7 +63,7 @@ def main(runs: int, seconds: float) -> None:
             ],
             "POST /subjects/{s}": [
                 request_of(f"/subjects/subject-{n % SUBJECTS}", json.dumps({"schema": schema(n)}).encode())
-                for n in range(SCHEMAS)
+                for n in range(schemas)
             ],
         }
         with bare(body) as (bare_port, bare_pid):
