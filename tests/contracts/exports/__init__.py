@@ -1,0 +1,1 @@
+"""Exports: what other tools make of them."""
