@@ -1,26 +1,35 @@
-"""``streams contracts export``: what is agreed on, as files of other tools."""
+"""``streams contracts export``: what is agreed on, and what pipelines and workers do with it, for other tools."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from streams.contracts import Contract, Contracts, UnknownContractError, read_contracts
 from streams.contracts.exports import FORMATS, Exported, export_dataset
 from streams.contracts.exports.sql import DIALECTS
+from streams.contracts.registry import MemoryRegistry
+from streams.dsl import load_modules
 from streams.errors import ConfigurationError
+from streams.governance.asyncapi import Cluster, asyncapi_of, only
+from streams.pipeline.compile import compile_topology
 from streams.quality.book import dataset_of, datasets_of
 from streams.settings import Settings
+from streams.worker.web.openapi import openapi_of, types_of, with_datasets
 
 from .output import output_option, schemas_option
+
+DOCUMENTS = ("asyncapi", "openapi")
+"""Forms that are one document about everything."""
 
 
 @click.command()
 @click.argument("dataset", required=False)
-@click.option("--as", "form", type=click.Choice(sorted(FORMATS)), required=True, help="What to write.")
+@click.option("--as", "form", type=click.Choice(sorted({*FORMATS, *DOCUMENTS})), required=True, help="What to write.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR|FILE",
               help="Write there instead of printing; a folder where several files come.")
 @click.option("--dialect", type=click.Choice(DIALECTS), default=DIALECTS[0], show_default=True, help="Of --as sql.")
@@ -35,6 +44,8 @@ def export(
       streams contracts export orders --as typescript
       streams contracts export com.acme.shop/orders/1-0-0 --as protobuf
       streams contracts export --as pydantic --out models
+      streams contracts export --as asyncapi --out asyncapi.json      all topics of the pipelines
+      streams contracts export --as openapi                           the workers' HTTP interface, and rows
 
     A model refuses nothing that the contract admits; what it admits beside that is told in
     streams/contracts/exports/README.md.
@@ -43,8 +54,34 @@ def export(
     chosen = [family.newest for _, family in sorted(contracts.families.items())]
     if dataset is not None:
         chosen = [chosen_contract(dataset, contracts)]
-    files = [export_dataset(contract, contracts, form, dialect=dialect) for contract in chosen]
+    if form in DOCUMENTS:
+        files = [_document(form, chosen, contracts, is_whole=dataset is None)]
+    else:
+        files = [export_dataset(contract, contracts, form, dialect=dialect) for contract in chosen]
     deliver(files, out, output, is_one=dataset is not None)
+
+
+def _document(form: str, chosen: list[Contract], contracts: Contracts, *, is_whole: bool) -> Exported:
+    """One document about the pipelines of the folder; of one dataset, the part about it."""
+    settings = Settings.from_env()
+    if form == "openapi" and not is_whole:
+        return _as_json("openapi.json", types_of(chosen, contracts))
+    topology = compile_topology(
+        contracts, app=settings.app, mask_key=b"only to look", registry=MemoryRegistry(),
+        built=load_modules(settings.pipeline_modules),
+    )  # fmt: skip
+    if form == "openapi":
+        url = f"http://{settings.web_host}:{settings.web_port}"
+        document = with_datasets(openapi_of(topology.plans, contracts, url=url), chosen, contracts)
+        return _as_json("openapi.json", document)
+    is_secure = "SSL" in settings.kafka.get("security.protocol", "").upper()
+    cluster = Cluster(brokers=settings.brokers, is_secure=is_secure, registry=settings.registry)
+    document = asyncapi_of(topology, contracts, cluster)
+    return _as_json("asyncapi.json", document if is_whole else only(document, chosen[0].subject))
+
+
+def _as_json(path: str, document: Mapping[str, Any]) -> Exported:
+    return Exported(path=path, text=json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def usable(schemas: Path | None) -> Contracts:
@@ -81,7 +118,7 @@ def deliver(files: Iterable[Exported], out: Path | None, output: str, *, is_one:
         else:
             raise click.UsageError(f"these are {len(listed)} files: --out DIR, or name a dataset")
         return
-    is_file = is_one and not out.is_dir() and out.suffix != ""
+    is_file = (is_one or len(listed) == 1) and not out.is_dir() and out.suffix != ""
     if not is_file and out.is_file():
         raise click.UsageError(f"{out} is a file, and a folder is needed")
     written = [(out if is_file else out / held.path, held.text) for held in listed]

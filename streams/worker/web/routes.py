@@ -14,6 +14,7 @@ from streams.pipeline.query import LATEST_MS
 from streams.pipeline.route import encode_json
 
 from ..engine import Engine
+from .openapi import openapi_of
 from .status import StatusReader
 from .tables import MOST_ROWS, Question, TableReader
 
@@ -82,6 +83,11 @@ async def _group(request: web.Request) -> web.Response:
     return _json({"instance": request.app[ENGINE].instance, "workers": await request.app[STATUS].group()})
 
 
+async def _openapi(request: web.Request) -> web.Response:
+    """This interface and the rows of its tables, as OpenAPI 3.1."""
+    return _json(openapi_of(request.app[ENGINE].topology.plans))
+
+
 async def _tables(request: web.Request) -> web.Response:
     """Every table of the application."""
     return _json({"tables": request.app[READER].tables()})
@@ -145,6 +151,7 @@ ROUTES = (
     ("/health/live", _live),
     ("/health/ready", _ready),
     ("/metrics", _metrics),
+    ("/openapi.json", _openapi),
     ("/api/status", _status),
     ("/api/group", _group),
     ("/api/tables", _tables),

@@ -1,0 +1,70 @@
+"""Payloads: what stands in a record of each format, around a row or as its schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from streams.contracts.exports.avro import avro_schema
+from streams.contracts.exports.json_schema import bundled
+from streams.contracts.exports.names import pascal
+from streams.contracts.exports.protobuf import to_protobuf
+from streams.contracts.exports.read import read_model
+from streams.contracts.iglu import version_numbers
+from streams.contracts.model import Contract, Contracts
+from streams.pipeline.published import envelope_shape
+
+Shape = dict[str, Any]
+AT = "#/components/schemas/"
+JSON, AVRO, PROTOBUF = "application/json", "application/vnd.apache.avro", "application/vnd.google.protobuf"
+
+
+def name_of(contract: Contract) -> str:
+    """What the schema of its rows is called among the components."""
+    return pascal(contract.subject.split("/")[1])
+
+
+def payload_of(form: str, contract: Contract, row: Shape, contracts: Contracts) -> tuple[Shape, str]:
+    """What stands in a record of ``form``, and its content type."""
+    match form:
+        case "avro":
+            schema = avro_schema(read_model(contract, contracts))
+            return {"schemaFormat": f"{AVRO};version=1.9.0", "schema": schema}, AVRO
+        case "protobuf":
+            own = version_numbers(contract.version)
+            family = contracts.families[contract.subject].versions
+            models = [read_model(one, contracts) for one in family if version_numbers(one.version) <= own]
+            return {"schemaFormat": f"{PROTOBUF};version=3", "schema": to_protobuf(models)}, PROTOBUF
+        case "iglu-json":
+            uri = {"type": "string", "pattern": f"^{re.escape(contract.subject)}/[0-9]+-[0-9]+-[0-9]+$"}
+            properties = {"schema": uri, "data": row}
+            return {"type": "object", "properties": properties, "required": ["schema", "data"]}, JSON
+        case "wal2json-v2":
+            return _WAL2JSON, JSON
+        case "debezium-json" | "debezium-avro" | "debezium-protobuf":
+            whole = bundled(contract, contracts, at=f"{AT}{name_of(contract)}")
+            return _change(whole), {"debezium-avro": AVRO, "debezium-protobuf": PROTOBUF}.get(form, JSON)
+        case "cloudevents":
+            return row, "application/cloudevents+json"
+        case _:
+            return row, JSON
+
+
+def _change(row: Shape) -> Shape:
+    """An envelope, bare or with Connect's schema around it."""
+    envelope = envelope_shape({name: held for name, held in row.items() if name != "$defs"}, is_partial=True)
+    wrapped = {"type": "object", "properties": {"schema": {}, "payload": envelope}, "required": ["payload"]}
+    return {"anyOf": [envelope, wrapped]}
+
+
+_WAL2JSON = {
+    "type": "object",
+    "properties": {
+        "action": {"enum": ["B", "C", "I", "U", "D", "T", "M"]},
+        "schema": {"type": "string"},
+        "table": {"type": "string"},
+        "columns": {"type": "array", "items": {"type": "object"}},
+        "identity": {"type": "array", "items": {"type": "object"}},
+    },
+    "required": ["action"],
+}
