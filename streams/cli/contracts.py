@@ -14,7 +14,7 @@ from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
-from . import bump, check, compare, export, mock, reach
+from . import bump, check, compare, docs, export, mock, reach
 from .output import output_option, schemas_option, show_rows
 
 
@@ -29,13 +29,14 @@ def command() -> None:
       streams contracts compare OLD NEW                        what a changed schema breaks, and for whom
       streams contracts mock orders                            rows that it admits, or that miss a rule by a hair
       streams contracts export orders --as typescript          the same for other tools and languages
+      streams contracts docs --out dictionary                  all of it for people, to be searched
       streams contracts bump com.acme.shop/orders              publish a draft as the next version
       streams contracts matrix                                 who produces and consumes what, and where that clashes
       streams contracts impact com.acme.shop/orders            whom a change reaches, down to columns
     """
 
 
-for added in (bump.bump_command, check.check, compare.compare, export.export, mock.mock, *reach.COMMANDS):
+for added in (bump.bump_command, check.check, compare.compare, docs.docs, export.export, mock.mock, *reach.COMMANDS):
     command.add_command(added)
 
 
