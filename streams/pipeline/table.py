@@ -15,7 +15,7 @@ from .moves import remember_moves
 from .order import is_unplaced, order_of
 from .plan import RowTable
 from .tables import PipelineTables, RowChange, StoredRow, TimedRow, encode_key
-from .truncating.state import NONE, TRUNCATE, Place, is_before, place_of
+from .truncating.state import NONE, TRUNCATE, Place, has_truncates, is_before, place_of
 
 
 def materialise_rows(
@@ -35,7 +35,7 @@ def materialise_rows(
     if table is None or rows is None:
         return []
     columns, stored_of = table.key, _timed if table.is_followed else _stored
-    is_told = is_asked or bool(late) or any(event.operation is TRUNCATE for event in events)
+    is_told = is_asked or bool(late) or has_truncates(events)
     known = rows.get_many([_key_of(event, columns) for event in events if is_told or is_unplaced(event)])
     left: dict[bytes, StoredRow | None] = {}
     changes: list[RowChange] = []

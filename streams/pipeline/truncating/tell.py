@@ -27,11 +27,8 @@ _decode = msgspec.json.Decoder(Told).decode
 
 def tell_truncates(events: Iterable[ChangeEvent], plan: Plan, tables: PipelineTables) -> Iterator[Delivery]:
     """Remember the TRUNCATEs among ``events``, behind all that the batch has done; what other tasks are told."""
-    if not keeps_rows(plan):
-        return
-    for event in events:
-        if event.operation is not Operation.TRUNCATE:
-            continue
+    truncates = [event for event in events if event.operation is Operation.TRUNCATE]
+    for event in truncates if keeps_rows(plan) else ():
         told = truncated_by(event)
         tables.truncated.take_in(told, keyspaces_of(plan))
         if plan.truncates is not None:

@@ -168,6 +168,23 @@ def test_rows_outside_go_as_members_do() -> None:
     assert list(task._tables["orders"].outside.scan()) == []
 
 
+@pytest.mark.parametrize("in_order", ["park", "supersede", "ignore"])
+def test_what_waits_is_told_when_it_comes_back_and_leaves_no_row(in_order: str) -> None:
+    errors = {"retry": {"join_missing": ["5s"]}, "in_order": in_order}
+    waiting = looking_up("retry", errors=errors, table={"name": "latest"})
+    driver = in_three(waiting, users(), start_ms=1_000)
+    send(driver, a_change(1, customer_id=8, lsn=1), a_change(1, op="u", customer_id=8, lsn=2, amount=6), partition=0)
+    send(driver, a_truncate(10), partition=1)
+    driver.commit()
+    send(driver, a_change(2, customer_id=8, lsn=11), partition=0)
+
+    send(driver, a_user(8), partition=0).advance(ms=5_000)
+
+    assert list(driver.table("latest")) == [2]
+    amounts = [amount for id, amount in told(driver) if id == 1]
+    assert amounts == ([6, None] if in_order == "supersede" else [5, None, 6, None])
+
+
 def test_deletes_can_be_told_as_events() -> None:
     driver = in_three(a_pipeline(table={"name": "latest"}, route=[{"to": OUT, "on_delete": "event"}]))
     send(driver, a_change(1, lsn=1, amount=3), partition=0)
@@ -303,6 +320,21 @@ def test_rows_that_are_to_go_follow_nobody(small_sweeps: None) -> None:
     assert [row["product"] for row in rows if row is not None] == ["old"] * 100
     assert len(rows) == 200
     assert driver.table("latest") == {}
+
+
+@pytest.mark.parametrize("table", [{"name": "latest"}, None])
+def test_a_row_that_comes_late_follows_nobody(table: dict[str, str] | None) -> None:
+    driver = in_three(orders(table=table), products())
+    send(driver, a_product(7, "old", lsn=1), partition=0)
+    send(driver, a_truncate(10), partition=1)
+    driver.commit()
+    send(driver, a_change(1, lsn=5), a_change(2, lsn=11), partition=0)
+    driver.commit()
+    send(driver, a_product(7, "new", op="u", lsn=12), partition=0)
+
+    records = driver.records(OUT)
+    rows = [(key["id"], row and row["product"]) for key, row in zip(keys_of(records), rows_of(records), strict=True)]
+    assert sorted(rows, key=str) == [(1, "old"), (1, None), (2, "new"), (2, "old")]
 
 
 # -- which pipelines tell
