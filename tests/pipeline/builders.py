@@ -215,6 +215,13 @@ def a_change(
     return _sent(envelope, {"id": id}, time_ms, headers)
 
 
+def a_move(id: int, to: int, **columns: object) -> tuple[SourceRecord, SourceRecord]:
+    """Debezium's two records of a row whose key changes from ``id`` to ``to``."""
+    old, new = _encode({"id": id}), _encode({"id": to})
+    gone = a_change(id, op="d", headers=(("__debezium.newkey", new),))
+    return gone, a_change(to, op="c", headers=(("__debezium.oldkey", old),), **columns)  # type: ignore[arg-type]  # columns
+
+
 def a_plain(id: int = 1, *, at: object = 1_000, timestamp_ms: int = 1_000, **columns: object) -> SourceRecord:
     """A plain JSON row."""
     return _sent({"id": id, **ROW, "at": at, **columns}, {"id": id}, timestamp_ms, ())

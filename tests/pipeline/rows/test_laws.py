@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..builders import a_change, a_driver, a_pipeline, laws, send
+from ..builders import a_change, a_driver, a_move, a_pipeline, laws, send
 from .model import COLUMNS, grouped
 
 AMOUNTS = st.sampled_from([None, 0, 1, 2, 3, Decimal("2.50"), Decimal("2.5"), Decimal("-1.25"), 10**20])
@@ -42,7 +42,7 @@ def send_step(driver: Any, step: tuple[Any, ...], rows: dict[int, dict[str, Any]
             rows.pop(id, None)
         case "move", id, to if id in rows and to not in rows:
             rows[to] = rows.pop(id)
-            send(driver, a_change(id, op="d"), a_change(to, op="c", **rows[to]))
+            send(driver, *a_move(id, to, **rows[to]))
         case ("truncate",):
             send(driver, a_change(0, op="t", customer_id=None))
             rows.clear()

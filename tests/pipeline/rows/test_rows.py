@@ -13,6 +13,7 @@ from ..builders import (
     TOPIC,
     a_change,
     a_driver,
+    a_move,
     a_pipeline,
     a_plain,
     a_plain_pipeline,
@@ -58,6 +59,19 @@ def test_what_a_row_was_is_what_the_pipeline_knows_and_not_what_before_says() ->
     send(driver, a_change(1, op="u", customer_id=7, amount=6, before=before))
 
     assert driver.table("by_customer") == {7: a_group(7, 1, 6, 6)}
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_a_row_whose_key_changes_is_counted_once(partitions: int) -> None:
+    driver = rows_driver(partitions)
+    send(driver, a_change(1, customer_id=7, amount=5), a_change(3, customer_id=7, amount=2))
+    driver.commit()
+
+    send(driver, *a_move(1, 2, customer_id=7, amount=5))
+    assert driver.table("by_customer") == {7: a_group(7, 2, 7, 5)}
+
+    send(driver, *a_move(2, 4, customer_id=8, amount=1))
+    assert driver.table("by_customer") == {7: a_group(7, 1, 2, 2), 8: a_group(8, 1, 1, 1)}
 
 
 def test_a_column_that_was_not_sent_is_what_it_was() -> None:
