@@ -32,7 +32,8 @@ def command(
 
     TIME is that of the records (UTC without a zone). Rows that are stored stay until their changes come by again; what
     was seen since is forgotten, so that nothing of it counts as a duplicate. It begins where a checkpoint ended, at or
-    before TIME. Pipelines with aggregates would count twice: they are refused, streams reset is for them.
+    before TIME. Aggregates over rows and rules about several rows go back with the rows and come forward again;
+    pipelines with aggregates over changes would count twice and are refused: streams reset is for them.
 
     What was published stays and is sent once more. Other pipelines go on where they are, also on the same topic. No
     worker may run; it is one Kafka transaction, as with streams reset.

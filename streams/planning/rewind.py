@@ -2,7 +2,9 @@
 
 A reset forgets all that a pipeline knows: the latest rows, groups, windows, clocks, what it has seen. It is as if the
 pipeline had never run, from the place on where it begins. A backfill keeps the rows and forgets only what it has seen
-since, so that the same events count once more; where they are added up, that would count them twice.
+since, so that the same events count once more. In the end rows are as their last events leave them, and so is what is
+computed of the rows that are there, or remembered of each. Where events are added up they would count twice: nobody
+knows of them, one by one and for ever, which have been.
 
 Others that read the same topic are not set back: their state tells where each of them goes on.
 """
@@ -77,13 +79,13 @@ def obstacles(plans: Iterable[Plan], mode: Mode) -> Iterator[str]:
         yield from _cut_off(plans)
         return
     for plan in plans:
-        if plan.judged:
-            tables = ", ".join(held.table for held in plan.judged)
-            yield f"{plan.name}: {tables} would count the same events twice"
+        if counted := [held.table for held in plan.judged if not held.is_of_rows]:
+            yield (
+                f"{plan.name}: {', '.join(counted)} would count the same events twice (in a pipeline of their own they"
+                " can be reset, and the rest be filled again; over: rows counts no events)"
+            )
         if plan.pairing is not None or plan.partner_of:
             yield f"{plan.name}: its events would meet those of {', '.join(_paired(plan))} twice"
-        if plan.claims is not None:
-            yield f"{plan.name}: its rules about several rows remember what every row said"
         back = {*plan.tiers, *plan.answers, *asking_of(plan)}
         if waiting := [topic for topic in plan.further_topics if topic in back]:
             yield f"{plan.name}: what waits in {', '.join(waiting)} belongs to the events since"

@@ -8,7 +8,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -35,6 +37,12 @@ source:
 deduplicate: {by: [id, lsn], keep: 3650d}
 derive: {with_tax: "round(amount * 1.19, 2)"}
 table: {name: latest, key: [customer_id]}
+aggregate:
+  - table: taxed
+    over: rows
+    by: [status]
+    columns: {n: "count(*)", total: "sum(with_tax)", most: "max(with_tax)"}
+    to: bench.taxed.v1
 route:
   - {to: bench.plain.v1, key: [customer_id]}
 """
@@ -97,6 +105,12 @@ class Bench:
         topics = {name: read_whole(self.cluster.brokers, f"{self.cluster.app}-{name}-changelog") for name in names}
         words = (MARKER_KEY, EMPTIED_KEY)
         return {name: [record for record in held if record.key not in words] for name, held in topics.items()}
+
+
+def rows_of(records: list[WholeRecord]) -> list[Any]:
+    """What a reader of a compacted topic has in the end; of a changelog each entry as it is stored."""
+    held = {record.key: record.value for record in records}
+    return [json.loads(value, parse_float=Decimal) for value in held.values() if value is not None]
 
 
 def since(before: list[WholeRecord], after: list[WholeRecord]) -> list[WholeRecord]:
@@ -217,6 +231,12 @@ def test_a_backfill_publishes_once_more_what_came_since_as_todays_file_says(benc
         numbers[record.partition] += 1
     assert 0.8 * expected.total() < sum(map(len, again.values())) <= expected.total() <= 5_100
     assert bench.published() == before
+    groups: dict[str, list[Decimal]] = {}
+    for _, _, row in rows_of(bench.kept("latest")["latest"]):  # those of before are as the file said then
+        groups.setdefault(row["status"], []).append(row["with_tax"])
+    told_of = {row["status"]: (row["n"], row["total"], row["most"]) for row in rows_of(bench.read("taxed.v1"))}
+    assert told_of == {status: (len(held), sum(held), max(held)) for status, held in groups.items()}
+
 
 def test_pipelines_that_begin_anew_together_are_joined_as_in_a_first_run(
     kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]

@@ -25,6 +25,7 @@ from tests.pipeline.builders import TOPIC, a_pipeline, a_topology
 
 TOTALS = {"table": "totals", "by": ["id"], "columns": {"n": "count(*)"}, "to": "totals.v1"}
 BY_CODE = {"table": "by_code", "by": ["code"], "columns": {"n": "count(*)"}, "to": "by_code.v1"}
+OF_ROWS = {"table": "rows_by_code", "over": "rows", "by": ["code"], "columns": {"n": "count(*)"}}
 ORDERS = a_pipeline(table={"name": "orders"})
 COUNTED = a_pipeline("counted", route=None, aggregate=[TOTALS, BY_CODE])
 
@@ -90,15 +91,20 @@ def test_alone_in_its_tasks_a_pipeline_goes_where_it_is_told() -> None:
     [
         ({"aggregate": [TOTALS]}, "orders: totals would count the same events twice"),
         ({"aggregate": [BY_CODE]}, "orders: by_code would count the same events twice"),
-        ({"quality": {"rules": {"uniqueness": ["code"]}}}, "orders: its rules about several rows remember"),
+        ({"aggregate": [TOTALS, OF_ROWS]}, "orders: totals would count the same events twice"),
     ],
-    ids=["group", "group behind an exchange", "uniqueness"],
+    ids=["group", "group behind an exchange", "beside one over rows"],
 )
 def test_a_backfill_is_refused_where_it_would_count_twice(parts: Mapping[str, Any], why: str) -> None:
     plans = a_topology(a_pipeline(**parts)).plans
 
     assert [text[: len(why)] for text in obstacles(plans, Mode.BACKFILL)] == [why]
     assert list(obstacles(plans, Mode.RESET)) == []
+
+
+@pytest.mark.parametrize("parts", [{"aggregate": [OF_ROWS]}, {"quality": {"rules": {"uniqueness": ["code"]}}}])
+def test_what_is_computed_of_rows_can_be_filled_again(parts: Mapping[str, Any]) -> None:
+    assert list(obstacles(a_topology(a_pipeline(**parts)).plans, Mode.BACKFILL)) == []
 
 
 def test_rows_and_routes_can_be_filled_again() -> None:
