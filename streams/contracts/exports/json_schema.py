@@ -13,13 +13,23 @@ from streams.contracts.drafts import META_SCHEMAS, NEWEST_DRAFT, draft_of
 from streams.contracts.model import Contract, Contracts, UnknownContractError
 
 from .names import pascal, unique
-from .read import Terms, terms_of
 
-_MAPS = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
+Terms = Mapping[str, Any]
+"""What a ``contract.yaml`` says of an object or a property, as written."""
+_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+"""``definitions`` keeps its name, which 2020-12 knows as well: pointers lead there."""
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _SINGLE = frozenset({"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
                      "unevaluatedItems", "unevaluatedProperties", "contentSchema"})  # fmt: skip
 _OLD = frozenset({"draft4", "draft6", "draft7"})
+_SINCE_2019 = frozenset({"dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties",
+                         "minContains", "maxContains", "prefixItems", "$dynamicRef"})  # fmt: skip
+_SINCE_7 = _SINCE_2019 | {"if", "then", "else"}
+_SINCE_6 = _SINCE_7 | {"const", "contains", "propertyNames"}
+_UNKNOWN: Mapping[str | None, frozenset[str]] = {
+    "draft4": _SINCE_6, "draft6": _SINCE_7, "draft7": _SINCE_2019, "2019-09": frozenset({"prefixItems", "$dynamicRef"})
+}  # fmt: skip
+"""Words that a draft does not know and says nothing with."""
 _LOCAL = frozenset({"$schema", "$id", "id", "self"})
 _TERMS = {"classification": "x-classification", "physicalType": "x-physical-type", "unique": "x-unique"}
 
@@ -45,6 +55,13 @@ def bundled(contract: Contract, contracts: Contracts, *, at: str = "#") -> dict[
     return {**whole, "$defs": definitions} if definitions else whole
 
 
+def terms_of(contract: Contract, contracts: Contracts) -> Terms:
+    """What its ``contract.yaml`` says of the rows; empty without one."""
+    document = contracts.contract_documents.get(contract.subject)
+    listed = [] if document is None else document.value.get("schema") or []
+    return listed[0] if listed else {}
+
+
 class _Bundle:
     """Moves schemas to where they stand, and their references with them."""
 
@@ -64,31 +81,31 @@ class _Bundle:
     def schema(self, uri: str, schema: Any) -> Any:
         if not isinstance(schema, Mapping):
             return schema
-        is_old = draft_of(schema) in _OLD
-        return self._moved({name: held for name, held in schema.items() if name not in _LOCAL}, uri, is_old)
+        draft = draft_of(schema)
+        return self._moved({name: held for name, held in schema.items() if name not in _LOCAL}, uri, draft)
 
-    def _moved(self, shape: Any, uri: str, is_old: bool) -> Any:
+    def _moved(self, shape: Any, uri: str, draft: str | None) -> Any:
         if not isinstance(shape, Mapping):
             return shape
         reference = shape.get("$ref")
         if isinstance(reference, str):
             moved = {"$ref": self._reference(reference, uri)}
-            if is_old:  # nothing beside a reference counts there
+            if draft in _OLD:  # nothing beside a reference counts there
                 return moved
             shape = {**shape, **moved}
-        plain = _modern(shape) if is_old else shape
-        return {name: self._part(name, held, uri, is_old) for name, held in plain.items()}
+        plain = {name: held for name, held in shape.items() if name not in _UNKNOWN.get(draft, ())}
+        plain = _modern(plain, draft)
+        return {name: self._part(name, held, uri, draft) for name, held in plain.items()}
 
-    def _part(self, name: str, held: Any, uri: str, is_old: bool) -> Any:
+    def _part(self, name: str, held: Any, uri: str, draft: str | None) -> Any:
         if name in _MAPS and isinstance(held, Mapping):
-            return {key: self._moved(inner, uri, is_old) for key, inner in held.items()}
+            return {key: self._moved(inner, uri, draft) for key, inner in held.items()}
         if name in _LISTS and isinstance(held, list):
-            return [self._moved(inner, uri, is_old) for inner in held]
-        return self._moved(held, uri, is_old) if name in _SINGLE else held
+            return [self._moved(inner, uri, draft) for inner in held]
+        return self._moved(held, uri, draft) if name in _SINGLE else held
 
     def _reference(self, reference: str, uri: str) -> str:
         other, _, fragment = reference.partition("#")
-        fragment = fragment.replace("/definitions/", "/$defs/")
         target = other or uri
         if not target.startswith("iglu:"):
             return reference
@@ -102,9 +119,11 @@ class _Bundle:
         return f"{self._at}/$defs/{self.names[target]}{fragment}"
 
 
-def _modern(shape: Mapping[str, Any]) -> dict[str, Any]:
-    """Keywords of drafts 4 to 7 in the words of 2020-12."""
-    plain = {"$defs" if name == "definitions" else name: held for name, held in shape.items()}
+def _modern(shape: Mapping[str, Any], draft: str | None) -> dict[str, Any]:
+    """Keywords of older drafts in the words of 2020-12."""
+    plain = dict(shape)
+    if draft == NEWEST_DRAFT:
+        return plain
     for name, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(plain.get(name), bool) and plain.pop(name) and bound in plain:
             plain[name] = plain.pop(bound)
@@ -113,7 +132,7 @@ def _modern(shape: Mapping[str, Any]) -> dict[str, Any]:
         plain["prefixItems"] = plain.pop("items")
         if more is not None:
             plain["items"] = more
-    needs = plain.pop("dependencies", {})
+    needs = plain.pop("dependencies", {}) if draft in _OLD else {}
     named = {name: held for name, held in needs.items() if isinstance(held, list)}
     shapes = {name: held for name, held in needs.items() if not isinstance(held, list)}
     plain |= {"dependentRequired": named} if named else {}

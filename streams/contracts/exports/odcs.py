@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from streams.contracts.model import ColumnType, Contract, Contracts
 
+from .json_schema import Terms, terms_of
 from .names import vendor_and_name
-from .read import Terms, terms_of
 from .types import Kind, Member, Model, Record, Type
 
 _LOGICAL = {

@@ -12,6 +12,7 @@ from typing import Any
 from streams.contracts.columns import build_columns, json_types
 from streams.contracts.model import Column, ColumnType, Contract, Contracts, split_physical_type
 
+from .json_schema import Terms, bundled, terms_of
 from .merge import merged
 from .names import pascal, unique, vendor_and_name
 from .references import References, Shape
@@ -29,23 +30,14 @@ _KINDS = {
     "array": Kind.ARRAY,
 }
 _NAMELESS = Column(name="", type=ColumnType.UNKNOWN)
-Terms = Mapping[str, Any]
-"""What a ``contract.yaml`` says of an object or a property, as written."""
 
 
 def read_model(contract: Contract, contracts: Contracts) -> Model:
     """The model of one version."""
     _, name = vendor_and_name(contract)
-    reader = _Reader(References(contracts), taken={pascal(name, "key")})
+    reader = _Reader(References(bundled(contract, contracts)), taken={pascal(name, "key")})
     reader.read(contract, terms_of(contract, contracts), pascal(name))
     return Model(contract=contract, records=reader.records, title=str(contract.schema.get("title", "")))
-
-
-def terms_of(contract: Contract, contracts: Contracts) -> Terms:
-    """What its ``contract.yaml`` says of the rows; empty without one."""
-    document = contracts.contract_documents.get(contract.subject)
-    listed = [] if document is None else document.value.get("schema") or []
-    return listed[0] if listed else {}
 
 
 class _Reader:
@@ -59,8 +51,8 @@ class _Reader:
         self._open: set[str] = set()
 
     def read(self, contract: Contract, terms: Terms, name: str) -> None:
-        shape = merged(self._references.whole(contract.uri), self._references)
-        self._record(shape, contract.columns, terms, name, (f"{contract.uri}#",))
+        shape = merged(self._references.document, self._references)
+        self._record(shape, contract.columns, terms, name, ("#",))
 
     def _record(
         self, shape: Mapping[str, Any], columns: Mapping[str, Column], terms: Terms, name: str, addresses: Iterable[str]

@@ -1,4 +1,4 @@
-"""Rules: what a schema says of a value beside its type, with the meaning of draft 2020-12 whatever its own draft is."""
+"""Rules: what a schema says of a value beside its type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ _BY_KIND = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     "array": ("minItems", "maxItems", "uniqueItems"),
 }
-_EXCLUSIVE = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_"}
 _AGAINST = {"D": "[^0-9]", "W": "[^A-Za-z0-9_]"}
 _UNSURE = "sSbBpPkuxc0123456789"
@@ -25,11 +24,6 @@ _TOKENS = re.compile(r"\\(.)|([\[\]])|(\(\?)|(.)", re.DOTALL)
 def rules_of(shape: Mapping[str, Any], kind: str) -> Mapping[str, object]:
     """The keywords of ``shape`` that are about values of the JSON type ``kind``."""
     rules = {name: shape[name] for name in _BY_KIND.get(kind, ()) if name in shape}
-    for name, plain in _EXCLUSIVE.items():
-        if isinstance(rules.get(name), bool):  # draft 4
-            is_exclusive = rules.pop(name)
-            if is_exclusive and plain in rules:
-                rules[name] = rules.pop(plain)
     if "enum" in shape and kind in ("integer", "number"):
         rules["enum"] = [value for value in shape["enum"] if value is not None]
     return rules

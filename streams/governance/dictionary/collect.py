@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from streams.contracts import Contract, ContractFamily, Contracts
-from streams.contracts.exports.read import read_model, terms_of
+from streams.contracts.exports.json_schema import terms_of
+from streams.contracts.exports.read import read_model
 from streams.pipeline.plan import Plan
 from streams.planning.lineage import Lineage, Origin, lineage_of
 from streams.quality.book import dataset_of
