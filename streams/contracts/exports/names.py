@@ -8,7 +8,6 @@ from collections.abc import Container
 from streams.contracts.model import Contract
 
 _PARTS = re.compile(r"[A-Za-z]+|[0-9]+")
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _OTHER = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -17,11 +16,6 @@ def pascal(*names: str) -> str:
     parts = [part for name in names for part in _PARTS.findall(name)]
     joined = "".join(part[0].upper() + part[1:] for part in parts)
     return joined if joined[:1].isalpha() else f"N{joined}"
-
-
-def upper(name: str) -> str:
-    """``in transit`` as ``IN_TRANSIT``."""
-    return "_".join(_WORDS.findall(name)).upper() or "OTHER"
 
 
 def identifier(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Numbering: the numbers of Protobuf's fields and enum values, which say what bytes mean and so never change.
+"""Numbering: the numbers of Protobuf's fields, which say what bytes mean and so never change.
 
 They follow from the versions of the dataset up to the one that is written: who comes first has the lower number, a
 number is given once, and what is there no more leaves it reserved. A field whose type changed on the wire is another.
@@ -15,7 +15,7 @@ OURS = range(19_000, 20_000)
 
 @dataclass(slots=True)
 class Numbers:
-    """Those of one message or enum."""
+    """Those of one message."""
 
     by_key: dict[tuple[str, str], int] = field(default_factory=dict)
     """By name and what it is on the wire; both in the order of their numbers."""
@@ -46,7 +46,7 @@ class Numbers:
 
 
 def number_all(versions: Iterable[Mapping[str, Iterable[tuple[str, str]]]]) -> Mapping[str, Numbers]:
-    """By message or enum, of versions from the oldest to the one that is written; each names what it has."""
+    """By message, of versions from the oldest to the one that is written; each names what it has."""
     numbers: dict[str, Numbers] = {}
     for version in versions:
         for held in numbers.values():

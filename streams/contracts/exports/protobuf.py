@@ -1,7 +1,8 @@
 """Protobuf: rows as messages of proto3, with presence for what may be absent or null.
 
-A decimal is its digits as text, a moment a ``Timestamp``, what has no type of its own JSON text. An array that may be
-null, or hold null, is a message around its items, as capture writes it: a repeated field is never absent.
+A decimal is its digits as text, a moment a ``Timestamp``, a word of an enum that word (a constant of Protobuf has
+another name, from which nobody could read the word), what has no type of its own JSON text. An array that may be null,
+or hold null, is a message around its items, as capture writes it: a repeated field is never absent.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from streams.contracts.iglu import version_numbers
 from streams.contracts.model import ColumnType
 
 from .avro import is_int32
-from .names import identifier, namespace, pascal, unique, upper, vendor_and_name
+from .names import identifier, namespace, pascal, unique, vendor_and_name
 from .numbering import Numbers, number_all
 from .types import Kind, Member, Model, Record, Type
 
@@ -33,8 +34,6 @@ class _Field:
     wire: str
     """What a reader must agree on: fields of one name and another wire are two fields."""
     said: str = ""
-    words: tuple[str, ...] = ()
-    """Of an enum that is this field's own."""
     items: _Field | None = None
     """Of an array that is a message: what is around each item."""
 
@@ -42,9 +41,8 @@ class _Field:
 def to_protobuf(models: Sequence[Model]) -> str:
     """The file of the last of ``models``, the versions of a dataset from the oldest on."""
     model = models[-1]
-    versions = [{**_messages(held), **_enums(held)} for held in models]
-    numbers = number_all([{name: _keys(held) for name, held in version.items()} for version in versions])
-    fields = {name: list(_fields(record, model)) for name, record in model.records.items()}
+    numbers = number_all([dict(_keys(held)) for held in models])
+    fields = {name: list(_fields(record)) for name, record in model.records.items()}
     head = [f"// {model.contract.uri}", 'syntax = "proto3";', f"package {package_of(model)};"]
     used = [one.items or one for held in fields.values() for one in held]
     imports = ['import "google/protobuf/timestamp.proto";'] if any(one.type == _STAMP for one in used) else []
@@ -59,63 +57,50 @@ def package_of(model: Model) -> str:
     return f"{namespace(vendor)}.{identifier(name)}.v{version_numbers(model.contract.version)[0]}"
 
 
-Listed = Iterable[_Field] | tuple[str, ...]
+def _keys(model: Model) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """By message, names of its fields and what they are on the wire."""
+    for name, record in model.records.items():
+        yield name, [(one.name, one.wire) for one in _fields(record)]
 
 
-def _keys(listed: Listed) -> list[tuple[str, str]]:
-    return [(one, "") if isinstance(one, str) else (one.name, one.wire) for one in listed]
-
-
-def _messages(model: Model) -> dict[str, Listed]:
-    return {name: list(_fields(record, model)) for name, record in model.records.items()}
-
-
-def _enums(model: Model) -> dict[str, Listed]:
-    """By name of the enum, its words without the one for nothing."""
-    fields = [one for record in model.records.values() for one in _fields(record, model)]
-    fields += [one.items for one in fields if one.items is not None]
-    return {f"enum {one.type}": one.words for one in fields if one.words}
-
-
-def _fields(record: Record, model: Model) -> Iterator[_Field]:
+def _fields(record: Record) -> Iterator[_Field]:
     taken: set[str] = set()
     for member in record.members:
         name = unique(identifier(member.name).strip("_") or "field", taken)
         name = f"n{name}" if name[0].isdigit() else name
         taken.add(name)
-        yield _field(member, name, record.name, model)
+        yield _field(member, name, record.name)
 
 
-def _field(member: Member, name: str, holder: str, model: Model) -> _Field:
+def _field(member: Member, name: str, holder: str) -> _Field:
     note = _note(member.type)
     said = f"{member.description} ({note})" if member.description and note else member.description or note
     held = member.type
     own = pascal(holder, name)
     if held.kind is Kind.ARRAY and held.items is not None:
         inside = held.items
-        item = _single(inside, f"{own}Item", model)
+        item = _single(inside)
         if not member.may_lack and not inside.is_nullable and inside.kind not in (Kind.ARRAY, Kind.MAP):
             return _Field(name=name, column=member.name, type=item[0], wire=f"repeated {item[1]}", is_repeated=True,
-                          said=said, words=_enum_words(inside))  # fmt: skip
-        value = _Field(name="value", column="value", type=item[0], wire=item[1], has_presence=True,
-                       words=_enum_words(inside))  # fmt: skip
+                          said=said)  # fmt: skip
+        value = _Field(name="value", column="value", type=item[0], wire=item[1], has_presence=True)
         return _Field(name=name, column=member.name, type=f"{own}List", wire=f"list of {item[1]}", has_presence=True,
                       said=said, items=value)  # fmt: skip
-    kind, wire = _single(held, own, model)
-    return _Field(name=name, column=member.name, type=kind, wire=wire, said=said, words=_enum_words(held),
-                  has_presence=True)  # fmt: skip
+    if _is_map(held) and held.items is not None:
+        kind, wire = _single(held.items)
+        return _Field(name=name, column=member.name, type=f"map<string, {kind}>", wire=f"map of {wire}", said=said)
+    kind, wire = _single(held)
+    return _Field(name=name, column=member.name, type=kind, wire=wire, said=said, has_presence=True)
 
 
-def _enum_words(held: Type) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(held.words)) if held.kind is Kind.TEXT and _is_enum(held) else ()
+def _is_map(held: Type) -> bool:
+    """A map whose values have a type of their own, and are never null."""
+    inside = held.items
+    is_plain = inside is not None and inside.kind not in (Kind.ARRAY, Kind.MAP, Kind.UNION, Kind.ANY)
+    return held.kind is Kind.MAP and inside is not None and is_plain and not inside.is_nullable
 
 
-def _is_enum(held: Type) -> bool:
-    names = [upper(word) for word in held.words]
-    return bool(names) and len(set(names)) == len(names) and "UNSPECIFIED" not in names and "" not in held.words
-
-
-def _single(held: Type, own: str, model: Model) -> tuple[str, str]:
+def _single(held: Type) -> tuple[str, str]:
     """The type of one value, and what it is on the wire."""
     if held.kind is Kind.RECORD:
         return held.record, f"message {held.record}"
@@ -124,7 +109,7 @@ def _single(held: Type, own: str, model: Model) -> tuple[str, str]:
     if held.kind is Kind.TEXT:
         if held.meaning is ColumnType.BYTES:
             return "bytes", "bytes"
-        return (own, f"enum {own}") if _is_enum(held) else ("string", "string")
+        return "string", "string"
     if held.kind is Kind.INTEGER:
         return ("int32" if is_int32(held.rules) else "int64"), "integer"
     if held.kind is Kind.BOOLEAN:
@@ -135,7 +120,9 @@ def _single(held: Type, own: str, model: Model) -> tuple[str, str]:
 
 
 def _note(held: Type) -> str:
-    if held.kind in (Kind.UNION, Kind.ANY, Kind.MAP):
+    if held.words:
+        return f"one of {', '.join(held.words)}"
+    if held.kind in (Kind.UNION, Kind.ANY, Kind.MAP) and not _is_map(held):
         return "JSON text"
     if held.kind is Kind.NUMBER and held.meaning is not ColumnType.DOUBLE:
         return "digits of an exact decimal"
@@ -150,7 +137,7 @@ def _message(record: Record, fields: Iterable[_Field], numbers: Mapping[str, Num
         lines += [f"  {line}" for line in _comment(field.said)]
         lines.append(f"  {_declared(field, own.by_key[(field.name, field.wire)])}")
     for field in fields:
-        lines += [f"  {line}" for line in _inside(field, numbers)]
+        lines += [f"  {line}" for line in _inside(field)]
     return [*lines, "}"]
 
 
@@ -160,29 +147,15 @@ def _declared(field: _Field, number: int) -> str:
     return f"{label}{field.type} {field.name} = {number} [json_name = {json.dumps(field.column, ensure_ascii=False)}];"
 
 
-def _inside(field: _Field, numbers: Mapping[str, Numbers]) -> Iterator[str]:
-    """Types that are this field's own."""
-    if field.words:
-        yield from _enum(field.type, field.words, numbers)
+def _inside(field: _Field) -> Iterator[str]:
+    """The message that is around the items of this field."""
     if field.items is not None:
         yield f"message {field.type} {{"
         yield "  message Item {"
         yield f"    optional {field.items.type} value = 1;"
-        if field.items.words:
-            yield from (f"    {line}" for line in _enum(field.items.type, field.items.words, numbers))
         yield "  }"
         yield "  repeated Item items = 1;"
         yield "}"
-
-
-def _enum(name: str, words: tuple[str, ...], numbers: Mapping[str, Numbers]) -> Iterator[str]:
-    prefix, own = upper(name), numbers[f"enum {name}"]
-    yield f"enum {name} {{"
-    if own.reserved_numbers:
-        yield f"  reserved {', '.join(map(str, own.reserved_numbers))};"
-    yield f"  {prefix}_UNSPECIFIED = 0;"
-    yield from (f"  {prefix}_{upper(word)} = {own.by_key[(word, '')]};" for word in words)
-    yield "}"
 
 
 def _reserved(numbers: Numbers) -> Iterator[str]:
