@@ -11,13 +11,16 @@ import click
 
 from streams.contracts import Contract, Contracts, UnknownContractError, read_contracts
 from streams.contracts.exports import FORMATS, Exported, export_dataset
+from streams.contracts.exports.odcs import Elsewhere
 from streams.contracts.exports.sql import DIALECTS
 from streams.contracts.registry import MemoryRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError
 from streams.governance.asyncapi import Cluster, asyncapi_of, only
 from streams.pipeline.compile import compile_topology
-from streams.quality.book import dataset_of, datasets_of
+from streams.quality.book import dataset_of, datasets_of, read_quality
+from streams.quality.rules import RuleSet
+from streams.quality.written import written_checks, written_levels
 from streams.settings import Settings
 from streams.worker.web.openapi import openapi_of, types_of, with_datasets
 
@@ -57,8 +60,26 @@ def export(
     if form in DOCUMENTS:
         files = [_document(form, chosen, contracts, is_whole=dataset is None)]
     else:
-        files = [export_dataset(contract, contracts, form, dialect=dialect) for contract in chosen]
+        book = _book(contracts) if form == "odcs" else {}
+        files = [
+            export_dataset(contract, contracts, form, dialect=dialect, more=_elsewhere(contract, book))
+            for contract in chosen
+        ]
     deliver(files, out, output, is_one=dataset is not None)
+
+
+def _book(contracts: Contracts) -> Mapping[str, RuleSet]:
+    book, problems = read_quality(contracts)
+    if problems:
+        raise ConfigurationError(problems)
+    return book
+
+
+def _elsewhere(contract: Contract, book: Mapping[str, RuleSet]) -> Elsewhere:
+    """Rules of quality that are not in the contract's own file."""
+    rules = book.get(contract.subject, RuleSet())
+    own = f"{dataset_of(contract.subject)}/contract.yaml"
+    return Elsewhere(checks=written_checks(rules, but_in=own), levels=written_levels(rules, but_in=own))
 
 
 def _document(form: str, chosen: list[Contract], contracts: Contracts, *, is_whole: bool) -> Exported:

@@ -11,7 +11,7 @@ from streams.contracts.model import Contract, Contracts
 from .avro import to_avro
 from .json_schema import to_json_schema
 from .names import identifier, namespace, vendor_and_name
-from .odcs import to_odcs
+from .odcs import NOTHING_MORE, Elsewhere, to_odcs
 from .protobuf import package_of, to_protobuf
 from .python import to_python
 from .read import read_model
@@ -28,11 +28,16 @@ class Exported:
     text: str
 
 
-def export_dataset(contract: Contract, contracts: Contracts, form: str, *, dialect: str = DIALECTS[0]) -> Exported:
-    """The version ``contract`` as one of ``FORMATS``; ``dialect`` is that of SQL."""
+def export_dataset(
+    contract: Contract, contracts: Contracts, form: str, *, dialect: str = DIALECTS[0], more: Elsewhere = NOTHING_MORE
+) -> Exported:
+    """The version ``contract`` as one of ``FORMATS``; ``dialect`` is that of SQL, ``more`` is for ODCS."""
+    if form == "odcs":
+        text = to_odcs(read_model(contract, contracts), contracts, more)
+        return Exported(path=_path(contract, ".odcs.yaml"), text=text)
     if form == "sql":
         return Exported(path=_path(contract, ".sql"), text=to_sql(read_model(contract, contracts), dialect))
-    return FORMATS[form](contract, contracts)
+    return _PLAIN[form](contract, contracts)
 
 
 def _typescript(contract: Contract, contracts: Contracts) -> Exported:
@@ -61,25 +66,17 @@ def _json_schema(contract: Contract, contracts: Contracts) -> Exported:
     return Exported(path=_path(contract, ".schema.json"), text=to_json_schema(contract, contracts))
 
 
-def _odcs(contract: Contract, contracts: Contracts) -> Exported:
-    return Exported(path=_path(contract, ".odcs.yaml"), text=to_odcs(read_model(contract, contracts), contracts))
-
-
-def _sql(contract: Contract, contracts: Contracts) -> Exported:
-    return Exported(path=_path(contract, ".sql"), text=to_sql(read_model(contract, contracts)))
-
-
 def _path(contract: Contract, ending: str) -> str:
     vendor, name = vendor_and_name(contract)
     return f"{vendor}/{name}{ending}"
 
 
-FORMATS: Mapping[str, Callable[[Contract, Contracts], Exported]] = {
+_PLAIN: Mapping[str, Callable[[Contract, Contracts], Exported]] = {
     "avro": _avro,
     "jsonschema": _json_schema,
-    "odcs": _odcs,
     "protobuf": _protobuf,
     "pydantic": _python,
-    "sql": _sql,
     "typescript": _typescript,
 }
+FORMATS = tuple(sorted({*_PLAIN, "odcs", "sql"}))
+"""What a dataset can be written as."""

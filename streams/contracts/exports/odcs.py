@@ -5,7 +5,8 @@ What the file says stays as written; what it leaves out is filled in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
@@ -34,18 +35,31 @@ _OPTIONS = {
 }
 
 
-def to_odcs(model: Model, contracts: Contracts, quality: Iterable[Mapping[str, Any]] = ()) -> str:
-    """The contract as YAML; ``quality``: rules of the dataset that are written elsewhere, as ODCS has them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """What files beside ``contract.yaml`` say of a dataset, as ODCS has it."""
+
+    checks: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Rules of quality by column; those of the whole dataset under an empty name."""
+    levels: Sequence[Mapping[str, Any]] = ()
+    """Service levels."""
+
+
+NOTHING_MORE = Elsewhere()
+
+
+def to_odcs(model: Model, contracts: Contracts, more: Elsewhere = NOTHING_MORE) -> str:
+    """The contract as YAML; ``more``: what is said of the dataset elsewhere."""
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as None alone
     writer.width = 120
     out = StringIO()
-    writer.dump(odcs_contract(model, contracts, quality), out)
+    writer.dump(odcs_contract(model, contracts, more), out)
     return out.getvalue()
 
 
-def odcs_contract(model: Model, contracts: Contracts, quality: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def odcs_contract(model: Model, contracts: Contracts, more: Elsewhere = NOTHING_MORE) -> dict[str, Any]:
     """The same as a value."""
     contract = model.contract
     vendor, name = vendor_and_name(contract)
@@ -58,22 +72,29 @@ def odcs_contract(model: Model, contracts: Contracts, quality: Iterable[Mapping[
     if "description" not in said and isinstance(purpose := contract.schema.get("description"), str):
         head["description"] = {"purpose": purpose}  # type: ignore[assignment]  # a mapping among texts
     own = [*(said.get("customProperties") or ()), {"property": "iglu.uri", "value": contract.uri}]
-    rows = _rows(model, terms_of(contract, contracts), contract, list(quality))
-    return {**head, **said, "schema": [rows], "customProperties": _once(own)}
+    rows = _rows(model, terms_of(contract, contracts), contract)
+    _add_checks(rows, more.checks)
+    whole = {**head, **said, "schema": [rows], "customProperties": _once(own)}
+    return whole | ({"slaProperties": [*said.get("slaProperties", ()), *more.levels]} if more.levels else {})
+
+
+def _add_checks(rows: dict[str, Any], checks: Mapping[str, list[dict[str, Any]]]) -> None:
+    places = {"": rows, **{held["name"]: held for held in rows["properties"]}}
+    for name, listed in checks.items():
+        if (place := places.get(name)) is not None:
+            place["quality"] = [*(place.get("quality") or ()), *listed]
 
 
 def _once(own: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list({one["property"]: one for one in own}.values())
 
 
-def _rows(model: Model, terms: Terms, contract: Contract, quality: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _rows(model: Model, terms: Terms, contract: Contract) -> dict[str, Any]:
     _, name = vendor_and_name(contract)
     rows = {"name": name, "physicalName": name, "logicalType": "object", **terms}
     if model.row.description and "description" not in terms:
         rows["description"] = model.row.description
     rows["properties"] = _properties(model.row, model, terms, contract.key)
-    if quality:
-        rows["quality"] = [*(terms.get("quality") or ()), *quality]
     return rows
 
 
