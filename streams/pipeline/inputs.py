@@ -56,8 +56,6 @@ class Inputs:
         """What waits for its transaction."""
         self._hold_of = {topic: hold for hold in self.holds for topic in hold.topics}
         self._plain = self._time_of.keys() - self._hold_of.keys()
-        self.is_whole = True
-        """No transaction is processed in part: a checkpoint would show half of it."""
 
     def add(self, batch: RecordBatch) -> None:
         """Take a batch that was fetched."""
@@ -75,6 +73,11 @@ class Inputs:
     def empty(self) -> tuple[str, ...]:
         """Topics of which nothing waits here."""
         return tuple(topic for topic, batches in self._waiting.items() if not batches)
+
+    @property
+    def is_whole(self) -> bool:
+        """No transaction is processed in part: a checkpoint would show half of it."""
+        return all(hold.released.is_whole for hold in self.holds)
 
     def is_full(self, topic: str) -> bool:
         """So much of ``topic`` waits that no more should be fetched."""
@@ -96,8 +99,9 @@ class Inputs:
         counts from anywhere, ``clock_ms`` is the wall clock by which events are due. Of ``full`` topics nothing more is
         to come now.
         """
-        if not self.is_whole:
-            return self._go_on()
+        for hold in self.holds:
+            if not hold.released.is_whole:
+                return self._go_on(hold)
         here = [topic for topic, batches in self._waiting.items() if batches]
         if len(self._waiting) == 1 or not (here or self.holds):
             return self._waiting[here[0]].popleft() if here else None
@@ -122,7 +126,7 @@ class Inputs:
         A watchdog asks from a thread of its own, while batches come and go.
         """
         hold = self._hold_of.get(topic)
-        if hold is not None and self.is_whole:
+        if hold is not None and hold.released.is_whole:
             return hold.is_patient(now_ms) or not hold.topics.isdisjoint(full)
         here = list(self._waiting[topic]) if topic in self._free else []
         return topic in full or (bool(here) and not _due(here[0], clock_ms))
@@ -130,36 +134,34 @@ class Inputs:
     # -- transactions
 
     def _let_go(self, here: list[str], reader: Reader, now_ms: int, full: Collection[str]) -> list[str]:
-        """Those of ``here`` that may come next: of inputs with transactions the ones that have whole ones, if any has.
+        """Those of ``here`` that may come next: of inputs with transactions the ones that have of the next whole one.
 
-        Where none has, they stay, and what happened later elsewhere waits with them.
+        Where there is none, they stay, and what happened later elsewhere waits with them.
         """
         paused: set[str] = set()
         for hold in self.holds:
             if not hold.topics.isdisjoint(full):
                 hold.pause()
                 paused |= hold.topics
-            elif not any(map(self._has_whole, hold.topics)):
+            elif not hold.released.next_topics:
                 hold.let_go(reader, now_ms=now_ms)
         here = [topic for topic in here if topic not in paused]
-        whole = [topic for topic in here if topic in self._hold_of and self._has_whole(topic)]
+        whole = {topic for hold in self.holds for topic in hold.released.next_topics}
         return [topic for topic in here if topic not in self._hold_of or topic in whole] if whole else here
 
     def _next_whole(self, first: str, is_worth_waiting: Callable[[], bool]) -> RecordBatch | None:
         """Of ``first``, whose next record comes before all others; others may be worth waiting for."""
-        return None if not self._has_whole(first) or is_worth_waiting() else self._go_on()
+        hold = self._hold_of[first]
+        return None if first not in hold.released.next_topics or is_worth_waiting() else self._go_on(hold)
 
-    def _has_whole(self, topic: str) -> bool:
-        waiting = self._waiting[topic]
-        return bool(waiting) and waiting[0].records[0].offset < self._hold_of[topic].free[topic]
-
-    def _go_on(self) -> RecordBatch:
-        """Of what has been let go, as much as comes before other inputs."""
-        topic, limit = self._race([topic for topic in self._hold_of if self._has_whole(topic)])
-        free, records = self._hold_of[topic].free[topic], self._waiting[topic][0].records
-        count = bisect_left(records, free, key=lambda record: record.offset)
+    def _go_on(self, hold: Hold) -> RecordBatch:
+        """Of the next transaction, as much as comes before what other inputs have of it."""
+        here = hold.released.next_topics
+        topic, limit = self._race(here)
+        end = hold.released.end_of(topic, is_alone=len(here) == 1 and not self._plain)
+        count = bisect_left(self._waiting[topic][0].records, end, key=lambda record: record.offset)
         batch = self._cut(topic, self._count(topic, count, limit))
-        self.is_whole = not any(map(self._has_whole, self._hold_of))
+        hold.released.note(topic, batch.records[-1].offset + 1)
         return batch
 
     # -- the order of event times

@@ -5,11 +5,16 @@ Per key in order; of results ``emit: current`` the last of each key; what tells 
 
 from __future__ import annotations
 
+import json
+import random
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.embedded import EmbeddedKafka
@@ -405,6 +410,46 @@ def test_orders_joined_to_their_customers_in_the_order_of_event_times(
 
     worked = by_key(read_whole(cluster.brokers, f"{stamp}.joined.v1"), has_broker_time=False)
     assert worked == by_key(driver.records(f"{stamp}.joined.v1"), has_broker_time=False) != {}
+
+
+def in_transactions(count: int, topics: tuple[str, ...]) -> Iterator[tuple[str, bytes | None, bytes]]:
+    """(topic, key, value) of events of one source: transactions over ``topics``, their ENDs in the last of them."""
+    chance, events, lsn = random.Random(4), workload(count, customers=200), 0
+    *tables, told = topics
+    for xid in range(1, count):
+        begin, part = lsn, list(islice(events, chance.choice([1, 1, 2, 5, 40])))
+        for number, event in enumerate(part, 1):
+            lsn += 10
+            envelope = json.loads(event.value, parse_float=Decimal)
+            envelope["source"] |= {"txId": xid, "sequence": f'["{begin}","{lsn}"]'}
+            envelope["transaction"] = {"id": f"{xid}:{lsn}", "total_order": number, "data_collection_order": number}
+            yield chance.choice(tables), event.key, msgspec.json.Encoder(decimal_format="number").encode(envelope)
+        if not part:
+            return
+        lsn += 10
+        yield told, None, b'{"status":"END","id":"%d:%d","event_count":%d}' % (xid, lsn, len(part))
+
+
+def test_orders_and_customers_released_in_the_transactions_that_wrote_them(
+    cluster: Cluster, unique: Callable[[str], str]
+) -> None:
+    stamp = unique("whole")
+    said = {name: f"{text}transactional: true\n" for name, text in (("people", PEOPLE), ("joined", JOINED))}
+    schemas = copy_schemas(W_SCHEMAS, cluster, "bench", stamp, **said)
+    (schemas / "pipelines" / "w.yaml").unlink()
+    topics = (f"{stamp}.people.v1", f"{stamp}.orders.v1", f"{stamp}.transaction")
+    for topic, partitions in zip(topics, (4, 4, 1), strict=True):
+        cluster.create_topic(topic, partitions)
+    made = list(in_transactions(20_000, topics))
+    for topic in topics:
+        produce(cluster.brokers, topic, ({"key": key, "value": value} for to, key, value in made if to == topic))
+    cluster.start("one")
+    cluster.wait_until(lambda: all(cluster.lag(topic) == 0 for topic in topics))
+    driver = drive(schemas, cluster.app, {topic: read_whole(cluster.brokers, topic) for topic in topics}, 4)
+
+    worked = by_key(read_whole(cluster.brokers, f"{stamp}.joined.v1"), has_broker_time=False)
+    assert worked == by_key(driver.records(f"{stamp}.joined.v1"), has_broker_time=False) != {}
+    assert driver.incomplete() == {}
 
 
 def test_columns_that_are_looked_up_beside_a_pipeline_of_the_same_topic(

@@ -1,7 +1,7 @@
 """Hold: what of a task's inputs waits until its transaction is here as a whole.
 
 In:   batches as they are fetched, and where the source says that transactions end.
-Out:  by input, up to which offset records may be processed: always whole transactions, of all inputs together.
+Out:  what may be processed: always whole transactions, of all inputs together.
 Next: streams.pipeline.inputs
 
 All of a transaction that an input brings is here as soon as the input brings a later transaction: it has them in the
@@ -23,6 +23,7 @@ from .ends import Ends, Reader
 from .parts import Parts
 from .place import Place, PlaceOf
 from .plan import Transactional
+from .released import Released
 from .wire import NOTHING, decode_told
 
 UNIT_BYTES = 1 << 20
@@ -48,8 +49,8 @@ class Hold:
         self._head: int | None = None
         """The oldest transaction here, as of the last look, and since when it is that."""
         self._head_ms = 0
-        self.free: dict[str, int] = dict.fromkeys(places, NOTHING)
-        """By input, the offset before which records may be processed."""
+        self.released = Released(places)
+        """What may be processed."""
         self.incomplete: Counter[str] = Counter()
         """Transactions of which it is not known that they were here as a whole, by reason."""
 
@@ -91,8 +92,8 @@ class Hold:
         """Nothing may be let go now, and no time passes for what waits."""
         self._head = None
 
-    def let_go(self, reader: Reader, *, now_ms: int) -> bool:
-        """Whether there is something whole that may be processed now: then ``free`` has been moved behind it."""
+    def let_go(self, reader: Reader, *, now_ms: int) -> None:
+        """Release what is here as a whole, some of it at a time."""
         for parts in self._parts.values():
             for part in reversed(parts.waiting):
                 if part.since_ms is not None:
@@ -102,23 +103,23 @@ class Hold:
         head = self._oldest()
         if head is None:
             self._head = None
-            return False
+            return
         if head >= limit:
             self._give_up(head, limit, now_ms)
-        return self._take(max(self._floor, limit))
+        self._take(max(self._floor, limit))
 
     def _oldest(self) -> int | None:
         return min((parts.waiting[0].order for parts in self._parts.values() if parts.waiting), default=None)
 
-    def _take(self, limit: int) -> bool:
+    def _take(self, limit: int) -> None:
         size = 0
         while size < UNIT_BYTES and (head := self._oldest()) is not None and head < limit:
             for topic, parts in self._parts.items():
                 while parts.waiting and parts.waiting[0].order <= head:
                     part = parts.take()
                     self._orders.pop(part.name, None)
-                    self.free[topic], size = part.end, size + part.size
-        return size > 0
+                    self.released.add(topic, part)
+                    size += part.size
 
     # -- what cannot be known
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from streams.pipeline.inputs import Inputs
 from streams.pipeline.task import Task
-from streams.records import Delivery
+from streams.records import Delivery, RecordBatch
 from streams.state.stores.memory import MemoryStore
 
 from .builders import ENDS, LINES, ORDERS, Log, a_value, sub_of, told
@@ -107,6 +107,8 @@ class Worker:
         self._asked = {topic: len(self.log.records[topic]) for topic in self.at}
         """What the next answer knows at least."""
         self._pending: list[Delivery] = []
+        self.order: list[int] = []
+        """Transactions of what has been processed since the start."""
 
     # a Reader
 
@@ -136,7 +138,14 @@ class Worker:
             if batch is None:
                 return
             assert batch.records[0].offset >= self.task.position(batch.topic)
+            self._note_order(batch)
             self._pending += self.task.process(batch, now_ms=1_000).deliveries
+
+    def _note_order(self, batch: RecordBatch) -> None:
+        """Transactions are processed one after another, however they were fetched."""
+        held = [json.loads(record.value) for record in batch.records if batch.topic != ENDS and record.value]
+        self.order += [value["source"]["txId"] for value in held if value["source"]["txId"] is not None]
+        assert self.order == sorted(self.order)
 
     def commit(self) -> None:
         """The engine makes no checkpoint in the middle; what it shows is judged."""
