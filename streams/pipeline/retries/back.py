@@ -18,10 +18,11 @@ from streams.ledger import Ledger
 from streams.records import ChangeEvent, SourceRecord
 
 from ..formats.times import NO_TIME
+from ..joining.wire import decode_answer
 from ..plan import Emission, Plan
 from .line import Place, part_of
 from .plan import Retries
-from .tables import Head, Parked, RetryTables
+from .tables import Early, Head, Parked, RetryTables
 from .wire import Return
 
 
@@ -106,7 +107,9 @@ def release(live: list[Return], result: Walked, tables: RetryTables, topic: str)
         offset = back.record.offset
         if not back.row or offset in result.retried:
             continue
-        waited = [_waited(topic, *parked) for parked in tables.free(back.row)]
+        freed = tables.free(back.row)
+        early = tables.take_early((offset, part) for offset, part, _ in freed)
+        waited = [_waited(topic, *parked, answers) for parked, answers in zip(freed, early, strict=True)]
         if offset in result.dead:
             dead += [(one, ParkedBehindDeadError(*result.dead[offset])) for one in waited]
         else:
@@ -114,8 +117,9 @@ def release(live: list[Return], result: Walked, tables: RetryTables, topic: str)
     return Released(going=sorted(going, key=place_of), dead=dead)
 
 
-def _waited(topic: str, offset: int, part: int, parked: Parked) -> Return:
+def _waited(topic: str, offset: int, part: int, parked: Parked, early: Early) -> Return:
     record = SourceRecord(
         topic, parked.partition, offset, parked.timestamp_ms, parked.key, parked.value, parked.headers
     )
-    return Return(record=record, part=part, row=b"", attempt=1, found_ms=parked.found_ms)
+    answers = {join: decode_answer(answer) for join, answer in early.items()}
+    return Return(record=record, part=part, row=b"", attempt=1, found_ms=parked.found_ms, answers=answers)

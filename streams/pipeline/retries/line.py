@@ -6,7 +6,7 @@ without those that fail and what stands behind them, until none fails. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from streams.errors import JoinUnansweredError, PipelineError
@@ -172,13 +172,23 @@ class Line:
         """Note who waits now; those that are tried again, as records. ``found``: the watermark by offset."""
         for root in dict.fromkeys(root for place, root in self._taking.items() if place not in self._leaving):
             if root in self._heads:
-                self.superseded += len(self._tables.free(root))
+                freed = self._tables.free(root)
+                self._tables.take_early((offset, part) for offset, part, _ in freed)
+                self.superseded += len(freed)
         self._tables.heads.put_many(dict(self._new))
         for place, root in self._parked:
             self._tables.park(root, *place, _parked(self._placed[place], found[place[0]]))
         ledger.end(Outcome.PARKED, len(self._parked))
         ledger.end(Outcome.FILTERED, self._overtaken)
-        return [sent for place in self._again if (sent := self._retry(place, ledger, found, now_ms)) is not None]
+        sent = [one for place in self._again if (one := self._retry(place, ledger, found, now_ms)) is not None]
+        return [*sent, *self._ask_early()]
+
+    def _ask_early(self) -> Iterator[Delivery]:
+        """Questions of events that wait for others of their rows: when their turn comes they know."""
+        for place, _ in self._parked:
+            if isinstance(error := self._failing.get(place), JoinUnansweredError):
+                self._tables.ask_early(*place)
+                yield self._question(place, error)
 
     def _retry(self, place: Place, ledger: Ledger, found: Mapping[int, int], now_ms: int) -> Delivery | None:
         event, error, back = self._placed[place], self._failing[place], self._returns.get(place)
@@ -222,6 +232,10 @@ class Line:
             answers={} if back is None else {join: encode(held) for join, held in back.answers.items()},
         )
         self._tables.ask(*place, asking)
+        return self._question(place, error)
+
+    def _question(self, place: Place, error: JoinUnansweredError) -> Delivery:
+        event = self._placed[place]
         question = Question(
             partition=event.record.partition, offset=place[0], part=place[1], time_ms=event.event_time_ms
         )

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from streams.records import RecordBatch, SourceRecord
 
-from ..joining.wire import decode_answer, decode_reply
+from ..joining.wire import decode_answer, decode_reply, encode
 from .tables import RetryTables
 from .wire import Return
 
 
 def replied(batch: RecordBatch, join: int, topic: str, tables: RetryTables) -> Iterator[Return]:
-    """The events that ``batch`` answers, of ``topic``; a reply to one that does not wait for it any more is none.
+    """The events that ``batch`` answers, of ``topic``; what is answered to one that is parked is kept for its turn.
 
     Raises ``msgspec.MsgspecError`` for a record that no stage wrote.
     """
@@ -20,6 +20,7 @@ def replied(batch: RecordBatch, join: int, topic: str, tables: RetryTables) -> I
     asking = tables.asking_at((reply.offset, reply.part) for reply in replies)
     for reply, held in zip(replies, asking, strict=True):
         if held is None:
+            tables.answer_early(reply.offset, reply.part, join, encode(reply.answer))
             continue
         event = held.event
         record = SourceRecord(

@@ -71,6 +71,10 @@ class Asking(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """By join, what has been answered before."""
 
 
+Early = dict[int, bytes]
+"""By join, what has been answered so far."""
+
+
 class Waiting(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How much waits."""
 
@@ -92,11 +96,13 @@ class RetryTables:
     """By row, offset and part."""
     asking: Table[Asking]
     """By offset and part."""
+    early: Table[Early]
+    """By offset and part, of events that are parked and have asked already."""
 
     @property
     def all(self) -> Iterable[Table[Any]]:
         """Every table, in a fixed order."""
-        return (self.waiting, self.heads, self.parked, self.asking)
+        return (self.waiting, self.heads, self.parked, self.asking, self.early)
 
     def current(self) -> Waiting:
         """How much waits now."""
@@ -144,6 +150,24 @@ class RetryTables:
         found = self.asking.get_many(keys)
         self.asking.put_many({key: None for key in keys if found.get(key) is not None})
 
+    def ask_early(self, offset: int, part: int) -> None:
+        """A parked event has asked; its reply is kept until its turn comes."""
+        self.early.put(_place.pack(offset, part), {})
+
+    def answer_early(self, offset: int, part: int, join: int, answer: bytes) -> None:
+        """Keep a reply for a parked event; one to an event that has gone on is none."""
+        key = _place.pack(offset, part)
+        if (known := self.early.get(key)) is not None:
+            self.early.put(key, {**known, join: answer})
+
+    def take_early(self, places: Iterable[tuple[int, int]]) -> list[Early]:
+        """What has been answered to those that are parked no more."""
+        keys = [_place.pack(*place) for place in places]
+        found = self.early.get_many(keys)
+        taken = {key: answers for key in keys if (answers := found.get(key)) is not None}
+        self.early.put_many(dict.fromkeys(taken))
+        return [taken.get(key, {}) for key in keys]
+
     def free(self, row: bytes) -> list[tuple[int, int, Parked]]:
         """The row waits no more; what waited behind its head."""
         held, head = list(self.parked_of(row)), self.heads.get(row)
@@ -167,6 +191,7 @@ def open_retries(pipeline: str, store: Store) -> RetryTables:
         heads=_open(changelog, Head, store, cached=CACHED, prefix=b"h"),
         parked=_open(changelog, Parked, store, cached=0, prefix=b"p"),
         asking=_open(changelog, Asking, store, cached=CACHED, prefix=b"a"),
+        early=_open(changelog, Early, store, cached=CACHED, prefix=b"e"),
     )
 
 

@@ -17,6 +17,7 @@ from streams.testing import Driver
 from ..builders import (
     DEAD,
     OUT,
+    a_batch,
     a_change,
     a_driver,
     a_pipeline,
@@ -234,6 +235,26 @@ def test_what_waits_behind_an_event_that_finds_no_partner_is_dead_with_it() -> N
 
     assert codes(driver) == [(2, "X")]
     assert sorted(map(str, reasons_of(driver))) == ["join_missing", "parked_behind_dead"]
+
+
+def test_events_of_a_row_that_come_together_ask_together() -> None:
+    driver = apart()
+    send(driver, *[a_user(id, f"u{id}") for id in range(4)])
+    driver.commit()
+    task = driver._task("cdc.orders.v1", 0)
+    batch = a_batch(*[a_change(1, op="u", customer_id=n % 4, amount=n) for n in range(30)])
+    driver._pending += task.process(batch, now_ms=2_000).deliveries
+    checkpoints = 0
+    while task.is_touched or driver._waiting:
+        driver._work_off()
+        driver._checkpoint()
+        checkpoints += 1
+
+    told = [row and (row["amount"], row["customer_code"]) for row in rows_of(driver.records(OUT))]
+    assert told == [(n, f"u{n % 4}") for n in range(30)]
+    assert checkpoints <= 4
+    assert task._tables["orders"].retries is not None
+    assert not list(task._tables["orders"].retries.early.scan())
 
 
 # -- crashes
