@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
+    Edition,
     EnumDescriptorProto,
     FieldDescriptorProto,
     FileDescriptorProto,
 )
 
+from streams.contracts.compatibility.model import SchemaTextError
 from streams.contracts.compatibility.protobuf.parse import parse_proto
 from streams.contracts.compatibility.protobuf.schema import SCALARS, ProtoEnum, ProtoField, ProtoMessage
 
@@ -26,7 +28,7 @@ def compile_text(text: str) -> FileDescriptorProto:
     parsed = parse_proto(text)
     file = FileDescriptorProto(package=parsed.package, dependency=parsed.imports)
     if parsed.syntax.isdecimal():
-        file.syntax, file.edition = "editions", int(parsed.syntax)
+        file.syntax, file.edition = "editions", _edition(parsed.syntax)
     elif parsed.syntax != "proto2":
         file.syntax = parsed.syntax
     for message in parsed.top.messages.values():
@@ -34,6 +36,13 @@ def compile_text(text: str) -> FileDescriptorProto:
     for enum in parsed.top.enums.values():
         _fill_enum(file.enum_type.add(), enum)
     return file
+
+
+def _edition(year: str) -> Edition:
+    try:
+        return Edition.Value(f"EDITION_{year}")
+    except ValueError:
+        raise SchemaTextError(f"the edition {year} is not known here") from None
 
 
 def _fill_message(into: DescriptorProto, message: ProtoMessage, *, is_proto3: bool) -> None:

@@ -9,6 +9,9 @@ from ..model import SchemaTextError
 from .schema import ProtoEnum, ProtoField, ProtoFile, ProtoMessage
 from .tokens import Tokens, number_of
 
+MOST_FIELDS = (1 << 29) - 1
+"""The largest number of a field that the wire's tags can hold."""
+ENUM_RANGE = 1 << 31
 _LABELS = ("optional", "required", "repeated")
 _PASSED_OVER = ("option", "service", "extend")
 _PASSED_OVER_INSIDE = ("option", "extend", "extensions", "reserved")
@@ -125,6 +128,8 @@ def _group(tokens: Tokens, message: ProtoMessage, label: str, oneof: str) -> Non
 
 
 def _add(message: ProtoMessage, made: ProtoField) -> None:
+    if not 1 <= made.number <= MOST_FIELDS:
+        raise SchemaTextError(f"the number of {message.name}.{made.name} is not from 1 to {MOST_FIELDS}")
     if made.number in message.fields:
         raise SchemaTextError(f"the message {message.name} has the number {made.number} twice")
     message.fields[made.number] = made
@@ -145,6 +150,8 @@ def _enum(tokens: Tokens, into: ProtoMessage) -> None:
         tokens.take("=")
         sign = "-" if tokens.skip("-") else ""
         number = number_of(sign + tokens.take())
+        if not -ENUM_RANGE <= number < ENUM_RANGE:
+            raise SchemaTextError(f"the number of {enum.name}.{name} is no 32-bit integer")
         tokens.skip_brackets()
         tokens.take(";")
         enum.constants[number] = (*enum.constants.get(number, ()), name)
