@@ -64,12 +64,13 @@ class Ledger:
     A step calls ``end`` for events that do not go on, ``bury`` for those that are dead and ``retry`` for those that
     may go on later; whatever is left at the end of the walk is ``processed``. ``late_by_table`` counts events too late
     for one table, whatever their outcome. ``checked`` and ``failed`` count what quality rules were asked and where
-    they were broken.
+    they were broken. Results that are no events of the source (rows that follow partners, rows that a TRUNCATE takes,
+    pairs) have no outcome here; of them ``dead_results`` counts those that are dead.
     """
 
     __slots__ = (
-        "_counts", "_retried", "checked", "dead_letters", "failed", "failures", "late_by_table", "retries", "shadow",
-        "size",
+        "_counts", "_retried", "checked", "dead_letters", "dead_results", "failed", "failures", "late_by_table",
+        "retries", "shadow", "size",
     )  # fmt: skip
 
     def __init__(self, size: int, *, retried: Collection[str] = ()) -> None:
@@ -82,6 +83,8 @@ class Ledger:
         self.retries: dict[str, int] = {}
         """Events that wait for their next attempt, by reason."""
         self.dead_letters: list[DeadLetter] = []
+        self.dead_results: Counter[str] = Counter()
+        """By reason."""
         self.late_by_table: Counter[str] = Counter()
         self.checked: dict[RuleId, int] = {}
         self.failed: dict[RuleId, int] = {}
@@ -125,6 +128,11 @@ class Ledger:
         if failed:
             self.failed[rule] = self.failed.get(rule, 0) + failed
 
+    def note_results(self, results: Ledger) -> None:
+        """Count the dead letters of ``results``, which are no events of this batch."""
+        if results.dead_letters:
+            self.dead_results.update(results.reasons())
+
     def note_shadow(self, shadow: Shadow) -> None:
         """Count what a candidate would do; outcomes know nothing of it."""
         held = self.shadow or Shadow(version=shadow.version)
@@ -146,6 +154,7 @@ class Ledger:
         """Take over what ``other`` counted: its events belong to the same batch."""
         self.size += other.size
         self.dead_letters += other.dead_letters
+        self.dead_results.update(other.dead_results)
         self.late_by_table.update(other.late_by_table)
         for outcome, events in other.counts.items():
             self.end(outcome, events)

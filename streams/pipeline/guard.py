@@ -12,11 +12,13 @@ from typing import TypeVar
 
 from streams.errors import InternalError, PipelineError
 from streams.ledger import Ledger
+from streams.records import RecordBatch, SourceRecord
 
 from .lookups.plan import Question, UnansweredError
+from .plan import Plan
 from .process import PipelineResult
 from .tables import PipelineTables
-from .walk import NOBODYS_FAULT, discard, keep
+from .walk import NOBODYS_FAULT, bury, discard, keep, walk_of
 
 T = TypeVar("T")
 Carry = Callable[[list[T]], PipelineResult]
@@ -34,6 +36,20 @@ def guarded(parts: list[T], carry: Carry[T], bury: Bury[T], tables: PipelineTabl
         return one_by_one(parts, carry, bury, tables)
     keep(tables)
     return result
+
+
+def isolate(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now_ms: int) -> PipelineResult:
+    """A batch that makes a step raise, record by record: the culprits are dead, everything else goes on."""
+    walk = walk_of(plan, batch.topic)
+
+    def carry(records: list[SourceRecord]) -> PipelineResult:
+        one = replace(batch, records=records, next_offset=records[-1].offset + 1)
+        return walk(one, plan, tables, now_ms=now_ms)
+
+    def bury_one(record: SourceRecord, error: PipelineError) -> PipelineResult:
+        return bury(record, error, plan, now_ms)
+
+    return one_by_one(batch.records, carry, bury_one, tables)
 
 
 def one_by_one(parts: Iterable[T], carry: Carry[T], bury: Bury[T], tables: PipelineTables) -> PipelineResult:

@@ -25,6 +25,7 @@ def process_sides(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     pairing = plan.stands_for
     assert pairing is not None and pairing.stage is not None
     side = Side.OWN if batch.topic == pairing.stage.own else Side.PARTNER
+    ledger = Ledger(0)
     deliveries: list[Delivery] = []
     run: list[Carried] = []
     for record in batch.records:
@@ -32,14 +33,16 @@ def process_sides(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
             case Carried() as carried:
                 run.append(carried)
             case Told() as told:
-                deliveries += _meet(run, side, plan, tables, now_ms=now_ms)
+                deliveries += _meet(run, side, plan, tables, ledger, now_ms=now_ms)
                 run = []
                 hear(told, side, pairing, tables)
-    deliveries += _meet(run, side, plan, tables, now_ms=now_ms)
-    return PipelineResult(deliveries=deliveries, ledger=Ledger(0))
+    deliveries += _meet(run, side, plan, tables, ledger, now_ms=now_ms)
+    return PipelineResult(deliveries=deliveries, ledger=ledger)
 
 
-def _meet(run: list[Carried], side: Side, plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
+def _meet(
+    run: list[Carried], side: Side, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int
+) -> list[Delivery]:
     """Events between which no clock has moved."""
     pairing = plan.stands_for
     if not run or pairing is None:
@@ -48,4 +51,4 @@ def _meet(run: list[Carried], side: Side, plan: Plan, tables: PipelineTables, *,
     by = pairing.by if side is Side.OWN else pairing.partner_by
     arrived = [(equal_of(held.row, by), held) for held in run]
     meet = meet_own if side is Side.OWN else meet_partners
-    return meet(arrived, pairing, plan, tables, now_ms=now_ms)
+    return meet(arrived, pairing, plan, tables, ledger, now_ms=now_ms)

@@ -1,6 +1,6 @@
 """Pairs: events of two streams that lie within a time of each other, here or in a stage, and what is published of them.
 
-Results are no events of the source: they begin behind the join, and no ledger counts them.
+Results are no events of the source: they begin behind the join, and have no outcome; dead letters of them are counted.
 """
 
 from __future__ import annotations
@@ -39,14 +39,17 @@ def join_own(
     ledger.end(Outcome.PROCESSED, len(carried))
     if pairing.stage is not None:
         return send_events(carried, Side.OWN, pairing.stage, plan.limits.record_bytes)
-    return meet_own(carried, pairing, plan, tables, now_ms=now_ms)
+    return meet_own(carried, pairing, plan, tables, ledger, now_ms=now_ms)
 
 
-def meet_own(arrived: Arrived, pairing: Pairing, plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
+def meet_own(
+    arrived: Arrived, pairing: Pairing, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int
+) -> list[Delivery]:
     """Own events have come where the partners are."""
     assert tables.pairing is not None
     clock_ms = clock_of(Side.PARTNER, pairing, tables)
-    return _publish(pair_own(arrived, pairing, tables.pairing, clock_ms=clock_ms), pairing, plan, now_ms=now_ms)
+    pairs = pair_own(arrived, pairing, tables.pairing, clock_ms=clock_ms)
+    return _publish(pairs, pairing, plan, ledger, now_ms=now_ms)
 
 
 def join_partners(
@@ -61,12 +64,12 @@ def join_partners(
             deliveries += send_events(carried, Side.PARTNER, pairing.stage, plan.limits.record_bytes)
         else:
             own, theirs = tables.followers[pairing.pipeline]
-            deliveries += meet_partners(carried, pairing, own, theirs, now_ms=now_ms)
+            deliveries += meet_partners(carried, pairing, own, theirs, ledger, now_ms=now_ms)
     return deliveries
 
 
 def meet_partners(
-    arrived: Arrived, pairing: Pairing, plan: Plan, tables: PipelineTables, *, now_ms: int
+    arrived: Arrived, pairing: Pairing, plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int
 ) -> list[Delivery]:
     """Partners have come where the own events of ``plan`` are, which ``tables`` keep."""
     assert tables.pairing is not None
@@ -78,24 +81,25 @@ def meet_partners(
         own_clock_ms=clock_of(Side.OWN, pairing, tables),
         is_source=pairing.stage is None,
     )
-    return _publish(pairs, pairing, plan, now_ms=now_ms)
+    return _publish(pairs, pairing, plan, ledger, now_ms=now_ms)
 
 
-def end_pairs(plan: Plan, tables: PipelineTables, *, now_ms: int) -> list[Delivery]:
+def end_pairs(plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int) -> list[Delivery]:
     """At a checkpoint: what is published of events that find no partner any more."""
     pairing = pairs_of(plan)
-    return [] if pairing is None else _publish(close_pairs(pairing, tables), pairing, plan, now_ms=now_ms)
+    return [] if pairing is None else _publish(close_pairs(pairing, tables), pairing, plan, ledger, now_ms=now_ms)
 
 
-def _publish(pairs: list[Pair], pairing: Pairing, plan: Plan, *, now_ms: int) -> list[Delivery]:
+def _publish(pairs: list[Pair], pairing: Pairing, plan: Plan, ledger: Ledger, *, now_ms: int) -> list[Delivery]:
     """What the routes publish; what they cannot is dead as it is: its place in the source and the reason."""
     if not pairs:
         return []
-    ledger = Ledger(len(pairs))
+    own = Ledger(len(pairs))
     events = derive_columns([_joined(pair, pairing) for pair in pairs], plan.derivations)
-    events = check_routes(events, plan.routes, ledger)
-    _, deliveries = route_fitting(events, plan, ledger)
-    return [*deliveries, *set_aside(ledger, plan, now_ms=now_ms)]
+    events = check_routes(events, plan.routes, own)
+    _, deliveries = route_fitting(events, plan, own)
+    ledger.note_results(own)
+    return [*deliveries, *set_aside(own, plan, now_ms=now_ms)]
 
 
 def _joined(pair: Pair, pairing: Pairing) -> ChangeEvent:

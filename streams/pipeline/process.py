@@ -169,7 +169,7 @@ def _release(
 def _carry_on(walk: Walk, met: _Circumstances, ledger: Ledger) -> tuple[PipelineResult, Collection[int]]:
     """The result, and the offsets of the events that wait for their next attempt."""
     plan, tables, now_ms = met.plan, met.tables, met.now_ms
-    swept = sweep_touched(walk.came, plan, tables, now_ms=now_ms) if keeps_rows(plan) else []
+    swept = sweep_touched(walk.came, plan, tables, ledger, now_ms=now_ms) if keeps_rows(plan) else []
     if plan.retries is None or tables.retries is None:
         walk = _match(walk, plan, tables, ledger, now_ms=now_ms)
         return PipelineResult(deliveries=[*swept, *_publish(walk, met, ledger)], ledger=ledger), ()

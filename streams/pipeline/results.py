@@ -44,3 +44,5 @@ class Checkpoint:
     """By source topic: the next offset to process."""
     entries: list[Entry] = field(default_factory=list)
     """The same changes as the store keeps them."""
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    """By pipeline, dead letters of results that came up now; they hold no events."""

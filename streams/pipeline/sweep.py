@@ -34,14 +34,16 @@ ENTRIES_PER_CHECKPOINT = 5_000
 """That are looked at in each keyspace."""
 
 
-def sweep_truncated(plan: Plan, tables: PipelineTables, partition: int, *, now_ms: int) -> list[Delivery]:
+def sweep_truncated(
+    plan: Plan, tables: PipelineTables, partition: int, ledger: Ledger, *, now_ms: int
+) -> list[Delivery]:
     """At a checkpoint: go on with what has been truncated last; what that leaves."""
     held = tables.truncated.sweeping()
     if held is None:
         return []
     deliveries: list[Delivery] = []
     spaces, left = _keyspaces(tables), {}
-    sweeper = _Sweeper(held, plan, tables, partition, now_ms)
+    sweeper = _Sweeper(held, plan, tables, partition, ledger, now_ms=now_ms)
     for name, cursor in held.left.items():
         if name not in spaces:  # a rule that is no longer there
             continue
@@ -55,14 +57,14 @@ def sweep_truncated(plan: Plan, tables: PipelineTables, partition: int, *, now_m
 
 
 def sweep_touched(
-    events: Iterable[ChangeEvent], plan: Plan, tables: PipelineTables, *, now_ms: int
+    events: Iterable[ChangeEvent], plan: Plan, tables: PipelineTables, ledger: Ledger, *, now_ms: int
 ) -> list[Delivery]:
     """Before a batch: the rows of its ``events`` that a TRUNCATE takes and that have not gone yet go now."""
     held = tables.truncated.sweeping()
     rows = [event for event in events if event.operation is not Operation.TRUNCATE]
     if held is None or not rows:
         return []
-    sweeper = _Sweeper(held, plan, tables, rows[0].record.partition, now_ms)
+    sweeper = _Sweeper(held, plan, tables, rows[0].record.partition, ledger, now_ms=now_ms)
     deliveries: list[Delivery] = []
     for name, key in _keys(plan):
         keys = [encode_key([event.row.get(column) for column in key]) for event in rows]
@@ -93,11 +95,14 @@ def _keyspaces(tables: PipelineTables) -> Mapping[str, Table[Any]]:
 class _Sweeper:
     """Takes away what one TRUNCATE takes, in one task."""
 
-    def __init__(self, held: Truncated, plan: Plan, tables: PipelineTables, partition: int, now_ms: int) -> None:
+    def __init__(
+        self, held: Truncated, plan: Plan, tables: PipelineTables, partition: int, ledger: Ledger, *, now_ms: int
+    ) -> None:
         self._held = held
         self._plan = plan
         self._tables = tables
         self._partition = partition
+        self._ledger = ledger
         self._now_ms = now_ms
 
     def take(self, name: str, found: Mapping[bytes, Any]) -> list[Delivery]:
@@ -144,6 +149,7 @@ class _Sweeper:
         _, deliveries = route_fitting(events, plan, ledger)
         regroup_rows(changes, plan.aggregations, tables)
         exchanged = exchange_events([], changes, plan, {}, ledger)
+        self._ledger.note_results(ledger)
         if exchanged.deliveries:
             note_records(plan, tables)
         return [*deliveries, *exchanged.deliveries, *set_aside(ledger, plan, now_ms=self._now_ms)]

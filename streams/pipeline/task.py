@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 
-from streams.errors import PipelineError
-from streams.records import Delivery, RecordBatch, SourceRecord
+from streams.ledger import Ledger
+from streams.records import Delivery, RecordBatch
 from streams.state.changelog import (
     MARKER_KEY,
     ChangelogRun,
@@ -34,7 +34,7 @@ from .exchange.tell import note_records, note_silence, tell_downstream
 from .findings import judge_freshness, publish_findings
 from .follow import process_partners
 from .forget import Forgetter
-from .guard import one_by_one
+from .guard import isolate
 from .lookups.plan import NO_ANSWERS, Answers
 from .lookups.rounds import process_round
 from .neighbours import open_all
@@ -49,7 +49,7 @@ from .sweep import sweep_truncated
 from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
 from .transactional.tell import timely_topics
-from .walk import NOBODYS_FAULT, bury, discard, keep, walk_of
+from .walk import NOBODYS_FAULT, discard, keep, walk_of
 from .walk_again import is_return, walk_again
 
 
@@ -167,23 +167,10 @@ class Task:
         except Exception:
             # A bug, or a result too large to publish: undo the batch and find the record that does it.
             discard(tables)
-            result = self._isolate(batch, plan, tables, now_ms)
+            result = isolate(batch, plan, tables, now_ms=now_ms)
         note_records(plan, tables)
         keep(tables)
         return result
-
-    def _isolate(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
-        """The batch again, record by record: the culprits are dead, everything else goes on."""
-        walk = walk_of(plan, batch.topic)
-
-        def carry(records: list[SourceRecord]) -> PipelineResult:
-            one = replace(batch, records=records, next_offset=records[-1].offset + 1)
-            return walk(one, plan, tables, now_ms=now_ms)
-
-        def bury_one(record: SourceRecord, error: PipelineError) -> PipelineResult:
-            return bury(record, error, plan, now_ms)
-
-        return one_by_one(batch.records, carry, bury_one, tables)
 
     def advance_clock(self, *, now_ms: int, caught_up: Collection[str]) -> None:
         """Wall clock passes: the windows of an input that is caught up and silent close in the end.
@@ -214,20 +201,15 @@ class Task:
 
         Changelog records have the wall clock as their timestamp: brokers roll and compact segments by it.
         """
-        deliveries: list[Delivery] = []
         changelog: list[ChangelogRun] = []
         entries: list[Entry] = []
+        ledgers = {plan.pipeline: Ledger(0) for plan in self.sub.plans}
         newest_ms = max(self._last_record_ms.values(), default=0)
-        for plan in self.sub.plans:
-            deliveries += sweep_truncated(plan, self._tables[plan.name], self.partition, now_ms=newest_ms)
-            keep(self._tables[plan.name])
-        for plan in self.sub.following:
-            deliveries += process_partners(plan, self._tables[plan.name], self.partition, now_ms=newest_ms)
-            keep(self._tables[plan.name])
+        deliveries = self._go_on(ledgers, newest_ms)
         for plan in self.sub.plans:
             tables = self._tables[plan.name]
             deliveries += close_windows(plan.aggregations, tables)
-            deliveries += end_pairs(plan, tables, now_ms=newest_ms)
+            deliveries += end_pairs(plan, tables, ledgers[plan.pipeline], now_ms=newest_ms)
             if plan.settles is not None:
                 deliveries += publish_findings(plan.settles, tables)
             deliveries += tell_downstream(plan, tables, self.partition)
@@ -236,9 +218,23 @@ class Task:
             changelog += self._changes(plan, tables, entries)
         changelog += self._markers()
         self._prepared = Checkpoint(
-            deliveries=deliveries, changelog=changelog, offsets=dict(self._positions), entries=entries
+            deliveries=deliveries,
+            changelog=changelog,
+            offsets=dict(self._positions),
+            entries=entries,
+            ledgers={name: ledger for name, ledger in ledgers.items() if ledger.dead_results},
         )
         return self._prepared
+
+    def _go_on(self, ledgers: Mapping[str, Ledger], now_ms: int) -> list[Delivery]:
+        """What rows leave that a TRUNCATE takes, and those that follow their partners."""
+        deliveries: list[Delivery] = []
+        for step, plans in ((sweep_truncated, self.sub.plans), (process_partners, self.sub.following)):
+            for plan in plans:
+                tables = self._tables[plan.name]
+                deliveries += step(plan, tables, self.partition, ledgers[plan.pipeline], now_ms=now_ms)
+                keep(tables)
+        return deliveries
 
     def _changes(self, plan: Plan, tables: PipelineTables, entries: list[Entry]) -> list[ChangelogRun]:
         own = self._ahead.own(plan, self._positions)

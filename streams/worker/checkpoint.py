@@ -42,6 +42,7 @@ class Checkpointer:
             checkpoint = owned.task.prepare_checkpoint()
             self._transactions.send(checkpoint.deliveries)
             changelog += checkpoint.changelog
+            owned.note_results(checkpoint.ledgers)
             metadata = self._metadata(owned)
             offsets += [
                 TopicPartition(topic, owned.task.partition, offset, metadata)

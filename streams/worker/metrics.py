@@ -27,6 +27,10 @@ class WorkerMetrics:
         self.dead_letters = Counter(
             "cdc_dead_letters", "Dead letters by reason.", ["pipeline", "reason"], registry=self.registry
         )
+        self.dead_results = Counter(
+            "cdc_dead_results", "Dead letters of results that are no events of a source, by reason.",
+            ["pipeline", "reason"], registry=self.registry,
+        )  # fmt: skip
         self.retries = Counter(
             "cdc_retries", "Events that began to wait for their next attempt, by reason.", ["pipeline", "reason"],
             registry=self.registry,
@@ -83,6 +87,9 @@ class WorkerMetrics:
                 self.totals[outcome.value] = self.totals.get(outcome.value, 0) + events
             for reason, letters in ledger.reasons().items():
                 self.dead_letters.labels(pipeline, reason).inc(letters)
+                self.reasons[reason] = self.reasons.get(reason, 0) + letters
+            for reason, letters in ledger.dead_results.items():
+                self.dead_results.labels(pipeline, reason).inc(letters)
                 self.reasons[reason] = self.reasons.get(reason, 0) + letters
             for reason, retried in ledger.retries.items():
                 self.retries.labels(pipeline, reason).inc(retried)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from streams.ledger import Ledger
 from streams.pipeline.inputs import Inputs
 from streams.pipeline.results import BatchResult
 from streams.pipeline.task import Task
@@ -36,6 +37,7 @@ class OwnedTask:
         """The open transaction takes no more: a checkpoint will find out why."""
         self.changelog_ends: dict[str, int] = {}
         self._results: list[BatchResult] = []
+        self._of_results: Mapping[str, Ledger] = {}
         self.full_topics: frozenset[str] = frozenset()
         """Sources that are not read on for now, as of the last look."""
 
@@ -74,6 +76,10 @@ class OwnedTask:
         """Keep a batch's outcomes until they are committed."""
         self._results.append(replace(result, deliveries=[]))
 
+    def note_results(self, ledgers: Mapping[str, Ledger]) -> None:
+        """The same of what came up at the checkpoint."""
+        self._of_results = ledgers
+
     def committed(self, positions: dict[str, int], metrics: WorkerMetrics, *, now_ms: int) -> None:
         """Kafka has it: now the store and the metrics."""
         self.task.commit(positions, now_ms=now_ms)
@@ -84,7 +90,8 @@ class OwnedTask:
             metrics.count(result.topic, result.released, "parked")
             for time_ms in result.commit_times_ms:
                 metrics.latency.observe(max(0, now_ms - time_ms) / 1000)
-        self._results = []
+        metrics.count("", self._of_results)
+        self._results, self._of_results = [], {}
         for hold in self.inputs.holds:
             metrics.count_incomplete(hold.said.topic, hold.incomplete)
             hold.incomplete.clear()
@@ -93,7 +100,7 @@ class OwnedTask:
         """Nothing since the last commit happened."""
         self.task.abort()
         self.is_refused = False
-        self._results = []
+        self._results, self._of_results = [], {}
 
     def observe(self, metrics: WorkerMetrics, lags: Mapping[str, int | None], now_ms: int) -> None:
         """Lag by topic and watermark delay of this task."""

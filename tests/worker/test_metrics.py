@@ -49,6 +49,17 @@ def test_events_are_counted_by_outcome_and_dead_letters_by_reason() -> None:
     assert value(metrics, "cdc_dead_letters_total", pipeline="things", reason="decode_failed") == 1
 
 
+def test_dead_letters_of_results_are_no_outcomes_of_events() -> None:
+    metrics, ledger = WorkerMetrics(), Ledger(0)
+    ledger.note_results(a_ledger(1, DecodeError("json", "broken"))["things"])
+
+    metrics.count("", {"things": ledger})
+
+    assert (metrics.totals, metrics.reasons) == ({}, {"decode_failed": 1})
+    assert value(metrics, "cdc_dead_results_total", pipeline="things", reason="decode_failed") == 1
+    assert value(metrics, "cdc_dead_letters_total", pipeline="things", reason="decode_failed") is None
+
+
 def test_events_too_late_for_a_table_are_counted_by_table() -> None:
     metrics = WorkerMetrics()
     ledger = a_ledger(3)

@@ -286,7 +286,8 @@ def test_a_partner_that_changes_again_half_way_begins_anew(monkeypatch: pytest.M
 # -- what cannot go out
 
 
-def test_a_row_that_its_partner_makes_unfit_is_dead_and_the_last_fit_one_stays() -> None:
+def a_strict_driver() -> Driver:
+    """What is published has products of three letters at most."""
     schema = {
         "com.acme/joined/jsonschema/1-0-0": (
             '{"self": {"vendor": "com.acme", "name": "joined", "format": "jsonschema", "version": "1-0-0"},'
@@ -294,7 +295,23 @@ def test_a_row_that_its_partner_makes_unfit_is_dead_and_the_last_fit_one_stays()
         )
     }
     route = [{"to": OUT, "contract": "iglu:com.acme/joined/jsonschema/1-*-*"}]
-    driver = a_driver(orders(route=route), products(), more=schema)
+    return a_driver(orders(route=route), products(), more=schema)
+
+
+def test_dead_letters_of_rows_that_follow_are_counted_apart_from_events() -> None:
+    driver = a_strict_driver()
+    send(driver, a_product(7, "abc"), a_change(1), a_change(2)).commit()
+    send(driver, a_product(7, "too long", op="u"))
+    tasks = {id(task): task for task in driver._tasks.values()}.values()
+
+    ledgers = [task.prepare_checkpoint().ledgers for task in tasks]
+
+    assert [dict(ledger.dead_results) for held in ledgers for ledger in held.values()] == [{"contract_violation": 2}]
+    assert all(ledger.size == 0 and ledger.is_balanced() for held in ledgers for ledger in held.values())
+
+
+def test_a_row_that_its_partner_makes_unfit_is_dead_and_the_last_fit_one_stays() -> None:
+    driver = a_strict_driver()
 
     send(driver, a_product(7, "abc"), a_change(1))
     driver.commit()
@@ -305,6 +322,7 @@ def test_a_row_that_its_partner_makes_unfit_is_dead_and_the_last_fit_one_stays()
     (letter,) = driver.records(DEAD)
     assert (letter.key, letter.value) == (b"[1]", None)
     assert "too long" not in str(header(letter, "__contract.errors.message"))
+    assert driver.ledger() == {"processed": 3}
 
 
 # -- groups of rows that follow
