@@ -43,7 +43,8 @@ class Service:
         self._lookup = lookup
         self._world = world
         self._is_patient = is_patient
-        self._slots = asyncio.Semaphore(lookup.policy.concurrency)
+        self.concurrency = lookup.policy.concurrency
+        self._slots = asyncio.Semaphore(self.concurrency)
         self.cache = AnswerCache(lookup.policy, world.clock)
         self.breaker = Breaker(lookup.policy.breaker, world.clock, lambda state: world.observer.changed(lookup, state))
         world.observer.changed(lookup, self.breaker.state)

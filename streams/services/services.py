@@ -53,13 +53,18 @@ class Services:
         return known
 
     async def answer(self, questions: Iterable[Question]) -> dict[Question, Answer]:
-        """An answer to each of ``questions``, in ``PATIENCE_S`` at most."""
+        """An answer to each of ``questions``, in ``PATIENCE_S`` at most.
+
+        As many of them stand in line for a service as it takes at a time: those of another batch are next, however
+        many there are here.
+        """
         answers: dict[Question, Answer] = {}
         until_s = self._world.clock() + PATIENCE_S
         asking: dict[asyncio.Task[dict[Question, Answer]], tuple[Service, Sequence[Question]]] = {}
         for service, held in self._by_service(questions):
+            turns = asyncio.Semaphore(service.concurrency)
             for portion in service.portions(held):
-                asking[asyncio.ensure_future(service.ask(portion, until_s=until_s))] = service, portion
+                asking[asyncio.ensure_future(_in_turn(turns, service, portion, until_s))] = service, portion
         if asking:
             await asyncio.wait(asking, timeout=PATIENCE_S)
         for task, (service, portion) in asking.items():
@@ -76,3 +81,10 @@ class Services:
         for question in sorted(questions, key=lambda held: (held.pipeline, held.column, held.key)):
             by_name.setdefault((question.pipeline, question.column), []).append(question)
         return [(self._services[name], asked) for name, asked in by_name.items()]
+
+
+async def _in_turn(
+    turns: asyncio.Semaphore, service: Service, questions: Sequence[Question], until_s: float
+) -> dict[Question, Answer]:
+    async with turns:
+        return await service.ask(questions, until_s=until_s)

@@ -53,3 +53,24 @@ async def test_a_function_that_never_ends_ends_the_patience_of_a_batch(monkeypat
     assert str(answers[a_question("A")].error) == (
         "the look-up of vat got no answer: not within the time that a batch has"
     )
+
+
+async def test_a_batch_with_few_questions_does_not_wait_for_one_with_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def note(code: str) -> str:
+        asked.append(code)
+        await asyncio.sleep(0)
+        return code
+
+    monkeypatch.setattr(outside, "text", note)
+    services = a_services(concurrency=4, cache={"size": 0})
+    many = asyncio.ensure_future(services.answer([a_question(f"m{number:03}") for number in range(200)]))
+    await asyncio.sleep(0)
+    few = asyncio.ensure_future(services.answer([a_question(f"f{number}") for number in range(4)]))
+
+    answers = await few
+
+    assert (len(answers), len(asked) < 30) == (4, True)
+    assert len(await many) == 200
+    assert len(asked) == 204
