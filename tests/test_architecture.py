@@ -32,12 +32,14 @@ LAYERS = {
 BESIDE = {
     "capture": {"errors", "records", "settings", "contracts", "pipeline"},
     "embedded": {"errors", "settings", "contracts", "registry"},
-    "testing": {"errors", "records", "ledger", "contracts", "quality", "state", "pipeline", "services"},
+    "testing": {"errors", "records", "settings", "ledger", "contracts", "quality", "state", "pipeline", "services"},
     "demo": {"errors", "settings", "embedded", "contracts", "testing"},
     "registry": {"errors", "contracts"},
+    "pytest_plugin": {"settings", "testing"},
+    "drafting": {"errors", "records", "contracts", "quality", "pipeline", "capture"},
 }
 """Packages that stand beside the layers, and what they may use."""
-REACHED_FROM_CLI = {"capture", "embedded", "testing", "registry", "contracts", "settings", "errors"}
+REACHED_FROM_CLI = {"capture", "drafting", "embedded", "testing", "registry", "contracts", "settings", "errors"}
 ENGINE = {"faust", "mode"}
 IMPURE = {
     "asyncio", "threading", "time", "random", "socket", "subprocess", "requests", "urllib", "aiohttp", "confluent_kafka"

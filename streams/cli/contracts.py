@@ -14,7 +14,7 @@ from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
-from . import bump, check, compare, docs, export, mock, reach
+from . import bump, check, compare, docs, export, mock, new, reach
 from .output import output_option, schemas_option, show_rows
 
 
@@ -30,13 +30,15 @@ def command() -> None:
       streams contracts mock orders                            rows that it admits, or that miss a rule by a hair
       streams contracts export orders --as typescript          the same for other tools and languages
       streams contracts docs --out dictionary                  all of it for people, to be searched
+      streams contracts new --from-table URL orders            a schema, a contract and a pipeline to begin with
       streams contracts bump com.acme.shop/orders              publish a draft as the next version
       streams contracts matrix                                 who produces and consumes what, and where that clashes
       streams contracts impact com.acme.shop/orders            whom a change reaches, down to columns
     """
 
 
-for added in (bump.bump_command, check.check, compare.compare, docs.docs, export.export, mock.mock, *reach.COMMANDS):
+ADDED = (bump.bump_command, check.check, compare.compare, docs.docs, export.export, mock.mock, new.new, *reach.COMMANDS)
+for added in ADDED:
     command.add_command(added)
 
 

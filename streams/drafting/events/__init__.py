@@ -1,0 +1,1 @@
+"""Of a topic: what its events look like. Start with ``draft``."""

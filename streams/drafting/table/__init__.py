@@ -1,0 +1,1 @@
+"""Of a PostgreSQL table: what its catalog says. Start with ``draft``."""
