@@ -35,7 +35,7 @@ BESIDE = {
     "testing": {"errors", "records", "settings", "ledger", "contracts", "quality", "state", "pipeline", "services"},
     "demo": {"errors", "settings", "embedded", "contracts", "testing"},
     "registry": {"errors", "contracts"},
-    "pytest_plugin": {"settings", "testing"},
+    "pytest_plugin": {"settings", "contracts", "testing"},
     "drafting": {"errors", "records", "contracts", "quality", "pipeline", "capture"},
 }
 """Packages that stand beside the layers, and what they may use."""

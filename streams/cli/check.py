@@ -13,6 +13,7 @@ from streams.contracts import Contracts, read_contracts
 from streams.contracts.registry import MemoryRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError, Problem
+from streams.governance.evidence import FORMATS
 from streams.governance.files import Base, Files, GitError, find_base, read_base, read_files
 from streams.governance.gates import check_gates
 from streams.governance.published import LOCK, in_base, lock_text, read_lock
@@ -21,6 +22,7 @@ from streams.pipeline.compile import compile_topology
 from streams.pipeline.spec import Pipeline
 from streams.settings import Settings
 
+from .against import check_against
 from .output import output_option, schemas_option
 
 FOUND_PROBLEMS = 1
@@ -39,6 +41,11 @@ class Report:
 
 
 @click.command()
+@click.argument("dataset", required=False)
+@click.option("--against", metavar="kafka://TOPIC|FILE|URL", help="Hold real data against the contract of DATASET, and"
+              " check nothing else.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Of those data [default: as a pipeline reads the"
+              " topic, else as they look].")
 @click.option("--base", metavar="REF", help="A branch, tag or commit of git: what it holds is published"
               " [default: the main branch, of versions of schemas].")
 @click.option("--record", is_flag=True, help=f"If all is fine, note the versions in {LOCK}, so that edits are seen.")
@@ -49,7 +56,8 @@ class Report:
 @schemas_option
 @output_option
 def check(
-    base: str | None, record: bool, junit_file: Path | None, github: bool, schemas: Path | None, output: str
+    dataset: str | None, against: str | None, form: str | None, base: str | None, record: bool,
+    junit_file: Path | None, github: bool, schemas: Path | None, output: str,
 ) -> None:
     """Check every file: schemas, contracts, their history, and the pipelines that use them.
 
@@ -61,7 +69,20 @@ def check(
       with --base, a contract that changed under its old version
 
     Pipelines of STREAMS_PIPELINE_MODULES are checked, too. Exit code 1: something is wrong.
+
+    \b
+      streams contracts check orders --against kafka://cdc.orders.v1
+      streams contracts check com.acme.shop/orders/1-0-0 --against sent.jsonl --junit report.xml
+      streams contracts check orders --against http://127.0.0.1:8080/orders
+
+    tells how many rows do not honour schema and rules, by path and code, and never a value of them. A file or an
+    answer has one record a line, or is a JSON array. Exit code 1: some do not, or there were none.
     """  # fmt: skip
+    if (dataset is None) != (against is None):
+        raise click.UsageError("DATASET and --against go together")
+    if dataset is not None and against is not None:
+        check_against(dataset, against, form, schemas, junit_file, output)
+        return
     folder = schemas or Settings.from_env().schemas
     report = examine(folder, _base(folder, base), records=record)
     if record and not report.problems:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -17,6 +22,7 @@ from streams.worker.starts import bounds_of
 BATCH_RECORDS = 10_000
 PATIENCE_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
+LARGEST_OBJECT = 16 << 20
 
 
 class TrafficError(ValueError):
@@ -68,6 +74,35 @@ def _records(name: str, values: list[bytes]) -> list[SourceRecord]:
         SourceRecord(topic=name, partition=0, offset=offset, timestamp_ms=0, key=None, value=value)
         for offset, value in enumerate(values)
     ]
+
+
+def url_batches(url: str) -> Iterator[Batch]:
+    """What ``url`` answers: lines, each the value of a record; the items of an array; or one object."""
+    try:
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "answer")
+            request = Request(url, headers={"Accept": "application/json, application/x-ndjson"})
+            with urlopen(request, timeout=ANSWER_SECONDS) as answer, file.open("wb") as held:
+                shutil.copyfileobj(answer, held)
+            yield from _one_object(file) or file_batches(file, {})
+    except HTTPError as error:
+        raise TrafficError(f"the address answers {error.code}") from None
+    except (URLError, HTTPException, OSError) as error:
+        raise TrafficError(f"the address does not answer ({type(error).__name__})") from None
+    except TrafficError:
+        raise
+    except ValueError:
+        raise TrafficError("is no address such as http://127.0.0.1:8080/orders") from None
+
+
+def _one_object(file: Path) -> tuple[Batch, ...]:
+    """An object that is written over several lines."""
+    content = file.read_bytes() if file.stat().st_size <= LARGEST_OBJECT else b""
+    try:
+        msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return ()
+    return (Batch(records=_records(file.name, [content]), place={"byte": len(content)}, share=1.0),)
 
 
 def topic_batches(options: Mapping[str, object], topic: str, place: Mapping[str, int]) -> Iterator[Batch]:

@@ -166,11 +166,20 @@ def test_a_draft_of_a_topic_takes_what_was_in_it(
         assert "secret" not in result.output
         assert not any(b"secret" in file.read_bytes() for file in folder.rglob("*") if file.is_file())
         assert run("check", "--schemas", folder).exit_code == 0
+        against = run("check", "orders", "--against", f"kafka://{topic}", "--schemas", folder)
+        assert (against.exit_code, "400 rows in 400 records (json): all honour" in against.output) == (0, True)
 
         cluster.start("0")
         cluster.wait_ready("0")
         cluster.wait_until(lambda: cluster.lag(topic) == 0)
         assert cluster.stop("0") == 0
         published = [json.loads(record.value or b"") for record in read_whole(kafka.bootstrap, "orders.v1")]
+        produce(kafka.bootstrap, topic, [{"key": b"{}", "value": b'{"id": -1, "state": "SECRET", "email": 1}'}])
+        against = run("check", "orders", "--against", f"kafka://{topic}", "--schemas", folder, "--output", "json")
+        told = json.loads(against.stdout)
+        assert (against.exit_code, told["failed"], "SECRET" in against.output) == (1, 1, False)
+        assert {"state": "enum", "amount": "required"}.items() <= {
+            cause["path"]: cause["code"] for cause in told["causes"]
+        }.items()
     assert sorted(row["id"] for row in published) == list(range(400))
     assert {row["email"] for row in published} == {"***"}
