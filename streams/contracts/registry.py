@@ -7,7 +7,7 @@ An id and a GUID mean one schema for ever, so what was found once is kept. Where
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -41,6 +41,9 @@ class RegisteredSchema:
 
 class RegistryUnavailableError(Exception):
     """The registry does not answer, or not as a registry; no record is to blame. Holds no credentials."""
+
+    again: Callable[[], object] | None = None
+    """Asks once more for what was wanted, and keeps it: for who can wait, and not where it is wanted."""
 
 
 class RegistryRefusedError(Exception):

@@ -67,14 +67,21 @@ class HttpRegistry:
     def _find(self, name: int | UUID, ask: Callable[[], Schema]) -> RegisteredSchema:
         found = self._found.get(name)
         if found is None:
-            schema = self._ask(ask)
-            if schema is None:
-                raise UnregisteredSchemaError(name)
-            if not schema.schema_str:
-                raise self._unavailable("answered without a schema")
-            found = self._registered(schema, name)
+            try:
+                found = self._fetched(name, ask)
+            except RegistryUnavailableError as error:
+                error.again = lambda: self._find(name, ask)
+                raise
             self._keep(name, found)
         return found
+
+    def _fetched(self, name: int | UUID, ask: Callable[[], Schema]) -> RegisteredSchema:
+        schema = self._ask(ask)
+        if schema is None:
+            raise UnregisteredSchemaError(name)
+        if not schema.schema_str:
+            raise self._unavailable("answered without a schema")
+        return self._registered(schema, name)
 
     def _keep(self, name: int | UUID, schema: RegisteredSchema) -> None:
         if len(self._found) >= KEPT_SCHEMAS:

@@ -67,7 +67,8 @@ class Task:
         self._ahead = Ahead(sub, self._marker)
         self._positions = {topic: self._marker.sources.get(topic, 0) for topic in sub.source_topics}
         self._plans = {topic: sub.plans_of(topic) for topic in sub.source_topics}
-        self._asking = {topic for topic, plans in self._plans.items() if any(plan.lookups for plan in plans)}
+        self._asking = {topic for topic, plans in self._plans.items() if any(map(_asks, plans))}
+        """Inputs of which a batch may have to wait, as if it had never come: for look-ups or for a registry."""
         self._prepared: Checkpoint | None = None
         self._last_record_ms: dict[str, int] = {}
         """By input: the wall clock when it last brought something, or was behind."""
@@ -134,7 +135,8 @@ class Task:
     def process(self, batch: RecordBatch, *, now_ms: int, answers: Answers = NO_ANSWERS) -> BatchResult:
         """Carry ``batch`` through every pipeline that reads it; ``now_ms``: the wall clock, ms since the epoch.
 
-        Raises ``UnansweredError`` where ``answers`` of look-ups are missing, and nothing has been changed then.
+        Raises ``UnansweredError`` where ``answers`` of look-ups are missing, ``RegistryUnavailableError`` where a
+        schema is; nothing has been changed then.
         """
         shares, tables = self._ahead.shares(batch, self._plans[batch.topic]), self._tables
         if batch.topic in self._asking:
@@ -284,3 +286,8 @@ class Task:
         for tables in self._tables.values():
             for table in tables.all:
                 table.abort()
+
+
+def _asks(plan: Plan) -> bool:
+    """Somebody outside is asked on the way of a batch; what has a start of batches has a registry."""
+    return bool(plan.lookups) or plan.codec.start_batch is not None

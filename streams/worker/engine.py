@@ -78,7 +78,7 @@ class Engine:
         """Of its own: a commit that waited for a restore to end would come too late."""
         self._background = Background()
         services = Services(topology.plans, clock=time.monotonic, observer=self.metrics.lookups)
-        self._asker = Asker(services, self._background, self._resume)
+        self._asker = Asker(services, self._background, self._resume, lambda: self.epoch, away=self.metrics.away)
         self._taking: Taking | None = None
         self._checkpointer: Checkpointer | None = None
         self._pace = Pace(settings.checkpoint_interval_ms / 1000)

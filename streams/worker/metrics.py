@@ -68,6 +68,9 @@ class WorkerMetrics:
             "cdc_incomplete_transactions", "Transactions of the source released without knowing that all was there.",
             ["topic", "reason"], registry=self.registry,
         )  # fmt: skip
+        self.away = Gauge(
+            "cdc_registry_waiting_tasks", "Tasks that wait for a schema registry to answer.", registry=self.registry
+        )
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
         self.quality = QualityMetrics(self.registry)
         self.canary = CanaryMetrics(self.registry)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from streams.contracts.framing import frame_prefix
 from streams.contracts.registry import SchemaKind
 from streams.contracts.registry_http import HttpRegistry
 from streams.embedded import EmbeddedKafka
-from streams.embedded.registry import EmbeddedRegistry
+from streams.embedded.process import free_port
 from tests.contracts.builders import a_contract, a_folder, a_schema
+from tests.registry.process import serving
 
 from .cluster import Cluster, produce, read_whole
 
@@ -28,14 +30,10 @@ PIPELINE = {
     "route": [{"to": "out.things"}],
 }
 OLD = {"type": "record", "name": "Thing", "fields": [{"name": "id", "type": "long"}]}
-NEW = {"type": "record", "name": "Thing", "fields": [*OLD["fields"], {"name": "note", "type": ["null", "string"]}]}
-REGISTRY_AWAY = 10
-
-
-@pytest.fixture
-def registry() -> Iterator[EmbeddedRegistry]:
-    with EmbeddedRegistry() as server:
-        yield server
+NOTE = {"name": "note", "type": ["null", "string"], "default": None}
+NEW = {"type": "record", "name": "Thing", "fields": [*OLD["fields"], NOTE]}
+OUTAGE_SECONDS = 12.0
+"""Longer than all tries of one question."""
 
 
 def a_record(number: int, schema: Any, **row: object) -> dict[str, Any]:
@@ -44,38 +42,52 @@ def a_record(number: int, schema: Any, **row: object) -> dict[str, Any]:
     return {"key": str(row["id"]).encode(), "value": frame_prefix(number) + stream.getvalue(), "partition": 0}
 
 
-def registered(registry: EmbeddedRegistry, schema: Any) -> int:
-    return HttpRegistry(registry.url).register("in.avro-value", SchemaKind.AVRO, json.dumps(schema)).id or 0
+def registered(url: str, schema: Any) -> int:
+    return HttpRegistry(url).register("in.avro-value", SchemaKind.AVRO, json.dumps(schema)).id or 0
 
 
-def test_a_worker_that_cannot_ask_stops_and_goes_on_where_it_was(
-    kafka: EmbeddedKafka, tmp_path: Path, registry: EmbeddedRegistry
+def waiting_tasks(cluster: Cluster) -> float:
+    found = re.search(r"^cdc_registry_waiting_tasks (\S+)", cluster.get("0", "/metrics")[1], re.M)
+    return float(found[1]) if found else -1.0
+
+
+def test_an_outage_of_the_registry_stops_what_needs_it_alone_and_loses_nothing(
+    kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
     files = {
         "com.acme/things/jsonschema/1-0-0": a_schema(),
         "com.acme/things/contract.yaml": a_contract(),
         "pipelines/things.yaml": json.dumps(PIPELINE),
     }
-    old, new = registered(registry, OLD), registered(registry, NEW)
+    port, data = str(free_port()), tmp_path / "registry"
     with Cluster(kafka.bootstrap, a_folder(tmp_path / "schemas", files), tmp_path, "registry-app") as cluster:
-        cluster.create_topic("in.avro", 1)
-        cluster.start("0", STREAMS_REGISTRY=registry.url)
-        produce(kafka.bootstrap, "in.avro", [a_record(old, OLD, id=1), a_record(999, OLD, id=2)])
-        cluster.wait_ready("0")
-        cluster.wait_until(lambda: cluster.lag("in.avro") == 0)
+        cluster.create_topic("in.avro", 2)
+        with serving(data, "--port", port) as (url, process):
+            old, new = registered(url, OLD), registered(url, NEW)
+            cluster.start("0", STREAMS_REGISTRY=url)
+            produce(kafka.bootstrap, "in.avro", [a_record(old, OLD, id=1), a_record(999, OLD, id=2)])
+            cluster.wait_ready("0")
+            cluster.wait_until(lambda: cluster.lag("in.avro") == 0)
+            process.kill()  # -9
+            process.wait()
 
-        registry.stop()
-        produce(kafka.bootstrap, "in.avro", [a_record(old, OLD, id=3), a_record(new, NEW, id=4, note="n")])
-        assert cluster.workers["0"].wait(60) == REGISTRY_AWAY
-        assert "registry_away" in cluster.log("0")
+        cold = [a_record(old, OLD, id=3), a_record(new, NEW, id=4, note="n"), a_record(old, OLD, id=5)]
+        warm = [{**a_record(old, OLD, id=number), "partition": 1} for number in range(100, 200)]
+        produce(kafka.bootstrap, "in.avro", [*cold, *warm])
+        cluster.wait_until(lambda: waiting_tasks(cluster) == 1 and cluster.lag("in.avro") == len(cold))
+        began = time.monotonic()
+        cluster.wait_until(lambda: time.monotonic() - began > OUTAGE_SECONDS)  # fails where the worker ends
+        assert (waiting_tasks(cluster), cluster.lag("in.avro")) == (1, len(cold))
+        assert len(read_whole(kafka.bootstrap, "out.things")) == 1 + len(warm)
 
-        registry.start()
-        assert (registered(registry, OLD), registered(registry, NEW)) == (old, new)
-        cluster.start("0", STREAMS_REGISTRY=registry.url)
-        cluster.wait_until(lambda: cluster.lag("in.avro") == 0)
-        assert cluster.stop("0") == 0
+        with serving(data, "--port", port) as (url, _):
+            cluster.wait_until(lambda: cluster.lag("in.avro") == 0)
+            assert waiting_tasks(cluster) == 0
+            assert cluster.stop("0") == 0
 
         published = [json.loads(record.value or b"") for record in read_whole(kafka.bootstrap, "out.things")]
         (dead,) = read_whole(kafka.bootstrap, "in.avro-things-dlt")
-    assert published == [{"id": 1}, {"id": 3}, {"id": 4, "note": "n"}]
+    rows = sorted(published, key=lambda row: row["id"])
+    assert rows[:4] == [{"id": 1}, {"id": 3}, {"id": 4, "note": "n"}, {"id": 5}]
+    assert rows[4:] == [{"id": number} for number in range(100, 200)]
     assert dict(dead.headers)["__contract.errors.code"] == b"registry_unknown_schema"
