@@ -75,6 +75,8 @@ class CaptureOptions:
     format: Format = Format.JSON
     registry: str = ""
     """URL of the schema registry; empty: JSON as it is, and no other format."""
+    subjects: str = "topic"
+    """How schemas are named there: ``topic``, ``record`` or ``topic-record``."""
     rules: Rules = field(default_factory=Rules)
     mask_key: bytes | None = field(default=None, repr=False)
     """Secret of masks by hash."""

@@ -112,6 +112,8 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 @click.option("--format", "value_format", default=Format.JSON.value, show_default=True,
               type=click.Choice([held.value for held in Format]), help="avro and protobuf need a registry.")
 @click.option("--registry", help="URL of a schema registry [default with avro and protobuf: STREAMS_REGISTRY].")
+@click.option("--subjects", type=click.Choice(["topic", "record", "topic-record"]), default="topic", show_default=True,
+              help="How schemas are named in the registry: <topic>-value, by their type, or both.")
 @click.option("--contracts", "schemas", type=click.Path(path_type=Path, file_okay=False),
               help="Folder of contracts that changed tables are compared with [default: STREAMS_SCHEMAS].")
 @click.option("--metrics-port", type=int, help="Prometheus metrics on this port of STREAMS_WEB_HOST.")

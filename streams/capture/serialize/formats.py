@@ -13,6 +13,7 @@ from .codec import Codecs
 from .json_schema import JsonCodec
 from .protobuf import ProtobufCodec
 from .registered import MakeCodec, RegisteredCodecs
+from .subjects import Subjects
 
 TRIES = 6
 """With growing pauses, about four seconds: a capture that ends loses nothing, so it need not wait for long."""
@@ -28,4 +29,4 @@ def open_codecs(options: CaptureOptions) -> Codecs | None:
     if not options.registry:
         return None
     registry = HttpRegistry(options.registry, tries=TRIES)
-    return RegisteredCodecs(_MAKE[options.format], registry, options.prefix)
+    return RegisteredCodecs(_MAKE[options.format], registry, options.prefix, Subjects(options.subjects))

@@ -1,4 +1,4 @@
-"""Registered: codecs whose schemas a registry holds, under the subjects ``<topic>-key`` and ``<topic>-value``."""
+"""Registered: codecs whose schemas a registry holds, under subjects as ``subjects`` names them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..options import CaptureError
 from ..outgoing.envelope import TableShape, TableTarget
 from ..postgres.facts import ColumnFacts
 from .codec import Codec
+from .subjects import Subjects, subject_of
 
 logger = logging.getLogger("streams.capture")
 
@@ -37,7 +38,10 @@ class MakeCodec(Protocol):
 class RegisteredCodecs:
     """Codecs of one format; ``prefix`` leads the names of its types, as Debezium's topic prefix does."""
 
-    def __init__(self, make: MakeCodec, registry: SchemaRegistry, prefix: str) -> None:
+    def __init__(
+        self, make: MakeCodec, registry: SchemaRegistry, prefix: str, subjects: Subjects = Subjects.TOPIC
+    ) -> None:  # fmt: skip
+        self._subjects = subjects
         self._make = make
         self._registry = registry
         self._prefix = prefix
@@ -49,6 +53,7 @@ class RegisteredCodecs:
         return self._make(topic, target, shape, columns, prefix=self._prefix, register=self._register)
 
     def _register(self, subject: str, kind: SchemaKind, text: str) -> RegisteredSchema:
+        subject = subject_of(self._subjects, subject, kind, text)
         try:
             registered = self._registry.register(subject, kind, text)
             logger.info("subject %s has schema %s", subject, registered.id)

@@ -13,6 +13,7 @@ from streams.capture.outgoing.rules import Rules
 from streams.capture.postgres.facts import ColumnFacts
 from streams.capture.postgres.types import element_of
 from streams.capture.serialize.registered import MakeCodec, RegisteredCodecs
+from streams.capture.serialize.subjects import Subjects
 from streams.contracts.registry import MemoryRegistry, SchemaRegistry
 from streams.records import Delivery
 
@@ -76,7 +77,7 @@ class Written:
 
     def __init__(
         self, make: MakeCodec, columns: tuple[ColumnFacts, ...], identity: str = "d", *,
-        registry: SchemaRegistry | None = None, rules: Rules | None = None,
+        registry: SchemaRegistry | None = None, rules: Rules | None = None, subjects: Subjects = Subjects.TOPIC,
     ) -> None:  # fmt: skip
         self.registry = registry or MemoryRegistry()
         self.shape = a_shape(columns, identity)
@@ -84,7 +85,7 @@ class Written:
             EnvelopeWriter("shopavro", "postgres"),
             rules=rules,
             describe=lambda relation: columns,
-            codecs=RegisteredCodecs(make, self.registry, "shopavro"),
+            codecs=RegisteredCodecs(make, self.registry, "shopavro", subjects),
         )
 
     def change(self, op: str, before: Image | None, after: Image | None, *, order: int = 1) -> list[Delivery]:
