@@ -14,6 +14,7 @@ from streams.ledger import Ledger
 from streams.records import ChangeEvent, Operation
 
 from .outputs import Route
+from .views import is_of_route
 
 Check = Callable[[ChangeEvent], PipelineError | None]
 
@@ -40,7 +41,7 @@ def _first_error(event: ChangeEvent, checks: Iterable[Check], routes: Iterable[R
         if (error := check(event)) is not None:
             return error
     for route in routes:
-        if not event.row.keys() >= frozenset(route.key):
+        if is_of_route(event, route) and not event.row.keys() >= frozenset(route.key):
             return KeyMissingError(route.key)
     return None
 
@@ -54,7 +55,7 @@ def _check_of(route: Route) -> Check:
     uri = contract.uri
 
     def check(event: ChangeEvent) -> PipelineError | None:
-        if event.operation is Operation.DELETE:
+        if event.operation is Operation.DELETE or not is_of_route(event, route):
             return None
         known = contract.validator_without(attached | event.unsent) if event.unsent else validator
         return None if known.is_valid(event.row) else ContractViolationError(uri, known.violations(event.row))

@@ -90,8 +90,6 @@ def _later_problems(document: Document) -> Iterator[Problem]:
         if kind == "tokenize":
             yield document.problem(("mask", column), "tokenize arrives later; hash is keyed and joinable, too")
     for index, route in enumerate(value.get("route", ())):
-        if "where" in route:
-            yield document.problem(("route", index, "where"), "where of a route arrives later")
         if route.get("format", "json") != "json":
             yield document.problem(("route", index, "format"), "avro arrives later; routes publish json")
 
@@ -248,4 +246,5 @@ def _route(value: Mapping[str, Any]) -> RouteSpec:
         value=value.get("value", "row"),
         on_delete=value.get("on_delete", "tombstone"),
         attach=value.get("attach", {}),
+        where=value.get("where"),
     )

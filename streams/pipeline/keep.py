@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from streams.contracts.documents import Path
 from streams.contracts.model import Column
@@ -11,8 +11,10 @@ from streams.contracts.model import Column
 from .expressions import ExpressionError, Scope
 from .grammar import CHANGE_FORMATS
 from .plan import RowTable
-from .routes import Reporter
 from .spec import Pipeline
+
+if TYPE_CHECKING:
+    from .routes import Reporter
 
 T = TypeVar("T")
 
@@ -21,6 +23,9 @@ def known_rows(reporter: Reporter, pipeline: Pipeline, key: tuple[str, ...]) -> 
     """The latest rows, where a step must know what a row was and the file names no table of them."""
     paths: list[Path] = [("where",)] if pipeline.where is not None else []
     paths += [("aggregate", index, "over") for index, held in enumerate(pipeline.aggregates) if held.is_of_rows]
+    if pipeline.source.format in CHANGE_FORMATS:
+        keyed = [index for index, held in enumerate(pipeline.routes) if held.where is not None and (held.key or key)]
+        paths += [("route", index, "where") for index in keyed]
     if not paths:
         return None
     if not key:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from streams.contracts.model import Contract
 
 if TYPE_CHECKING:
+    from streams.records import ChangeEvent
+
     from .plan import Accumulator
 
 
@@ -39,3 +41,7 @@ class Route:
     is_envelope: bool = False
     on_delete: OnDelete = OnDelete.TOMBSTONE
     attachments: tuple[Attachment, ...] = ()
+    condition: Callable[[ChangeEvent], bool] | None = None
+    """Which rows belong to it, as they are published."""
+    follows_rows: bool = False
+    """A row that belongs to it no longer leaves it: what each row was before must be known."""

@@ -274,7 +274,7 @@ class Plan:
     @property
     def asks_rows(self) -> bool:
         """Some step must know what a row was before it changed."""
-        return self.where is not None or any(held.is_of_rows for held in self.judged)
+        return any((self.where, *(to.follows_rows for to in self.routes), *(held.is_of_rows for held in self.judged)))
 
     @property
     def judged(self) -> tuple[Aggregation, ...]:

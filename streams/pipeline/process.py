@@ -223,7 +223,7 @@ def _publish(walk: Walk, met: _Circumstances, ledger: Ledger) -> list[Delivery]:
     regroup_rows(changes, plan.aggregations, tables)
     exchanged = exchange_events(events, changes, plan, clock, ledger)
     aggregated = replace(aggregated, late={**aggregated.late, **exchanged.late})
-    deliveries = route_events(told_of, plan, aggregated)
+    deliveries = route_events(told_of, plan, aggregated, changes)
     if plan.partner_of:
         deliveries += join_partners(events, plan, tables, clock, ledger, now_ms=now_ms)
     told += [*tell_truncates(events, plan, tables), *tell_changes(changes, plan)]

@@ -7,7 +7,7 @@ Next: streams.pipeline.process (the batch is done)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -16,19 +16,26 @@ from streams.records import ChangeEvent, Delivery, Operation, Row
 
 from .outputs import OnDelete, Route
 from .plan import Accumulator, Aggregation, Plan
-from .tables import Aggregated, Results
+from .tables import Aggregated, Results, RowChange
+from .views import events_of_route
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 """The published JSON: decimals are exact literals where they are numbers."""
 DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
 
 
-def route_events(events: list[ChangeEvent], plan: Plan, aggregated: Aggregated) -> list[Delivery]:
-    """What every route publishes of ``events``, and the late ones of each table with a late topic."""
+def route_events(
+    events: list[ChangeEvent], plan: Plan, aggregated: Aggregated, changes: Iterable[RowChange] = ()
+) -> list[Delivery]:
+    """What every route publishes of ``events``, and the late ones of each table with a late topic.
+
+    ``changes``: what the rows of events were before, for routes of which rows can be members.
+    """
     present = [event for event in events if event.operation is not TRUNCATE]
     deliveries: list[Delivery] = []
     for route in plan.routes:
-        deliveries += map(_publisher(route, plan, aggregated), present)
+        seen = present if route.condition is None else events_of_route(present, route, changes)
+        deliveries += map(_publisher(route, plan, aggregated), seen)
     for aggregation in plan.judged:
         if aggregation.late_to is not None:
             deliveries += _late(aggregated.late[aggregation.table], aggregation, aggregation.late_to)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from streams.contracts.documents import Path
 from streams.contracts.model import Column, Contract, ContractFamily
+from streams.records import ChangeEvent
 
+from .expressions import ExpressionError, compile_condition
 from .grammar import CHANGE_FORMATS
+from .keep import compile_in_scope
 from .outputs import Attachment, OnDelete, Route
 from .plan import Aggregation, RowTable
 from .spec import Pipeline, RouteSpec
@@ -63,7 +66,29 @@ class RouteBuilder:
             is_envelope=spec.value == "envelope",
             on_delete=OnDelete(spec.on_delete),
             attachments=attachments,
+            condition=self._condition(spec.where, (*path, "where")),
+            follows_rows=spec.where is not None and bool(key) and self._table is not None,
         )
+
+    def _condition(self, text: str | None, path: Path) -> Callable[[ChangeEvent], bool] | None:
+        """Which rows, in their final form, belong to the route."""
+        pipeline = self._pipeline
+        if text is None:
+            return None
+        if any(join.get("type") in ("table", "interval") for join in pipeline.document.value.get("join", ())):
+            self._reporter.problem(path, "beside a join of type table or interval it arrives later; use where")
+            return None
+        try:
+            condition = compile_in_scope(
+                lambda scope: compile_condition(text, scope), self._columns, of_row=True,
+                envelope=pipeline.source.format in CHANGE_FORMATS,
+            )  # fmt: skip
+        except ExpressionError as error:
+            self._reporter.problem(path, error.message)
+            return None
+        if masked := sorted(condition.columns & pipeline.mask.keys()):
+            self._reporter.problem(path, f"{', '.join(masked)}: masked, and a route sees it so")
+        return condition.holds
 
     def _check_known_on_delete(self, key: tuple[str, ...], path: Path) -> None:
         is_told = self._pipeline.source.format in CHANGE_FORMATS and self._pipeline.interval is None

@@ -124,6 +124,7 @@ class RouteSpec:
     value: str
     on_delete: str
     attach: Mapping[str, str]
+    where: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,11 +213,13 @@ def _stored_shapes(plan: Plan) -> Iterable[tuple[str, object]]:
 
 def _remembered(plan: Plan) -> object:
     """What the pipeline's own state depends on: rows that are known count for what is told of them later."""
-    if not plan.asks_rows or plan.rows is None:
-        return plan.deduplicate_by
     counted = [
         (held.table, held.by, [column.meaning for column in held.columns]) for held in plan.judged if held.is_of_rows
     ]
+    # Routes ask a table of the file, which has its own say.
+    is_asked = plan.where is not None or bool(counted) or plan.table is None
+    if not plan.asks_rows or plan.rows is None or not is_asked:
+        return plan.deduplicate_by
     return plan.deduplicate_by, plan.rows.key, plan.spec.get("where"), counted
 
 

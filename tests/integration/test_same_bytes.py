@@ -124,6 +124,7 @@ aggregate:
     to: bench.seconds.v1
 route:
   - {to: bench.members.v1, key: [customer_id]}
+  - {to: bench.dear.v1, key: [customer_id], where: "amount > 500 and bucket < 4"}
 """
 
 KINDS = """
@@ -554,8 +555,10 @@ def test_rows_that_enter_and_leave_and_change_groups_of_two_workers(
         cluster.wait_until(lambda topic=topic, wanted=wanted: last_of_each(worked(topic)) == wanted)  # type: ignore[misc]
     cluster.wait_until(lambda: len(worked("seconds.v1")) >= len(driven("seconds.v1")))
     assert worked("seconds.v1") == driven("seconds.v1") != {}
-    assert worked("members.v1") == driven("members.v1")
-    assert any(value is None for records in driven("members.v1").values() for value, *_ in records)
+    for topic in ("members.v1", "dear.v1"):
+        assert worked(topic) == driven(topic)
+        assert any(value is None for records in driven(topic).values() for value, *_ in records)
+    assert len(driven("dear.v1")) < len(driven("members.v1"))
 
 
 def test_real_captured_changes(cluster: Cluster, unique: Callable[[str], str]) -> None:

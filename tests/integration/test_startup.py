@@ -96,7 +96,6 @@ def test_ten_broken_files_are_reported_in_one_start_with_file_line_and_path(tmp_
 
 LATER = {
     "tokenize": "mask: {note: tokenize}",
-    "where of a route": "route: [{to: a, where: \"note = 'a'\"}]",
     "avro": "route: [{to: a, format: avro}]",
 }
 
