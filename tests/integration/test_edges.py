@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.integration]
 SECRET = "SECRET-4711"
 NOW_MS = 1_700_000_000_000
 PARTITIONS = 2
+TOPICS = 4
+"""Two sources, and for each a topic that tells TRUNCATEs to all partitions."""
 PIPELINES = ("latest", "counts")
 HEADERS = [("trace", b"\x00\x01"), ("trace", b"again"), ("empty", b"")]
 
@@ -137,7 +139,7 @@ def seen(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory, stamp: 
 def lags(cluster: Cluster) -> list[float]:
     """What the workers say of their lag; every partition must be told."""
     found = samples(cluster).get("cdc_lag_records", [])
-    return [value for _, value in found] if len(found) == 2 * PARTITIONS else [1.0]
+    return [value for _, value in found] if len(found) == TOPICS * PARTITIONS else [1.0]
 
 
 def samples(cluster: Cluster) -> dict[str, list[tuple[dict[str, str], float]]]:
@@ -277,7 +279,7 @@ def test_metrics_tell_lag_latency_checkpoints_watermarks_restores_and_tasks(seen
         (labels["pipeline"], labels["partition"]) for labels, _ in seen.samples["cdc_watermark_delay_seconds"]
     }
 
-    assert (len(places), set(places.values())) == (2 * PARTITIONS, {0.0})
+    assert (len(places), set(places.values())) == (TOPICS * PARTITIONS, {0.0})
     assert seen.total("cdc_event_latency_seconds_count") > 0
     assert seen.total("cdc_checkpoint_seconds_count") > 0
     assert {value for _, value in seen.samples["cdc_restored_ratio"]} == {1.0}
