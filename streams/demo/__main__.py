@@ -25,7 +25,8 @@ def main(seconds: float, rate: float, schemas: Path, data: Path | None) -> None:
 
     Exit code 0 only if everything that must agree does.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background deaf to the first
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="streams-demo-", ignore_cleanup_errors=True) as temporary:
         try:
             sys.exit(run(Demo((data or Path(temporary)).absolute(), schemas.absolute(), say=click.echo), seconds, rate))
