@@ -28,8 +28,8 @@ class StatusReader:
         """This worker, its tasks and its ledger; the other workers by address."""
         engine = self._engine
         tasks = [
-            {"topic": topic, "partition": number, "position": owned.task.position(topic), "lag": lag}
-            for (_, number), owned in sorted(engine.tasks.items())
+            {"task": name, "topic": topic, "partition": number, "position": owned.task.position(topic), "lag": lag}
+            for (name, number), owned in sorted(engine.tasks.items())
             for topic, lag in lags_of(owned.task, engine.port).items()
         ]
         return {

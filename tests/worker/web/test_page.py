@@ -103,9 +103,9 @@ def test_workers_ledger_dead_letters_and_tasks_are_shown(page: Page, demo: Demo)
     assert {row[0] for row in cells(page, "ledger")[1:]} == {"dead", "filtered", "processed"}
     assert [row[0] for row in cells(page, "reasons")[1:]] == ["contract_violation"]
     assert tasks[0] == ["topic", "partition", "worker", "position", "waiting"]
-    assert [tuple(row[:2]) for row in tasks[1:]] == [
-        (f"cdc.{table}.v1", str(number)) for table in ("orders", "products", "users") for number in range(4)
-    ]
+    tables = ("orders", "products", "users")
+    read = [*(f"cdc.{table}.v1" for table in tables), *(f"shop-{table}-truncates-repartition" for table in tables)]
+    assert [tuple(row[:2]) for row in tasks[1:]] == [(topic, str(number)) for topic in read for number in range(4)]
     assert {row[2] for row in tasks[1:]} == {"worker-0", "worker-1"}
     assert re.fullmatch(r"2 of 2 workers, 12 tasks, [\d,?]+ waiting", page.locator("#state").inner_text())
 

@@ -82,7 +82,7 @@ async def test_status_tells_tasks_ledger_and_the_other_workers(client: Client, e
         {
             "instance": "a",
             "ready": True,
-            "tasks": [{"topic": TOPIC, "partition": 0, "position": 3, "lag": None}],
+            "tasks": [{"task": TOPIC, "topic": TOPIC, "partition": 0, "position": 3, "lag": None}],
             "ledger": {"processed": 3},
             "waiting": {},
             "reasons": {},
