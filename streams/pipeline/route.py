@@ -17,7 +17,7 @@ from streams.records import ChangeEvent, Delivery, Operation, Row
 from .outputs import OnDelete, Route
 from .plan import Accumulator, Aggregation, Plan
 from .tables import Aggregated, Results, RowChange
-from .views import events_of_route
+from .views import events_of_route, rows_before
 
 encode_json = msgspec.json.Encoder(decimal_format="number").encode
 """The published JSON: decimals are exact literals where they are numbers."""
@@ -33,8 +33,9 @@ def route_events(
     """
     present = [event for event in events if event.operation is not TRUNCATE]
     deliveries: list[Delivery] = []
+    before = rows_before(changes) if any(route.follows_rows for route in plan.routes) else {}
     for route in plan.routes:
-        seen = present if route.condition is None else events_of_route(present, route, changes)
+        seen = present if route.condition is None else events_of_route(present, route, before)
         deliveries += map(_publisher(route, plan, aggregated), seen)
     for aggregation in plan.judged:
         if aggregation.late_to is not None:

@@ -1,7 +1,7 @@
 """Views: which rows belong to a route that has a ``where`` of its own.
 
 A row enters such a route with the event that makes it match, whatever that did to it, and leaves with the one after
-which it does not match: then the route sees a DELETE of the row as it was. Rows that nobody can be told apart by a key
+which it does not match: then the route sees a DELETE of the row as it was. Rows that no key tells apart
 are events, and the condition is a filter of them.
 """
 
@@ -24,10 +24,17 @@ def is_of_route(event: ChangeEvent, route: Route) -> bool:
     return route.condition is None or route.condition(event)
 
 
-def events_of_route(events: Iterable[ChangeEvent], route: Route, changes: Iterable[RowChange]) -> Iterator[ChangeEvent]:
-    """What ``events`` (none is a TRUNCATE) are to ``route``; ``changes``: what their rows were before."""
-    # A TRUNCATE has many rows: each is a DELETE by now, with the row as it was.
-    before = {id(held.event): held.before for held in changes if held.event.operation is not TRUNCATE}
+Before = Mapping[int, dict[str, object] | None]
+"""By identity of an event what its row was."""
+
+
+def rows_before(changes: Iterable[RowChange]) -> Before:
+    """Of the events of ``changes``. A TRUNCATE has many rows: each is a DELETE by now, with the row as it was."""
+    return {id(held.event): held.before for held in changes if held.event.operation is not TRUNCATE}
+
+
+def events_of_route(events: Iterable[ChangeEvent], route: Route, before: Before) -> Iterator[ChangeEvent]:
+    """What ``events`` (none is a TRUNCATE) are to ``route``."""
     for event in events:
         if event.operation is not DELETE and is_of_route(event, route):
             if not route.follows_rows or id(event) in before:  # else the row is newer than that
@@ -36,9 +43,7 @@ def events_of_route(events: Iterable[ChangeEvent], route: Route, changes: Iterab
             yield left
 
 
-def _departure(
-    event: ChangeEvent, route: Route, before: Mapping[int, dict[str, object] | None]
-) -> ChangeEvent | None:
+def _departure(event: ChangeEvent, route: Route, before: Before) -> ChangeEvent | None:
     """The DELETE of a row that was published; ``None`` where it was not."""
     is_gone = event.operation is DELETE
     row = before.get(id(event)) if route.follows_rows else None
