@@ -14,11 +14,23 @@ from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
 from streams.settings import Settings
 
-from . import bump, check, compare, docs, export, mock, new, reach
+from .lazy import Lazy, LazyGroup
 from .output import output_option, schemas_option, show_rows
 
+COMMANDS = {
+    "bump": Lazy("bump", "Publish a draft as the next version.", "bump_command"),
+    "check": Lazy("check", "Every mistake in schemas/, and what of a change may not be published.", "check"),
+    "compare": Lazy("compare", "What a changed schema breaks, and for whom.", "compare"),
+    "docs": Lazy("docs", "Data dictionary and glossary, to be read and searched.", "docs"),
+    "export": Lazy("export", "Contracts for other tools and languages.", "export"),
+    "impact": Lazy("reach", "Whom a change reaches, down to columns.", "impact"),
+    "matrix": Lazy("reach", "Who produces and consumes what, and where that clashes.", "matrix"),
+    "mock": Lazy("mock", "Rows that a contract admits, or that miss a rule by a hair.", "mock"),
+    "new": Lazy("new", "A schema, a contract and a pipeline to begin with.", "new"),
+}
 
-@click.group()
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def command() -> None:
     """Contracts: what a dataset looks like, who may see what, and what identifies a row.
 
@@ -35,11 +47,6 @@ def command() -> None:
       streams contracts matrix                                 who produces and consumes what, and where that clashes
       streams contracts impact com.acme.shop/orders            whom a change reaches, down to columns
     """
-
-
-ADDED = (bump.bump_command, check.check, compare.compare, docs.docs, export.export, mock.mock, new.new, *reach.COMMANDS)
-for added in ADDED:
-    command.add_command(added)
 
 
 @command.command(name="list")

@@ -24,6 +24,7 @@ from streams.quality.book import dataset_of, datasets_of
 from streams.settings import Settings
 from streams.testing.mock import Miss, Mock, NoRowError
 from streams.testing.mock.records import Format, Row, key_of, value_of
+from streams.testing.mock.words import MissingFakerError
 
 from .output import output_option, schemas_option, show_rows
 
@@ -84,7 +85,7 @@ def mock(
     share = 1.0 if near_misses else invalid
     try:
         made = [one for subject in chosen for one in _made(maker, subject, count, share, seed)]
-    except NoRowError as error:
+    except (NoRowError, MissingFakerError) as error:
         raise click.ClickException(str(error)) from None
     if topic is not None:
         _send(made, topic, form, at_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,3 @@ def _hit(hit: Hit) -> Mapping[str, object]:
 
 def _joined(row: Mapping[str, object]) -> Mapping[str, object]:
     return {name: ", ".join(held) if isinstance(held, list) else held for name, held in row.items()}
-
-
-COMMANDS: Iterable[click.Command] = (matrix, impact)

@@ -22,7 +22,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         assert command is not None, f"{name} is listed and not there"
         yield name, command
         if isinstance(command, click.Group):
-            yield from ((f"{name} {sub}", held) for sub, held in command.commands.items())
+            for sub in command.list_commands(context):
+                held = command.get_command(context, sub)
+                assert held is not None, f"{name} {sub} is listed and not there"
+                yield f"{name} {sub}", held
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +47,13 @@ def test_every_command_takes_output() -> None:
     without = {name for name, held in leaves.items() if "output" not in {parameter.name for parameter in held.params}}
 
     assert without == set()
+
+
+def test_the_short_help_of_a_group_is_told_without_loading_its_commands() -> None:
+    program = "import sys; from streams.cli.contracts import command; command(['--help'], standalone_mode=False);"
+    program += "sys.exit('streams.cli.mock' in sys.modules or 'streams.cli.compare' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60).returncode == 0
 
 
 def test_the_help_lists_every_command() -> None:
@@ -79,16 +89,23 @@ def test_a_worker_that_is_not_there_is_exit_code_1_and_says_how_to_name_one() ->
     )
 
 
-def test_an_extra_that_is_not_installed_is_told_with_the_command_that_installs_it() -> None:
-    program = (
-        "import sys; sys.modules['psycopg2'] = None; from streams.cli.main import cli;"
-        "cli(['capture', '--database', 'postgresql://x/y', '--tables', 't'])"
-    )
+@pytest.mark.parametrize(
+    ("module", "arguments", "says"),
+    [
+        ("psycopg2", ["capture", "--database", "postgresql://x/y", "--tables", "t"],
+         "psycopg2 is not installed: pip install 'contract-streams[capture]'\n"),
+        ("faker", ["contracts", "mock", "orders"], "mock data need Faker: pip install 'contract-streams[mock]'\n"),
+    ],
+)  # fmt: skip
+def test_an_extra_that_is_not_installed_is_told_with_the_command_that_installs_it(
+    module: str, arguments: list[str], says: str
+) -> None:
+    program = f"import sys; sys.modules[{module!r}] = None; from streams.cli.main import cli; cli({arguments!r})"
 
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
     assert found.returncode == 1
-    assert found.stderr.endswith("psycopg2 is not installed: pip install 'contract-streams[capture]'\n")
+    assert found.stderr.endswith(says)
 
 
 def test_services_that_do_not_run_are_exit_code_1(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ _STATES = ("new", "active", "paused", "done", "cancelled")
 Make = Callable[["Words"], str]
 
 
+class MissingFakerError(RuntimeError):
+    """The extra that makes rows believable is not installed."""
+
+
 class Words:
     """Texts and numbers by the names of columns; equal seeds say the same."""
 
@@ -31,7 +35,7 @@ class Words:
         try:
             from faker import Faker
         except ImportError:
-            raise RuntimeError("mock data need Faker: pip install 'contract-streams[mock]'") from None
+            raise MissingFakerError("mock data need Faker: pip install 'contract-streams[mock]'") from None
         self.random = random
         self.faker: Faker = Faker("en_US")
         self.faker.seed_instance(random.randrange(1 << 32))
