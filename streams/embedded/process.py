@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+SERVER_PORTS = range(20_000, 32_000)
+"""Below what Linux gives to clients, from 32,768 on."""
 DOCKER_WAY = "or run the same services with Docker: docker compose up"
 
 
@@ -38,11 +41,19 @@ def require_tool(tool: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback address that is free now, and that the system gives to no client.
+
+    A server that is down for a while must find its port again: a client that asks for it in vain, again and again,
+    could otherwise be given that very port, and be connected to itself.
+    """
+    for port in random.sample(SERVER_PORTS, 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no port from {SERVER_PORTS.start} to {SERVER_PORTS.stop} is free")
 
 
 def answers(port: int) -> bool:
