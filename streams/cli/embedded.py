@@ -48,25 +48,32 @@ def command() -> None:
 @data_option
 @output_option
 @click.option("--foreground", is_flag=True, help="Stay, and stop them on Ctrl-C.")
-def up(data: Path | None, output: str, foreground: bool) -> None:
+@click.option(
+    "--brokers",
+    type=click.Choice(["1", "3"]),
+    default="1",
+    show_default=True,
+    help="How many Kafka brokers; three keep everything thrice. Each number has data of its own.",
+)
+def up(data: Path | None, output: str, foreground: bool, brokers: str) -> None:
     """Start both on free ports; they run until ``streams embedded down``."""
     folder = _folder(data)
     state = read_state(folder)
     if state is not None:
         _show(state, output, "they run already")
     elif foreground:
-        _keep(folder, output)
+        _keep(folder, output, int(brokers))
     else:
-        _show(_start_keeper(folder), output, "they are up")
+        _show(_start_keeper(folder, int(brokers)), output, "they are up")
 
 
-def _keep(folder: Path, output: str) -> None:
+def _keep(folder: Path, output: str, brokers: int) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         click.echo(f"starting PostgreSQL and Kafka on {folder}", err=True)
-        with EmbeddedServices(folder, say=lambda text: click.echo(text, err=True)):
+        with EmbeddedServices(folder, brokers=brokers, say=lambda text: click.echo(text, err=True)):
             state = read_state(folder)
             if state is not None:
                 _show(state, output, "they are up; Ctrl-C stops them")
@@ -75,13 +82,14 @@ def _keep(folder: Path, output: str) -> None:
         raise click.ClickException(str(error)) from None
 
 
-def _start_keeper(folder: Path) -> ServicesState:
+def _start_keeper(folder: Path, brokers: int) -> ServicesState:
     """A process of its own that keeps them; returns when they answer, and passes on what it says until then."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "keeper.log"
+    command = [sys.executable, "-m", "streams", "embedded", "up", "--foreground", "--data", str(folder)]
     with log.open("wb") as out, log.open() as said:
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "streams", "embedded", "up", "--foreground", "--data", str(folder)],
+            [*command, "--brokers", str(brokers)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=out,

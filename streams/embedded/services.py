@@ -53,10 +53,10 @@ def read_state(data: Path) -> ServicesState | None:
 class EmbeddedServices:
     """PostgreSQL and Kafka on ``data``; a context manager that stops them cleanly."""
 
-    def __init__(self, data: Path, *, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, data: Path, *, brokers: int = 1, say: Callable[[str], None] = lambda text: None) -> None:
         self._data = data
         data.mkdir(parents=True, exist_ok=True)
-        self.kafka = EmbeddedKafka(data / "kafka", say=say)
+        self.kafka = EmbeddedKafka(data / "kafka", brokers=brokers, say=say)
         self.postgres = EmbeddedPostgres(data / "postgres")
 
     def start(self) -> None:
