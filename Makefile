@@ -6,6 +6,7 @@ SECONDS ?= 60
 ARGS ?=
 N ?= 1000000
 SEED ?= 1
+PROFILE ?= long
 BIN := .venv/bin
 READY := .venv/ready
 export PYTHONDONTWRITEBYTECODE ?= 1
@@ -45,8 +46,9 @@ bench: $(READY)  ## events a second, CPU and memory an event, beside the floor i
 bench-capture: $(READY)  ## changes a second of the capture, beside a real Debezium and pg_recvlogical, and killed every 20 s
 	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)
 
-faults: $(READY)  ## random kills, sleeps and lost state by seed, compared with a recomputation; SEEDS=1-10
-	$(BIN)/python -m pytest -m faults $(ARGS)
+faults: $(READY)  ## break everything and judge by an oracle; goes on where it stopped. ONLY=FT01,FT04 SEED=7 ROUNDS=50 AGAIN=1
+	PROFILE=$(PROFILE) ONLY=$(ONLY) SEED=$(SEED) ROUNDS=$(ROUNDS) AGAIN=$(AGAIN) \
+	  $(BIN)/python -m pytest $(if $(filter long,$(PROFILE)),-m faults,-m fault) $(if $(ONLY),tests/faults) $(ARGS)
 
 bench-registry: $(READY)  ## look-ups of the schema registry beside a bare aiohttp handler, in turns
 	$(BIN)/python -m tests.bench.registry $(ARGS)

@@ -37,6 +37,10 @@ def _whole(message: Any) -> WholeRecord:
     return WholeRecord(message.partition(), message.key(), message.value(), message.timestamp()[1], headers)
 
 
+class Hang(AssertionError):
+    """What was waited for did not come."""
+
+
 class Cluster:
     """Workers of one application; a context manager that leaves no process behind."""
 
@@ -153,7 +157,8 @@ class Cluster:
             ended = [name for name, worker in self.workers.items() if worker.poll() is not None]
             if time.monotonic() > deadline or ended:
                 tails = {name: self.log(name)[-2_500:] for name in self.workers}
-                raise AssertionError("it did not happen; logs:\n" + "\n".join(f"{k}:\n{v}" for k, v in tails.items()))
+                kind = AssertionError if ended else Hang
+                raise kind("it did not happen; logs:\n" + "\n".join(f"{k}:\n{v}" for k, v in tails.items()))
             time.sleep(every_s)
 
     def read(self, topic: str) -> list[Record]:
