@@ -32,6 +32,12 @@ def draft_of(schema: object) -> str | None:
     return _DRAFT_BY_META_SCHEMA.get(named.rstrip("#")) if isinstance(named, str) else None
 
 
+def draft_within(schema: object, draft: str) -> str:
+    """The draft of a schema that one of ``draft`` refers to: its own where it names one."""
+    names_draft = isinstance(schema, dict) and "$schema" in schema
+    return (draft_of(schema) if names_draft else None) or draft
+
+
 def in_draft(schema: Any, draft: str) -> Any:
     """``schema`` with the ``$schema`` that a validator knows for ``draft``."""
     return {**schema, "$schema": META_SCHEMAS[draft]} if isinstance(schema, dict) else schema

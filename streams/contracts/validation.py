@@ -14,7 +14,7 @@ from uuid import UUID
 import jsonschema_rs
 
 from .accept import RowShape, compile_accept, compile_shape
-from .drafts import META_SCHEMAS, draft_of, in_draft
+from .drafts import META_SCHEMAS, draft_of, draft_within, in_draft
 from .violations import Violation, property_names, read_violation
 
 MASK = "***"
@@ -78,21 +78,23 @@ def compile_validator(
     """Compile a JSON Schema.
 
     ``draft``: ``draft4`` … ``2020-12``; default: what ``$schema`` names, else 2020-12. Iglu's own ``$schema``
-    means draft 4. ``formats``: assert ``format``. ``resources``: schemas by URI, for ``$ref``; nothing is fetched.
+    means draft 4. ``formats``: assert ``format``. ``resources``: schemas by URI, for ``$ref``; nothing is fetched, and
+    those that name no draft are of the schema's. A ``$schema`` that is one of them says which vocabularies count.
     ``hides_names``: names of properties that only the document has are ``*`` in paths, for rows that hold private
     data. Raises ``SchemaError`` with every mistake.
     """
-    kind = draft or draft_of(schema)
+    own = None if resources is None else _own_dialect(schema, resources)
+    kind = draft or draft_of(schema if own is None else own)
     if kind is None:
         raise SchemaError((_unknown_draft(),))
     if faults := check_schema(schema, kind):
         raise SchemaError(faults)
-    known = {uri: in_draft(held, draft_of(held) or kind) for uri, held in (resources or {}).items()}
+    known = {uri: in_draft(held, draft_within(held, kind)) for uri, held in (resources or {}).items()}
     names = frozenset(name for held in (schema, *known.values()) for name in property_names(held))
     try:
         inner = _VALIDATORS[kind](
-            in_draft(schema, kind),
-            validate_formats=formats,
+            in_draft(schema, kind) if own is None else schema,
+            validate_formats=formats if own is None else formats or None,
             formats={"uuid": _is_uuid} if formats and kind in _WITHOUT_UUID else None,
             mask=MASK,
             registry=jsonschema_rs.Registry(list(known.items())) if known else None,
@@ -103,6 +105,12 @@ def compile_validator(
         raise SchemaError((Violation(path="", code="$ref", message=message),)) from None
     shape = compile_shape(schema) if formats and kind == "2020-12" else None
     return Validator(inner, names if hides_names else None, shape=shape)
+
+
+def _own_dialect(schema: object, resources: Mapping[str, object]) -> object:
+    """The meta-schema among ``resources`` that ``schema`` names, ``None`` where it names none of them."""
+    named = schema.get("$schema") if isinstance(schema, dict) else None
+    return resources.get(named) if isinstance(named, str) else None
 
 
 def check_schema(schema: object, draft: str | None = None) -> tuple[Violation, ...]:

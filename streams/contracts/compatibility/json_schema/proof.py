@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from streams.contracts.drafts import draft_within
 from streams.contracts.validation import SchemaError, Validator, compile_validator
 
 from ..model import SchemaTextError
@@ -57,7 +58,7 @@ class Side:
             self.validator: Validator = compile_validator(schema, draft=self.draft, resources=resources)
         except SchemaError as error:
             raise SchemaTextError(str(error)) from None
-        self.resources = {uri: in_newest(held, self.draft) for uri, held in resources.items()}
+        self.resources = {uri: in_newest(held, draft_within(held, self.draft)) for uri, held in resources.items()}
         self.normal = in_newest(schema, self.draft)
         self.written = ProducerView(self.normal, self.resources).closed()
         try:
