@@ -28,7 +28,7 @@ _NAMED = ("record", "enum", "fixed", "error")
 @click.option("--mode", type=click.Choice([mode.value for mode in Mode]), default=Mode.BACKWARD.value,
               show_default=True, help="What must hold; transitive: with every OLD, else with the last.")
 @click.option("--rules", type=click.Choice(get_args(Rules)), default=RULES[0], show_default=True,
-              help="For JSON Schema: proof by documents, or Confluent's.")
+              help="For JSON Schema: proof by documents, or what a registry says.")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="What the schemas are [default: by name and content].")
 @click.option("--reference", "references", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True,
               help="A file that the schemas refer to, by the name it is referred to; repeat for more.")

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from .avro.compare import compare_avro
-from .json_schema.compare import compare_confluent
+from .json_schema.compare import compare_as_registry
 from .json_schema.evidence import compare_proof
 from .model import Comparison, Named
 from .protobuf.compare import compare_protobuf
 
 Kind = Literal["json", "avro", "protobuf"]
-Rules = Literal["proof", "confluent-strict", "confluent-lenient"]
+Rules = Literal["proof", "confluent-strict", "confluent-lenient", "karapace"]
 KINDS: tuple[Kind, ...] = ("json", "avro", "protobuf")
-RULES: tuple[Rules, ...] = ("proof", "confluent-strict", "confluent-lenient")
+RULES: tuple[Rules, ...] = ("proof", "confluent-strict", "confluent-lenient", "karapace")
 
 
 def compare(
@@ -28,10 +28,10 @@ def compare(
 ) -> Comparison:
     """What became of ``old`` in ``new``; both are schemas as values or text.
 
-    ``rules`` matter for JSON Schema: ``proof`` asks for documents that break, the others are Confluent's. Avro is
-    judged by its resolution of reader and writer, Protobuf by its wire format and its JSON. ``resources``: what
-    references in the schemas name, by URI, name or file; ``old_resources``: the same for ``old``, where that is
-    something else. Raises ``SchemaTextError`` for what is no schema.
+    ``rules`` matter for JSON Schema: ``proof`` asks for documents that break, the others are what Confluent's and
+    Karapace's registries say. Avro is judged by its resolution of reader and writer, Protobuf by its wire format and
+    its JSON. ``resources``: what references in the schemas name, by URI, name or file; ``old_resources``: the same for
+    ``old``, where that is something else. Raises ``SchemaTextError`` for what is no schema.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is one of {', '.join(KINDS)}")
@@ -44,7 +44,7 @@ def compare(
 def _compare_json(old: Any, new: Any, rules: Rules, resources: Named) -> Comparison:
     if rules == "proof":
         return compare_proof(old, new, resources)
-    return compare_confluent(old, new, rules, resources)
+    return compare_as_registry(old, new, rules, resources)
 
 
 _COMPARERS: Mapping[Kind, Callable[[Any, Any, Rules, Named], Comparison]] = {

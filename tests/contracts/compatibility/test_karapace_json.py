@@ -1,4 +1,4 @@
-"""Karapace's rules for JSON Schema, restated: where strict agrees with them, and each place where it does not."""
+"""Karapace's rules for JSON Schema, restated: all of them hold under its own name, and strict is set beside them."""
 
 from __future__ import annotations
 
@@ -103,8 +103,83 @@ KEPT_APART: list[tuple[Any, Any, bool, str]] = [
 ]
 
 
-def judged(pairs: list[Pair]) -> list[bool]:
-    return [compare(writer, reader, rules="confluent-strict").backward for reader, writer in pairs]
+def judged(pairs: list[Pair], rules: Any = "confluent-strict") -> list[bool]:
+    return [compare(writer, reader, rules=rules).backward for reader, writer in pairs]
+
+
+def test_karapaces_own_examples_are_judged_as_karapace_does() -> None:
+    examples = [*((*pair, True) for pair in READS), *((*pair, False) for pair in REFUSES),
+                *((reader, writer, says) for reader, writer, says, _ in KEPT_APART)]  # fmt: skip
+
+    wrong = [one for one in examples if compare(one[1], one[0], rules="karapace").backward is not one[2]]
+
+    assert wrong == []
+    assert len(examples) >= 173
+
+
+NEWER = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+NEEDS = {**OBJECT, "dependencies": {"a": ["b"]}}
+OBJECTS = [A, AB, AB_REQUIRED, EMPTY, opened(a=INT), opened(a={}), PATTERNED, NAMED, OBJECT, {},
+           {**OBJECT, "maxProperties": 3}]  # fmt: skip
+NO_OBJECTS = [B, INT, N, S, NUL, ARRAY, listed(S), tup(INT), tup(INT, rest=False), NOT_ANY, {"not": OBJECT},
+              {"enum": ["A"]}, {"oneOf": [S]}, {"oneOf": [S, INT]}, {"type": ["string"]}]  # fmt: skip
+BY_ITS_CHECKS: list[tuple[Any, Any, bool]] = [
+    # reader, writer, what the checks come to: not in its tests
+    *((True, held, True) for held in OBJECTS), *((True, held, False) for held in NO_OBJECTS),
+    *((held, held, True) for held in (*OBJECTS, *NO_OBJECTS, NEEDS, PATTERNED)),
+    ({**S, "enum": ["a"]}, {**S, "enum": ["b"]}, True), ({"const": 1}, {"const": 2}, True), ({"const": 1}, INT, False),
+    ({"anyOf": [S, INT]}, {"oneOf": [S]}, True), ({"oneOf": [S, INT]}, {"anyOf": [S]}, False),
+    ({"anyOf": [S, INT]}, {"allOf": [S]}, True), ({"allOf": [S]}, {"allOf": [S, {**S, "maxLength": 3}]}, True),
+    ({"allOf": [S, {**S, "maxLength": 3}]}, {"allOf": [S]}, False), ({"anyOf": [S]}, {"anyOf": [S, INT]}, False),
+    ({"allOf": [S, {}]}, S, False), (S, {"allOf": [S, {}]}, False), ({"anyOf": [N, S]}, {"anyOf": [INT, S]}, True),
+    ({"anyOf": [INT, S]}, {"anyOf": [INT, N]}, False), ({"not": INT}, {"not": N}, False),
+    ({"not": N}, {"not": INT}, True),
+    ({"type": ["string", "null"], "maxLength": 3}, {**S, "maxLength": 3}, True),
+    ({"type": ["string", "null"], "maxLength": 2}, {**S, "maxLength": 3}, False),
+    (ARRAY, listed(INT), False), (listed(INT), ARRAY, False), (tup(INT, rest=False), tup(INT, INT), False),
+    (tup(INT, rest=INT), tup(INT, INT), False), (tup(INT, rest=INT), tup(INT, OBJECT), True),
+    (tup(INT, INT, rest=False), tup(INT, rest=False), False), (tup(N, rest=INT), tup(INT, rest=S), True),
+    ({**tup(INT), "maxItems": 3}, tup(INT), False), (NEEDS, OBJECT, True), (OBJECT, NEEDS, False),
+    ({**OBJECT, "dependencies": {"a": ["b", "c"]}}, NEEDS, True),
+    (NEEDS, {**OBJECT, "dependencies": {"a": ["c"]}}, False),
+    ({**OBJECT, "additionalProperties": True}, OBJECT, False), (OBJECT, {**OBJECT, "additionalProperties": S}, True),
+    ({**OBJECT, "additionalProperties": N}, {**OBJECT, "additionalProperties": INT}, True),
+    ({**OBJECT, "additionalProperties": INT}, {**OBJECT, "additionalProperties": S}, False),
+    ({**OBJECT, "additionalProperties": S}, {**opened(a=S), "additionalProperties": S}, True),
+    ({**OBJECT, "additionalProperties": S}, {**opened(a=INT), "additionalProperties": S}, False),
+    ({**opened(a=S), "additionalProperties": S}, {**OBJECT, "additionalProperties": S}, True),
+    ({**opened(a=INT), "additionalProperties": S}, {**OBJECT, "additionalProperties": S}, False),
+    (closed("b", a=INT, b=D), A, False), (closed("a", a=D), closed(a=D), False),
+    (opened(a={"$ref": "#/definitions/x", "maxLength": 1}) | {"definitions": {"x": S}}, opened(a=S), True),
+    *(({**NEWER, **OBJECT, word: held}, {**NEWER, **OBJECT}, False) for word, held in [
+        ("unevaluatedProperties", False), ("unevaluatedItems", False), ("$dynamicAnchor", "x"),
+        ("properties", {"a": {"unevaluatedItems": {}}}),
+    ]),
+    *((held, held, True) for held in (
+        {**NEWER, **opened(unevaluatedItems=S)}, {**NEWER, "enum": ["$dynamicRef"]},
+        {**NEWER, **OBJECT, "$defs": {"unevaluatedProperties": S}}, {**NEWER, "const": {"$vocabulary": {}}},
+    )),
+    ({**NEWER, "type": "array", "prefixItems": [INT, S]}, {**NEWER, "type": "array", "prefixItems": [INT]}, False),
+    ({**NEWER, **OBJECT, "dependentRequired": {"a": ["b"]}}, NEEDS, True),
+]  # fmt: skip
+
+
+def test_what_its_examples_do_not_show_follows_from_its_checks() -> None:
+    wrong = [one for one in BY_ITS_CHECKS if compare(one[1], one[0], rules="karapace").backward is not one[2]]
+
+    assert wrong == []
+
+
+def test_a_recursive_schema_is_compared_by_karapaces_rules_too() -> None:
+    def tree(value: Any) -> dict[str, Any]:
+        return {**closed(value=value, below=listed({"$ref": "#"})), "title": "tree"}
+
+    assert compare(tree(INT), tree(N), rules="karapace").backward
+    found = compare(tree(N), tree(INT), rules="karapace")
+    assert [(one.code, one.path) for one in found.differences if "backward" in one.breaks] == [
+        ("RECURSIVE_TYPE_CHANGED", "#/properties/below/items"), ("TYPE_NARROWED", "#/properties/value")
+    ]  # fmt: skip
+    assert compare({"$ref": "#"}, {"$ref": "#"}, rules="karapace").full
 
 
 def test_strict_agrees_with_karapace_but_for_what_is_listed() -> None:
@@ -136,5 +211,5 @@ def test_drafts_are_one_language() -> None:
         ({**old, **opened(a=S)}, {**new, **opened(a=S)}),
     ]
 
-    for rules in ("confluent-strict", "proof"):
+    for rules in ("confluent-strict", "proof", "karapace"):
         assert [compare(*pair, rules=rules).full for pair in pairs] == [True] * len(pairs)  # type: ignore[arg-type]

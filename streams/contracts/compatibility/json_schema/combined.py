@@ -25,7 +25,7 @@ def combined_changes(
             found = compare(part, candidate)
             if is_compatible(found):
                 edges.setdefault(place, {})[other] = under((old.criterion, str(place)), found)
-    pairs = _largest_matching(edges)
+    pairs = largest_matching(edges)
     for other, place in sorted(pairs.items(), key=lambda pair: pair[1]):
         yield from edges[place][other]
     if len(pairs) < min(len(before), len(after)):
@@ -49,8 +49,8 @@ def _criterion_change(old: Shape, new: Shape) -> str | None:
     return "COMBINED_TYPE_EXTENDED" if is_wider else "COMBINED_TYPE_CHANGED"
 
 
-def _largest_matching(edges: dict[int, dict[int, tuple[Found, ...]]]) -> dict[int, int]:
-    """Right side → left side, as many pairs as possible (augmenting paths)."""
+def largest_matching(edges: dict[int, dict[int, tuple[Found, ...]]]) -> dict[int, int]:
+    """Right side → left side of what fits what, as many pairs as possible (augmenting paths)."""
     taken: dict[int, int] = {}
 
     def seat(left: int, tried: set[int]) -> bool:

@@ -1,28 +1,32 @@
-"""Compare two JSON Schemas by Confluent's rules."""
+"""Compare two JSON Schemas by the rules of a registry: Confluent's or Karapace's."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..model import Comparison, Found, Named, SchemaTextError, bump_of, to_differences
 from .differ import Differ
 from .documents import checked_draft, read_schema
 from .explain import hint_of, message_of
+from .karapace.compare import karapace_changes
 from .proof import Side, can_overlap
 from .references import UnknownReferenceError
 from .rules import LENIENT, STRICT
 from .shapes import ShapeReader
 
 _CONFLUENT = {"confluent-strict": STRICT, "confluent-lenient": LENIENT}
+KARAPACE = "karapace"
 _UNNAMED = ("draft7", "2020-12", "draft4")
 """Confluent's registry reads a schema that names no draft as draft 7."""
 
 
-def compare_confluent(old: Any, new: Any, rules: str, resources: Named) -> Comparison:
-    """By Confluent's rules, as their registry would judge the change each way."""
+def compare_as_registry(old: Any, new: Any, rules: str, resources: Named) -> Comparison:
+    """By Confluent's or Karapace's rules, as their registry would judge the change each way."""
     before, after = read_schema(old), read_schema(new)
-    backward = changes_of(before, after, _CONFLUENT[rules], resources)
-    forward = changes_of(after, before, _CONFLUENT[rules], resources.turned)
+    changes = karapace_changes if rules == KARAPACE else partial(changes_of, compatible=_CONFLUENT[rules])
+    backward = changes(before, after, resources=resources)
+    forward = changes(after, before, resources=resources.turned)
     reads_old = not any(one.breaks for one in backward)
     return Comparison(
         backward=reads_old,

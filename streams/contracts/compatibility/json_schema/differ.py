@@ -1,26 +1,16 @@
-"""Differ: every change from one schema to another, piece by piece, as Confluent's rules tell them.
-
-Schemas may be recursive. Two shapes that are already being compared further up are taken as compatible; where that
-turns out wrong, all is compared once more without that belief, until beliefs hold. So the answer is the largest set of
-compatible pairs, whatever the order of the parts.
-"""
+"""Differ: every change from one schema to another, piece by piece, as Confluent's rules tell them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from .arrays import ArrayRules
+from .circles import Circles
 from .combined import combined_changes
 from .found import Found, under
 from .objects import ObjectRules
-from .scalars import const_changes, enum_changes, number_changes, string_changes
+from .scalars import const_changes, enum_changes, note_changes, number_changes, string_changes
 from .shapes import Kind, Shape
-
-_Pair = tuple[int, int]
-_NOTES = (
-    ("$id", "ID_CHANGED"), ("id", "ID_CHANGED"), ("title", "TITLE_CHANGED"), ("description", "DESCRIPTION_CHANGED"),
-    ("default", "DEFAULT_CHANGED"),
-)  # fmt: skip
 
 
 class Differ:
@@ -28,11 +18,7 @@ class Differ:
 
     def __init__(self, compatible: frozenset[str]) -> None:
         self._compatible = compatible
-        self._refuted: set[_Pair] = set()
-        self._known: dict[_Pair, tuple[Found, ...]] = {}
-        self._open: set[_Pair] = set()
-        self._believed: set[_Pair] = set()
-        self._alive: list[Shape] = []
+        self._circles = Circles(self._compare_combined, self.is_compatible)
         objects, arrays = ObjectRules(self.compare, self.is_compatible), ArrayRules(self.compare, self.is_compatible)
         self._rules: dict[Kind, Callable[[Shape, Shape], Iterator[Found]]] = {
             Kind.STRING: string_changes,
@@ -47,13 +33,7 @@ class Differ:
 
     def changes(self, old: Shape, new: Shape) -> tuple[Found, ...]:
         """Every change from ``old`` to ``new``."""
-        while True:
-            self._known, self._believed = {}, set()
-            found = self.compare(old, new)
-            wrong = {pair for pair in self._believed if not self.is_compatible(self._known.get(pair, ()))}
-            if wrong <= self._refuted:
-                return found
-            self._refuted |= wrong
+        return self._circles.settled(lambda: self.compare(old, new))
 
     def is_compatible(self, found: tuple[Found, ...]) -> bool:
         """Whether no change breaks anybody."""
@@ -63,18 +43,7 @@ class Differ:
         """Changes between two shapes, each of which may be missing."""
         if old is None or new is None:
             return () if old is new else (Found("SCHEMA_ADDED" if old is None else "SCHEMA_REMOVED"),)
-        pair = (id(old), id(new))
-        if pair in self._open:
-            self._believed.add(pair)
-            return (Found("RECURSIVE_TYPE_CHANGED"),) if pair in self._refuted else ()
-        if pair not in self._known:
-            # Shapes made on the way must live as long as their addresses are names.
-            self._alive += (old, new)
-            self._open.add(pair)
-            found = tuple(self._compare_combined(old, new))
-            self._open.discard(pair)
-            self._known[pair] = found
-        return self._known[pair]
+        return self._circles.compare(old, new)
 
     def _compare_combined(self, old: Shape, new: Shape) -> Iterator[Found]:
         """One schema may have become one part of the other."""
@@ -93,10 +62,7 @@ class Differ:
             if not is_wider and not _are_connect_bytes(old, new):
                 yield Found("TYPE_CHANGED")
             return
-        before, after = old.notes or {}, new.notes or {}
-        for note, code in _NOTES:
-            if before.get(note) != after.get(note):
-                yield Found(code)
+        yield from note_changes(old.notes or {}, new.notes or {})
         if old.kind in self._rules:
             yield from self._rules[old.kind](old, new)
 

@@ -31,6 +31,7 @@ _WHOLE: Mapping[str, str] = {
     "REQUIRED_ATTRIBUTE_ADDED": "the property became required",
     "REQUIRED_ATTRIBUTE_WITH_DEFAULT_ADDED": "the property became required; readers have a default for it",
     "REQUIRED_ATTRIBUTE_REMOVED": "the property is no longer required",
+    "KEYWORD_NOT_JUDGED": "these rules do not know the keyword, and refuse schemas that have it",
     "FORMAT_CHANGED": "the format changed",
 }
 _PARTS = (
@@ -43,6 +44,7 @@ _PARTS = (
     ("_TO_OPEN_CONTENT_MODEL", ", which could already be there as anything"),
 )
 _HINTS = (
+    ("KEYWORD_NOT_JUDGED", "say it without the keyword, or compare by other rules"),
     ("TYPE_CHANGED", "keep the old type, add a property of the new one; move readers, then drop the old property"),
     ("TYPE_NARROWED", "keep number, and check for whole numbers with a quality rule"),
     ("REQUIRED", "leave it optional, or give readers a default and backfill; make it required in the next MODEL"),

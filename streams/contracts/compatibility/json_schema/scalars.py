@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,12 +15,21 @@ _WORDS = {
     "minItems": "MIN_ITEMS", "maxItems": "MAX_ITEMS", "minContains": "MIN_CONTAINS", "maxContains": "MAX_CONTAINS",
     "minProperties": "MIN_PROPERTIES", "maxProperties": "MAX_PROPERTIES",
 }  # fmt: skip
+_NOTES = (
+    ("$id", "ID_CHANGED"), ("id", "ID_CHANGED"), ("title", "TITLE_CHANGED"), ("description", "DESCRIPTION_CHANGED"),
+    ("default", "DEFAULT_CHANGED"),
+)  # fmt: skip
 
 
 def limit_changes(old: Shape, new: Shape, *keywords: str) -> Iterator[Found]:
     """Limits that came, went, grew or shrank."""
+    yield from limits_of(old.rules, new.rules, keywords)
+
+
+def limits_of(old: Mapping[str, Any], new: Mapping[str, Any], keywords: Iterable[str]) -> Iterator[Found]:
+    """The same of two schemas' keywords."""
     for keyword in keywords:
-        before, after = old.rules.get(keyword), new.rules.get(keyword)
+        before, after = old.get(keyword), new.get(keyword)
         if before == after:
             continue
         if before is None or after is None:
@@ -30,10 +39,20 @@ def limit_changes(old: Shape, new: Shape, *keywords: str) -> Iterator[Found]:
         yield Found(f"{_WORDS[keyword]}_{change}", (keyword,))
 
 
+def note_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Found]:
+    """Of what says nothing of documents."""
+    return (Found(code) for note, code in _NOTES if old.get(note) != new.get(note))
+
+
 def string_changes(old: Shape, new: Shape) -> Iterator[Found]:
     """Of lengths and the pattern; formats are not compared."""
-    yield from limit_changes(old, new, "maxLength", "minLength")
-    before, after = old.rules.get("pattern"), new.rules.get("pattern")
+    yield from text_changes(old.rules, new.rules)
+
+
+def text_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Found]:
+    """The same of two schemas' keywords."""
+    yield from limits_of(old, new, ("maxLength", "minLength"))
+    before, after = old.get("pattern"), new.get("pattern")
     if before != after:
         change = "ADDED" if before is None else "REMOVED" if after is None else "CHANGED"
         yield Found(f"PATTERN_{change}", ("pattern",))
@@ -41,10 +60,15 @@ def string_changes(old: Shape, new: Shape) -> Iterator[Found]:
 
 def number_changes(old: Shape, new: Shape) -> Iterator[Found]:
     """Of limits, steps, and between whole and any numbers."""
-    yield from limit_changes(old, new, "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum")
-    yield from _step_changes(old.rules, new.rules)
+    yield from amount_changes(old.rules, new.rules)
     if ("integer" in old.rules) != ("integer" in new.rules):
         yield Found("TYPE_EXTENDED" if "integer" in old.rules else "TYPE_NARROWED")
+
+
+def amount_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Found]:
+    """Of limits and steps in two schemas' keywords."""
+    yield from limits_of(old, new, ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"))
+    yield from _step_changes(old, new)
 
 
 def _step_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Found]:
@@ -61,7 +85,12 @@ def _step_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Fo
 
 def enum_changes(old: Shape, new: Shape) -> Iterator[Found]:
     """Of the listed values; their order says nothing."""
-    before, after = ([_key(value) for value in shape.rules["enum"]] for shape in (old, new))
+    yield from listed_changes(old.rules["enum"], new.rules["enum"])
+
+
+def listed_changes(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Found]:
+    """The same of two lists."""
+    before, after = ([_key(value) for value in values] for values in (old, new))
     if set(before) != set(after):
         extended, narrowed = set(before) < set(after), set(after) < set(before)
         yield Found(f"ENUM_ARRAY_{'EXTENDED' if extended else 'NARROWED' if narrowed else 'CHANGED'}", ("enum",))

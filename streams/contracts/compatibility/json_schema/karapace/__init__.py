@@ -1,0 +1,1 @@
+"""Karapace's rules for JSON Schema: what its registry would say of a change."""
