@@ -1,6 +1,6 @@
 # make help explains the targets. Nothing needs to be run first: every target sets itself up.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench bench-capture bench-registry faults fuzz lock clean
+.PHONY: help setup demo test check lint bench bench-capture bench-registry faults fuzz proofs lock clean
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
@@ -55,6 +55,9 @@ bench-registry: $(READY)  ## look-ups of the schema registry beside a bare aioht
 
 fuzz: $(READY)  ## a million damaged records over all decoders; goes on where it stopped. N=200000 SEED=2
 	$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED) $(ARGS)
+
+proofs: $(READY)  ## random pairs of schemas: what is proven holds for 10,000 documents each, every witness breaks. N=500 SEED=0
+	$(BIN)/python -m tests.contracts.compatibility.proofs --pairs $(if $(filter file,$(origin N)),500,$(N)) --seed $(SEED) $(ARGS)
 
 lock: $(READY)  ## bring .ci/requirements.txt into line with pyproject.toml
 	$(PYTHON) -m venv .venv/lock

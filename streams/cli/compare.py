@@ -150,7 +150,7 @@ def difference_row(one: Difference) -> dict[str, Any]:
     """A difference as JSON."""
     return {
         "code": one.code, "path": one.path, "message": one.message, "breaks": list(one.breaks), "witness": one.witness,
-        "hint": one.hint,
+        "witnesses": dict(one.witnesses), "hint": one.hint,
     }  # fmt: skip
 
 
@@ -176,6 +176,6 @@ def shown_difference(one: Difference) -> dict[str, object]:
         "path": one.path,
         "breaks": ", ".join(one.breaks),
         "what": one.message,
-        "witness": "" if one.witness is None else json.dumps(one.witness, ensure_ascii=False),
+        "witness": json.dumps(one.witness, ensure_ascii=False) if one.witnesses else "",
         "instead": one.hint,
     }

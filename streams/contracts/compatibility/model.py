@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 BACKWARD = "backward"
@@ -41,6 +41,7 @@ class Found:
     message: str
     hint: str = ""
     witness: object = None
+    has_witness: bool = False
     breaks_json: bool = False
     """The binary form is read, the JSON form of it is not."""
 
@@ -66,6 +67,8 @@ class Difference:
     """A document that shows it: written under one schema, refused by the other. ``None`` where there is none."""
     hint: str = ""
     """How to reach the goal without breaking anybody; empty where nothing breaks."""
+    witnesses: Mapping[str, object] = field(default_factory=dict)
+    """A witness for each direction that has one; it may be ``null``. ``witness`` is the first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +108,19 @@ def _merge(there: list[Difference], one: Found, ways: tuple[str, ...]) -> None:
     held = there[told[0]]
     there[told[0]] = Difference(
         code=held.code, path=held.path, breaks=(*held.breaks, *ways), hint=held.hint or one.hint,
-        message=held.message, witness=one.witness if held.witness is None else held.witness,
+        message=held.message, witness=held.witness if held.witnesses else one.witness,
+        witnesses={**held.witnesses, **_witnesses(one, ways)},
     )  # fmt: skip
+
+
+def _witnesses(one: Found, ways: tuple[str, ...]) -> dict[str, object]:
+    return dict.fromkeys(ways, one.witness) if one.has_witness else {}
 
 
 def _difference(one: Found, breaks: tuple[str, ...]) -> Difference:
     return Difference(
         code=one.code, path=pointer(one.path), message=one.message, breaks=breaks, witness=one.witness,
-        hint=one.hint if breaks else "",
+        hint=one.hint if breaks else "", witnesses=_witnesses(one, breaks),
     )  # fmt: skip
 
 

@@ -34,6 +34,10 @@ class DocumentSet:
         """Whether ``document`` is one of them."""
         return self._validator.is_valid(document)
 
+    def is_empty(self) -> bool:
+        """Whether there is none of them for sure."""
+        return self._canonical is not None and _asked(self._canonical.satisfiability) is Satisfiability.NO
+
     def covers(self, other: DocumentSet) -> bool | None:
         """Whether it admits all that ``other`` admits."""
         return _YES.get(_asked(lambda: self._canonical.covers(other._canonical)))

@@ -52,8 +52,8 @@ def _found(changes: tuple[Found, ...], proof: Proof) -> Iterator[Found]:
 
 def _shown(changes: tuple[Found, ...], refusals: Sequence[Refusal]) -> Iterator[Found]:
     witness_by_place: dict[tuple[str, ...], Any] = {}
-    # The document that is refused for the fewest reasons shows each of them best.
-    for refusal in sorted(refusals, key=lambda one: len(one.places)):
+    # The document that is refused for the fewest reasons shows each of them best; null shows least.
+    for refusal in sorted(refusals, key=lambda one: (len(one.places), one.document is None)):
         for place in refusal.places:
             witness_by_place.setdefault(_as_change(place), refusal.document)
     shown: set[tuple[str, ...]] = set()
@@ -61,7 +61,7 @@ def _shown(changes: tuple[Found, ...], refusals: Sequence[Refusal]) -> Iterator[
         places = [place for place in witness_by_place if _explains(change, place)]
         shown.update(places)
         witness = witness_by_place[places[0]] if places else None
-        yield replace(change, breaks=bool(places), witness=witness)
+        yield replace(change, breaks=bool(places), witness=witness, has_witness=bool(places))
     for place, document in witness_by_place.items():
         if place not in shown:
             yield _unexplained(place, document)
@@ -102,4 +102,5 @@ def _is_whole(change: Found) -> bool:
 def _unexplained(place: tuple[str, ...], document: Any) -> Found:
     keyword = next((step for step in reversed(place) if not step.isdigit()), "schema")
     code = "".join("_" + letter if letter.isupper() else letter for letter in keyword).upper() + "_REFUSES"
-    return Found(code=code, path=place, breaks=True, witness=document, message=message_of(code), hint=hint_of(code))
+    return Found(code=code, path=place, breaks=True, witness=document, has_witness=True, message=message_of(code),
+                 hint=hint_of(code))  # fmt: skip

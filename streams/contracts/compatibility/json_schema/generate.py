@@ -6,12 +6,13 @@ Best is a canonical schema, whose conditions are merged already. Limits are visi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 from .dice import Dice
 from .numbers import number_for
 from .references import References, UnknownReferenceError
-from .texts import matching, text_for
+from .texts import has_pattern, matching, text_for
 
 _DEPTH = 6
 _LARGEST = 60
@@ -189,12 +190,12 @@ class _Maker:
         return dice.one_of(known) if place < 8 else f"extra{place}"
 
     def _schema_of(self, name: str, schema: Mapping[str, Any]) -> Any:
+        said = [held for pattern, held in schema.get("patternProperties", {}).items() if has_pattern(pattern, name)]
         if name in schema.get("properties", {}):
-            return schema["properties"][name]
-        for pattern, held in schema.get("patternProperties", {}).items():
-            if name.startswith(pattern.lstrip("^").rstrip("$*+.")) or pattern in (".*", ""):
-                return held
-        return schema.get("additionalProperties", schema.get("unevaluatedProperties", {}))
+            said.append(schema["properties"][name])
+        if not said:
+            return schema.get("additionalProperties", schema.get("unevaluatedProperties", {}))
+        return reduce(merge, said)
 
 
 _LARGER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")

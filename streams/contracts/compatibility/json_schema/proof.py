@@ -73,7 +73,7 @@ def prove(reader: Side, writer: Side) -> Proof:
     """Whether ``reader`` admits every document that ``writer`` writes."""
     if reader.normal == writer.normal:
         return Proof(holds=True)
-    verdict = reader.admits.covers(writer.writes)
+    verdict = writer.writes.is_empty() or reader.admits.covers(writer.writes)
     if verdict is None:
         verdict = covers_recursively(reader.normal, writer.written, writer.resources) or None
     found = tuple(islice(_refusals(reader, writer, _DOUBTS if verdict else _SEARCHED), _WITNESSES))
@@ -83,15 +83,19 @@ def prove(reader: Side, writer: Side) -> Proof:
 def _refusals(reader: Side, writer: Side, count: int) -> Iterator[Refusal]:
     """Documents that ``writer`` writes and ``reader`` refuses; both validators have been asked."""
     told: set[tuple[tuple[str, ...], ...]] = set()
+    null: list[Refusal] = []
     for document in _candidates(reader, writer, count):
         if reader.validator.is_valid(document) or not writer.validator.is_valid(document):
             continue
         if not writer.writes.holds(document):
             continue
         places = reader.validator.refusing_places(document)
-        if places not in told:
+        if document is None:
+            null = [Refusal(document=None, places=places)]
+        elif places not in told:
             told.add(places)
             yield Refusal(document=document, places=places)
+    yield from (refusal for refusal in null if refusal.places not in told)
 
 
 def _candidates(reader: Side, writer: Side, count: int) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from re import _constants, _parser, error  # type: ignore[attr-defined]  # the only parser of patterns there is
+from re import _constants, _parser, error, search  # type: ignore[attr-defined]  # the only parser of patterns there is
 from typing import Any
 
 from .dice import Dice
@@ -59,7 +59,16 @@ def matching(pattern: str, dice: Dice, least: int = 0) -> str:
     text = _Sampler(dice, least).of(parsed)
     if dice.below(4):
         return text
-    return "z" * (not pattern.startswith("^")) + text + "z" * (not pattern.endswith("$"))
+    before, after = (_ANY[dice.below(3)] * dice.one_of((1, 2, least + 1, least + 9)) for _ in range(2))
+    return before * (not pattern.startswith("^")) + text + after * (not pattern.endswith("$"))
+
+
+def has_pattern(pattern: str, text: str) -> bool:
+    """Whether ``text`` has ``pattern`` in it, as far as can be said without the validator."""
+    try:
+        return search(pattern.replace(r"\p{L}", "[a-zA-Z]"), text) is not None
+    except (error, OverflowError, RecursionError):
+        return False
 
 
 class _Sampler:
