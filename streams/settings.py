@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from streams.errors import ConfigurationError, Problem
 
 PREFIX = "STREAMS_"
-STORES = ("rocksdb://", "memory://")
+STORES = re.compile(r"rocksdb://|memory://|rediss?://[^/\s]+(/\d*)?(\?\S*)?")
 STYLES = ("connect", "streams", "spring")
 _held: list[IO[str]] = []
 """Lock files of this process's names: closing one would release it."""
@@ -38,6 +38,7 @@ class Settings:
     instance: str = ""
     """Stable over restarts; empty: the lowest free slot, locked in ``data``."""
     store: str = "rocksdb://"
+    """Where tables are kept; ``redis://`` and, with TLS, ``rediss://`` as redis-py reads them."""
     registry: str = ""
     """URL of a schema registry, or several separated by commas; empty: there is none but the schemas folder."""
     checkpoint_interval_ms: int = 200
@@ -105,7 +106,7 @@ class Settings:
             "WEB_PORT": (0 <= self.web_port < 65_536, "a port, 0 to 65535"),
             "MAX_RECORD_BYTES": (self.max_record_bytes > 0, "more than 0 bytes"),
             "DEAD_LETTER_STYLE": (self.dead_letter_style in STYLES, "connect, streams or spring"),
-            "STORE": (self.store in STORES, "rocksdb:// or memory://; redis:// arrives later"),
+            "STORE": (STORES.fullmatch(self.store) is not None, "rocksdb://, memory:// or redis://host:port/number"),
             "REGISTRY": (_are_urls(self.registry), "the URL of a schema registry, such as http://schema-registry:8081"),
         }
         for name, (is_right, message) in rules.items():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from streams.embedded import EmbeddedKafka, EmbeddedPostgres, MissingToolError, debian_postgres
+from streams.embedded import EmbeddedKafka, EmbeddedPostgres, EmbeddedRedis, MissingToolError, debian_postgres
 
 _numbers = itertools.count(1)
 
@@ -24,6 +24,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A real PostgreSQL 18 with logical replication."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """A real Valkey."""
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 

@@ -91,7 +91,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_variable() -> None:
         WEB_PORT="http",
         MAX_RECORD_BYTES="1MB",
         DEAD_LETTER_STYLE="fancy",
-        STORE="redis://localhost",
+        STORE="redis:/localhost",
         REGISTRY="registry:8081",
         HOSTS="source_db",
         APP="my shop",
@@ -104,7 +104,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_variable() -> None:
         "STREAMS_HOSTS: name=host:port, separated by commas",
         "STREAMS_MAX_RECORD_BYTES: a whole number, please: bytes",
         "STREAMS_REGISTRY: the URL of a schema registry, such as http://schema-registry:8081",
-        "STREAMS_STORE: rocksdb:// or memory://; redis:// arrives later",
+        "STREAMS_STORE: rocksdb://, memory:// or redis://host:port/number",
         "STREAMS_WEB_PORT: a whole number, please: a port",
     ]
 

@@ -97,7 +97,7 @@ class Overlay(Generic[V]):
         over = {**self._dirty, **self._batch}
         above = sorted(key for key in over if key >= start and (end is None or key < end))
         bound = _after(self._space) if end is None else self._space + end
-        return self._merged(over, above, start, bound)
+        return self._merged(over, above, self._store.scan(self._space + start, bound))
 
     def scan_each(self, prefixes: Iterable[bytes]) -> Iterator[Iterator[tuple[bytes, V]]]:
         """For each of ``prefixes`` (none ends in 0xff) the entries whose keys begin with it, as ``scan`` gives them."""
@@ -105,19 +105,20 @@ class Overlay(Generic[V]):
 
     def scan_ranges(self, ranges: Iterable[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, V]]]:
         """For each (start, end) of ``ranges`` its entries, as ``scan`` gives them; later writes are not seen."""
-        over = {**self._dirty, **self._batch}
-        above = sorted(over)
-        for start, end in ranges:
+        over, space = {**self._dirty, **self._batch}, self._space
+        above, wanted = sorted(over), list(ranges)
+        held = self._store.scan_ranges([(space + start, space + end) for start, end in wanted])
+        for (start, end), entries in zip(wanted, held, strict=True):
             own = above[bisect_left(above, start) : bisect_left(above, end)]
-            yield self._merged(over, own, start, self._space + end)
+            yield self._merged(over, own, entries)
 
     def _merged(
-        self, over: Mapping[bytes, V | None], keys_above: list[bytes], start: bytes, bound: bytes
+        self, over: Mapping[bytes, V | None], keys_above: list[bytes], held: Iterator[tuple[bytes, bytes]]
     ) -> Iterator[tuple[bytes, V]]:
-        """Entries of the store from ``start`` to ``bound``, and those of ``over`` at ``keys_above`` in their places."""
+        """Entries of the store, ``held``, and those of ``over`` at ``keys_above`` in their places."""
         cut, decode, above = len(self._space), self.spec.decode, iter(keys_above)
         waiting = next(above, None)
-        for stored, value in self._store.scan(self._space + start, bound):
+        for stored, value in held:
             key = stored[cut:]
             while waiting is not None and waiting <= key:
                 if (entry := over[waiting]) is not None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
 from typing import TypeVar
 
 from streams.pipeline.topology import Topology
@@ -36,6 +35,7 @@ from .runs import Run
 from .silence import Silence
 from .starts import Starts
 from .stop import ExitCode, stop_for, stop_process
+from .stores import stores_of
 from .taking import Taking
 from .topics import TopicKeeper, group_instances
 from .transactions import GroupMovedOnError, TransactionFailedError, Transactions
@@ -68,8 +68,7 @@ class Engine:
         self.is_joined = False
         self.beat = time.monotonic()
         """When the loop last showed that it runs."""
-        is_local = settings.store != "memory://"
-        self._state_folder = settings.data / settings.app / instance if is_local else None
+        self._stores = stores_of(settings, instance)
         self._captured: Membership | None = None
         self._had: tuple[Place, ...] = ()
         """The last assignment: when a member tells what it owns, it has already been revoked."""
@@ -97,6 +96,7 @@ class Engine:
     async def prepare(self) -> None:
         """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
         options, app, run = self.settings.librdkafka(), self.settings.app, self._background.run
+        await run(self._stores.prepare)
         keeper = TopicKeeper(options)
         self._fit(await run(keeper.fitted, self.topology))
         counts = await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
@@ -108,7 +108,7 @@ class Engine:
         restorer = Restorer(
             options,
             starts,
-            folder=self._state_folder,
+            stores=self._stores,
             topic_ids=topic_ids,
             instance_left=lambda owner: owner.removeprefix(f"{app}-") not in group_instances(options, app),
         )
@@ -118,15 +118,9 @@ class Engine:
     # -- the group
 
     def _describe(self) -> MemberFacts:
-        stored = tuple(sorted(self._local_places()))
+        stored = tuple(sorted(self._stores.kept_here()))
         run = tuple(sorted(plan.name for plan in self.topology.plans))
         return MemberFacts(instance=self.instance, web=self.web_url, pipelines=run, owned=self._had, stored=stored)
-
-    def _local_places(self) -> Iterable[Place]:
-        """Tasks of which this worker has state on its disk."""
-        if self._state_folder is not None and self._state_folder.is_dir():
-            for folder in self._state_folder.glob("*/[0-9]*"):
-                yield folder.parent.name, int(folder.name)
 
     def _learn(self, facts: GroupFacts) -> None:
         self.group = facts

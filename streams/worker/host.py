@@ -19,10 +19,11 @@ from faust.transport.drivers import TRANSPORTS
 
 from streams.errors import ConfigurationError
 from streams.settings import Settings
+from streams.state.stores.base import StoreFailedError
 
 from .engine import Engine
 from .security import broker_credentials
-from .stop import ExitCode, stop_process
+from .stop import ExitCode, stop_for, stop_process
 from .topics import BrokerAwayError
 from .transport import RunSchema
 from .trim import Trimmer
@@ -74,6 +75,8 @@ class StreamsApp(faust.App):  # type: ignore[misc]
             await self.engine.prepare()
         except ConfigurationError as error:
             stop_process(ExitCode.WRONG_USE, str(error))
+        except StoreFailedError as error:
+            stop_for(error, "the store")
         except BrokerAwayError as error:
             stop_process(ExitCode.BROKER_AWAY, str(error))
         except KafkaException as error:

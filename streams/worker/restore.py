@@ -9,23 +9,20 @@ All functions block and run in a thread.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import msgspec
 
 from streams.pipeline.topology import SubTopology
 from streams.state.changelog import Marker, read_marker
 from streams.state.overlay import store_key
-from streams.state.stores.base import Store
-from streams.state.stores.memory import MemoryStore
-from streams.state.stores.rocksdb import RocksStore, StoreLockedError
+from streams.state.stores.base import Store, StoreLostError
 
 from .changelogs import ChangelogReader, Watch
 from .starts import Start, Starts
 from .stop import ExitCode, stop_process
+from .stores import Stores
 from .transactions import fence
 
 logger = logging.getLogger("streams.worker")
@@ -43,13 +40,13 @@ class Restorer:
         options: Mapping[str, object],
         starts: Starts,
         *,
-        folder: Path | None,
+        stores: Stores,
         topic_ids: Mapping[str, str],
         instance_left: Callable[[str], bool],
     ) -> None:
         self._options = options
         self._starts = starts
-        self._folder_of_all = folder
+        self._stores = stores
         self._topic_ids = topic_ids
         self._instance_left = instance_left
 
@@ -60,6 +57,16 @@ class Restorer:
 
         What does not belong together is refused by name.
         """
+        try:
+            return self._restore(sub, partition, starts, watch)
+        except StoreLostError:
+            if watch.is_wanted():
+                raise
+            return None  # whoever has the task now was quicker
+
+    def _restore(
+        self, sub: SubTopology, partition: int, starts: Starting, watch: Watch
+    ) -> Store | None:
         bounds = dict(self._starts.bounds([*starts, *(topic for _, topic in sub.changelogs)], partition))
         for source, start in starts.items():
             self._check_source(f"{source}[{partition}]", start, *bounds.pop(source))
@@ -134,34 +141,16 @@ class Restorer:
                     " meanwhile; give the table (or the pipeline) a new name, or: streams reset PIPELINE",
                 )
 
-    def _folder(self, sub: SubTopology, partition: int) -> Path | None:
-        root = self._folder_of_all
-        return None if root is None else root / sub.source_topics[0] / str(partition)
-
     def _open(
         self, sub: SubTopology, partition: int, starts: Starting, ends: Mapping[str, int]
     ) -> Store:
-        folder = self._folder(sub, partition)
-        if folder is None:
-            return MemoryStore()
-        store = self._open_folder(folder)
+        place = sub.source_topics[0], partition
+        store = self._stores.open(place)
         reason = self._why_foreign(store, sub, starts, ends)
         if reason is None:
             return store
-        logger.warning("local state %s is %s: rebuilding it from the changelogs", folder, reason)
-        store.close()
-        shutil.rmtree(folder)
-        return RocksStore(folder)
-
-    def _open_folder(self, folder: Path) -> RocksStore:
-        try:
-            return RocksStore(folder)
-        except StoreLockedError:
-            stop_process(ExitCode.STORE_FAILED, f"another process holds {folder}; two workers of one STREAMS_INSTANCE?")
-        except Exception:  # rocksdict's one exception: corrupt files
-            logger.warning("local state %s is corrupt: rebuilding it from the changelogs", folder)
-            shutil.rmtree(folder)
-            return RocksStore(folder)
+        logger.warning("%s is %s: rebuilding it from the changelogs", self._stores.name_of(place), reason)
+        return self._stores.renew(place, store)
 
     def _why_foreign(
         self, store: Store, sub: SubTopology, starts: Starting, ends: Mapping[str, int]

@@ -13,7 +13,7 @@ from typing import NoReturn
 from confluent_kafka import KafkaException
 
 from streams.contracts.registry import RegistryUnavailableError
-from streams.state.stores.base import StoreFailedError
+from streams.state.stores.base import StoreAwayError, StoreFailedError
 
 logger = logging.getLogger("streams.worker")
 
@@ -36,11 +36,13 @@ class ExitCode(IntEnum):
     """Local or stored state that does not belong to this plan or these topics."""
     TOO_MANY_INTERNAL_ERRORS = 7
     STORE_FAILED = 8
-    """Local state that another process holds or that cannot be read, or a disk that is nearly full."""
+    """State that another process has or that cannot be read, or a disk or a Redis that is full."""
     BROKER_AWAY = 9
     """No broker answers, or it refuses us: worth another try, unlike wrong use."""
     REGISTRY_AWAY = 10
     """The schema registry does not answer: no record is to blame."""
+    STORE_AWAY = 11
+    """The Redis that keeps the state does not answer: nothing is lost, worth another try."""
 
 
 _NEXT = {
@@ -70,7 +72,8 @@ def stop_for(error: BaseException, doing: str) -> NoReturn:
     if isinstance(error, KafkaException):
         stop_process(ExitCode.BROKER_AWAY, f"{doing}: Kafka says {error.args[0].name()}; start again")
     if isinstance(error, StoreFailedError):
-        stop_process(ExitCode.STORE_FAILED, f"{doing}: {error}; the next start rebuilds it from the changelogs")
+        code = ExitCode.STORE_AWAY if isinstance(error, StoreAwayError) else ExitCode.STORE_FAILED
+        stop_process(code, f"{doing}: {error}; {error.remedy}")
     if isinstance(error, RegistryUnavailableError):
         stop_process(ExitCode.REGISTRY_AWAY, f"{doing}: {error}; nothing was set aside, start again when it answers")
     frames = traceback.extract_tb(error.__traceback__)

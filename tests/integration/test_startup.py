@@ -135,7 +135,7 @@ def test_wrong_settings_the_secret_and_broken_files_are_told_by_name(tmp_path: P
     folder = a_folder(tmp_path, {**THINGS, "pipelines/a.yaml": a_pipeline("a", "tabel: {name: a}")})
 
     assert refusals(folder, STORE="mysql://", BROKER="b:1") == [
-        "STREAMS_STORE: rocksdb:// or memory://; redis:// arrives later",
+        "STREAMS_STORE: rocksdb://, memory:// or redis://host:port/number",
         "STREAMS_BROKER: no such setting; did you mean STREAMS_BROKERS?",
     ]
     secret, misspelt = refusals(folder, MASK_KEY_FILE=str(tmp_path / "nowhere"))

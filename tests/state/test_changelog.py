@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -18,17 +20,18 @@ from streams.state.changelog import (
     read_marker,
 )
 from streams.state.overlay import TableSpec, store_key
+from streams.state.stores.base import Store
 from streams.state.stores.memory import MemoryStore
 from streams.state.table import Table
 
 
-def content(store: MemoryStore) -> list[tuple[bytes, bytes]]:
+def content(store: Store) -> list[tuple[bytes, bytes]]:
     """Everything but the marker."""
     return [(key, value) for key, value in store.scan(b"", b"\xff" * 9) if key != MARKER_KEY]
 
 
-def test_a_new_store_has_come_nowhere() -> None:
-    assert read_marker(MemoryStore()) == Marker()
+def test_a_new_store_has_come_nowhere(store: Store) -> None:
+    assert read_marker(store) == Marker()
 
 
 def test_a_marker_comes_back_as_it_went() -> None:
@@ -48,8 +51,7 @@ def test_names_keep_apart_applications_and_tables() -> None:
     assert store_key("orders", b"k") != store_key("order", b"sk")
 
 
-def test_marker_records_are_not_entries() -> None:
-    store = MemoryStore()
+def test_marker_records_are_not_entries(store: Store) -> None:
     marker = Marker(changelogs={"t": 2})
 
     apply_changelogs(store, {"t": [(b"k", b"v"), (MARKER_KEY, encode_marker(Marker(sources={"s": 9})))]}, marker)
@@ -64,9 +66,9 @@ CHECKPOINTS = st.lists(st.dictionaries(KEYS, st.none() | st.integers(0, 9), max_
 @settings(max_examples=60, deadline=None)
 @given(CHECKPOINTS, st.integers(1, 5))
 def test_the_changelog_rebuilds_the_store_that_wrote_it(
-    checkpoints: list[dict[bytes, int | None]], run: int
+    new_store: Callable[[], Store], checkpoints: list[dict[bytes, int | None]], run: int
 ) -> None:
-    written, log = MemoryStore(), []
+    written, log = new_store(), []
     spec: TableSpec[int] = TableSpec(changelog="t", prefix=b"s", encode=lambda value: b"%d" % value, decode=int)
     table = Table(spec, written)
     for values in checkpoints:
@@ -77,7 +79,7 @@ def test_the_changelog_rebuilds_the_store_that_wrote_it(
         written.write(changes.entries)
         table.commit()
 
-    rebuilt = MemoryStore()
+    rebuilt = new_store()
     for start in range(0, len(log), run):
         apply_changelogs(rebuilt, {"t": log[start : start + run]}, Marker(changelogs={"t": start + run}))
 
@@ -101,13 +103,17 @@ def test_a_compacted_changelog_rebuilds_the_same(log: list[tuple[bytes, bytes | 
 @settings(max_examples=60, deadline=None)
 @given(CHECKPOINTS, CHECKPOINTS, st.integers(1, 5), st.integers(0, 40))
 def test_a_changelog_that_was_emptied_rebuilds_what_came_since_in_stores_of_any_age(
-    before: list[dict[bytes, int | None]], after: list[dict[bytes, int | None]], run: int, known: int
+    new_store: Callable[[], Store],
+    before: list[dict[bytes, int | None]],
+    after: list[dict[bytes, int | None]],
+    run: int,
+    known: int,
 ) -> None:
     def records(checkpoints: list[dict[bytes, int | None]]) -> list[tuple[bytes, bytes | None]]:
         return [(b"s" + key, None if n is None else b"%d" % n) for held in checkpoints for key, n in held.items()]
 
     log = [*records(before), (EMPTIED_KEY, b"1"), *records(after)]
-    store, fresh = MemoryStore(), MemoryStore()
+    store, fresh = new_store(), MemoryStore()
     store.write([(store_key("other", b"k"), b"v")])
     apply_changelogs(store, {"t": log[:known]}, Marker())
     for start in range(known, len(log), run):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from streams.state.overlay import Overlay, TableSpec, store_key
+from streams.state.stores.base import Store
 from streams.state.stores.memory import MemoryStore
 from streams.state.table import Table
 
@@ -18,7 +27,7 @@ def a_spec(*, prefix: bytes, cached: int = 0) -> TableSpec[int]:
 
 
 def a_table(
-    entries: dict[bytes, int] | None = None, *, prefix: bytes = b"", cached: int = 0, store: MemoryStore | None = None
+    entries: dict[bytes, int] | None = None, *, prefix: bytes = b"", cached: int = 0, store: Store | None = None
 ) -> Table[int]:
     """A table of integers whose store holds ``entries``."""
     table = Table(a_spec(prefix=prefix, cached=cached), MemoryStore() if store is None else store)
@@ -28,7 +37,7 @@ def a_table(
     return table
 
 
-def commit(table: Overlay[int], *, store: MemoryStore | None) -> None:
+def commit(table: Overlay[int], *, store: Store | None) -> None:
     """As a task commits: the store has the changes, then the table is told."""
     table.keep_batch()
     if store is not None:
@@ -37,13 +46,12 @@ def commit(table: Overlay[int], *, store: MemoryStore | None) -> None:
 
 
 @pytest.fixture(params=[0, 2, 100])
-def stored(request: pytest.FixtureRequest) -> tuple[Table[int], MemoryStore]:
+def stored(request: pytest.FixtureRequest, store: Store) -> tuple[Table[int], Store]:
     """A table over a store that holds a, b and c."""
-    store = MemoryStore()
     return a_table({b"a": 1, b"b": 2, b"c": 3}, cached=request.param, store=store), store
 
 
-def test_a_batch_is_over_what_is_kept_and_that_over_the_store(stored: tuple[Table[int], MemoryStore]) -> None:
+def test_a_batch_is_over_what_is_kept_and_that_over_the_store(stored: tuple[Table[int], Store]) -> None:
     table, _ = stored
     table.put_many({b"b": 20, b"c": 30})
     table.keep_batch()
@@ -54,7 +62,7 @@ def test_a_batch_is_over_what_is_kept_and_that_over_the_store(stored: tuple[Tabl
     assert table.get(b"c") == 300
 
 
-def test_a_deleted_entry_is_gone_in_every_layer(stored: tuple[Table[int], MemoryStore]) -> None:
+def test_a_deleted_entry_is_gone_in_every_layer(stored: tuple[Table[int], Store]) -> None:
     table, _ = stored
     table.put(b"a", None)
     assert table.get(b"a") is None
@@ -63,7 +71,7 @@ def test_a_deleted_entry_is_gone_in_every_layer(stored: tuple[Table[int], Memory
     assert (table.get(b"a"), list(table.scan())) == (None, [(b"b", 2), (b"c", 3)])
 
 
-def test_a_scan_merges_all_layers_in_order(stored: tuple[Table[int], MemoryStore]) -> None:
+def test_a_scan_merges_all_layers_in_order(stored: tuple[Table[int], Store]) -> None:
     table, _ = stored
     table.put_many({b"aa": 11, b"b": None, b"z": 26})
     table.keep_batch()
@@ -75,7 +83,7 @@ def test_a_scan_merges_all_layers_in_order(stored: tuple[Table[int], MemoryStore
     assert list(table.scan(b"c", b"c")) == []
 
 
-def test_a_discarded_batch_takes_back_what_it_wrote_and_no_more(stored: tuple[Table[int], MemoryStore]) -> None:
+def test_a_discarded_batch_takes_back_what_it_wrote_and_no_more(stored: tuple[Table[int], Store]) -> None:
     table, _ = stored
     table.put(b"a", 10)
     table.keep_batch()
@@ -87,7 +95,7 @@ def test_a_discarded_batch_takes_back_what_it_wrote_and_no_more(stored: tuple[Ta
     assert list(table.dirty_keys) == [b"a"]
 
 
-def test_an_abort_takes_back_everything_since_the_commit(stored: tuple[Table[int], MemoryStore]) -> None:
+def test_an_abort_takes_back_everything_since_the_commit(stored: tuple[Table[int], Store]) -> None:
     table, _ = stored
     table.put_many({b"a": 10, b"d": 4})
     table.keep_batch()
@@ -174,9 +182,9 @@ class OverlayMachine(RuleBasedStateMachine):
     keys = st.sampled_from([b"", b"a", b"a\0", b"b", b"\xff", b"\xff\xff"])
     values = st.none() | st.integers(0, 9)
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__()
-        self.store = MemoryStore()
+        self.store = store
         self.table = self.open()
         self.committed: dict[bytes, int] = {}
         self.kept: dict[bytes, int] = {}
@@ -279,8 +287,10 @@ class TableMachine(OverlayMachine):
         assert {b"p" + key for key in self.table.dirty_keys} == {key for key, _ in self.table.changes(1).records}
 
 
-TestOverlayMachine = OverlayMachine.TestCase
-TestTableMachine = TableMachine.TestCase
-TestOverlayMachine.settings = TestTableMachine.settings = settings(
-    max_examples=40, deadline=None, stateful_step_count=25
-)
+@pytest.mark.parametrize("machine", [OverlayMachine, TableMachine])
+def test_whatever_is_done_it_reads_as_three_dictionaries_do(
+    machine: type[OverlayMachine], new_store: Callable[[], Store]
+) -> None:
+    tries = settings(max_examples=40, deadline=None, stateful_step_count=25)
+
+    run_state_machine_as_test(lambda: machine(new_store()), settings=tries)

@@ -1,1 +1,1 @@
-"""Where a task keeps its committed state: in memory, or on disk in RocksDB."""
+"""Where a task keeps its committed state: in memory, on disk in RocksDB, or in Redis."""

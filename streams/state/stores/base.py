@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, Protocol
 
 
 class StoreFailedError(Exception):
     """The store does not give back what was written, or takes no more. No record is to blame."""
+
+    remedy: ClassVar[str] = "the next start rebuilds it from the changelogs"
+
+
+class StoreAwayError(StoreFailedError):
+    """The store is on another machine, which does not answer."""
+
+    remedy = "nothing is lost, start again when it answers"
+
+
+class StoreFullError(StoreFailedError):
+    """There is no room for what Kafka has committed."""
+
+    remedy = "give it more memory and start again; nothing is lost, the next start brings it up to date"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is full")
+
+
+class StoreLostError(StoreFailedError):
+    """Not what this process left there: somebody else has taken the store over, or it was emptied or set back."""
+
+    remedy = "the next start brings it up to date from the changelogs"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is not as this worker left it: another worker has taken the task over, or the server was flushed"
+            " or is an older copy"
+        )
 
 
 class Store(Protocol):
@@ -22,8 +51,14 @@ class Store(Protocol):
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with ``start <= key < end``, ascending."""
 
+    def scan_ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+        """For each (start, end) what ``scan`` gives, in as few round trips as may be."""
+
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Apply all changes in their order, or none; ``None`` deletes."""
+        """Apply all changes, of two of a key the later, or nothing that a reader would trust; ``None`` deletes.
+
+        The last change is the marker, or the first entries may be there without it.
+        """
 
     def close(self) -> None:
         """Release files and locks; any later call is a bug."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class MemoryStore:
@@ -24,6 +24,10 @@ class MemoryStore:
         first, last = bisect_left(self._sorted, start), bisect_left(self._sorted, end)
         for key in self._sorted[first:last]:
             yield key, self._entries[key]
+
+    def scan_ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+        """For each (start, end) what ``scan`` gives."""
+        return (self.scan(start, end) for start, end in ranges)
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Apply all changes in their order, or none; ``None`` deletes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -82,6 +82,10 @@ class RocksStore:
             cursor.status()  # a block that cannot be read looks like the end
         except Exception as error:
             raise self._failure() from error
+
+    def scan_ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+        """For each (start, end) what ``scan`` gives."""
+        return (self.scan(start, end) for start, end in ranges)
 
     def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Apply all changes in their order, or none; ``None`` deletes."""

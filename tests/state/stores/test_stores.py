@@ -1,11 +1,10 @@
-"""Stores: memory and RocksDB are one behaviour, and a folder has one owner."""
+"""Stores: memory, RocksDB and Redis are one behaviour, and a folder has one owner."""
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from streams.state.stores.rocksdb import RocksStore, StoreLockedError
 KEYS = st.binary(max_size=3) | st.sampled_from([b"a\0\xff", b"\xff", b"\xff\xff", b"a"])
 VALUES = st.none() | st.binary(max_size=4)
 WRITES = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=6)
-
-
-@pytest.fixture(params=["memory", "rocksdb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    store: Store = MemoryStore() if request.param == "memory" else RocksStore(tmp_path / "store")
-    yield store
-    store.close()
 
 
 def test_values_come_in_the_order_of_their_keys(store: Store) -> None:
@@ -60,24 +52,44 @@ def test_what_is_written_during_a_scan_does_not_disturb_it(store: Store) -> None
     assert entries == [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
 
 
-@pytest.fixture(scope="module")
-def new_rocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RocksStore]]:
-    folder, numbers = tmp_path_factory.mktemp("rocks"), itertools.count()
-    yield lambda: RocksStore(folder / str(next(numbers)))
+def test_ranges_are_each_what_a_scan_of_it_gives(store: Store) -> None:
+    keys = [b"%04d" % number for number in range(500)]
+    store.write([(key, key) for key in keys])
+    ranges = [(b"%04d" % start, b"%04d" % (2 * start)) for start in range(250)]
+
+    found = [[key for key, _ in entries] for entries in store.scan_ranges(ranges)]
+
+    assert found == [keys[start : 2 * start] for start in range(250)]
+    assert list(store.scan_ranges([])) == []
+
+
+def test_large_writes_are_read_as_they_were_written(store: Store) -> None:
+    entries = {b"%06d" % number: b"x" * (number % 7 * 300) for number in range(9_001)}
+    store.write(entries.items())
+    store.write([(key, None) for key in entries if int(key) % 3])
+    kept = {key: value for key, value in entries.items() if not int(key) % 3}
+
+    assert dict(store.scan(b"", b"\xff")) == kept
+    assert store.get_many(list(entries)) == [kept.get(key) for key in entries]
+
+
+def test_of_two_changes_of_a_key_the_later_one_holds(store: Store) -> None:
+    store.write([(b"a", b"1"), (b"a", None), (b"b", None), (b"b", b"2"), (b"c", b"3"), (b"c", b"4")])
+
+    assert list(store.scan(b"", b"\xff")) == [(b"b", b"2"), (b"c", b"4")]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(WRITES, st.lists(KEYS, max_size=5), KEYS, KEYS)
-def test_rocksdb_holds_what_memory_holds(
-    new_rocks: Callable[[], RocksStore], writes: list[dict[bytes, bytes | None]], asked: list[bytes], a: bytes, b: bytes
+def test_each_store_holds_what_memory_holds(
+    new_store: Callable[[], Store], writes: list[dict[bytes, bytes | None]], asked: list[bytes], a: bytes, b: bytes
 ) -> None:
-    rocks, memory = new_rocks(), MemoryStore()
+    store, memory = new_store(), MemoryStore()
     for changes in writes:
-        rocks.write(changes.items())
+        store.write(changes.items())
         memory.write(changes.items())
 
-    found = [(store.get_many(asked), list(store.scan(min(a, b), max(a, b)))) for store in (rocks, memory)]
-    rocks.close()
+    found = [(held.get_many(asked), list(held.scan(min(a, b), max(a, b)))) for held in (store, memory)]
     assert found[0] == found[1]
 
 
