@@ -1,4 +1,4 @@
-"""``streams embedded``: PostgreSQL and Kafka on this machine."""
+"""``streams embedded``: PostgreSQL, Kafka and, if asked for, Redis on this machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -38,9 +39,10 @@ def command() -> None:
     """PostgreSQL 18 and Apache Kafka 4.3 without Docker (Java 17 and Maven are needed).
 
     \b
-      streams embedded up        start both; prints their addresses
-      streams embedded status    where they are
-      streams embedded down      stop both; their data stays
+      streams embedded up                  start both; prints their addresses
+      streams embedded up --with redis     and a Valkey, for STREAMS_STORE
+      streams embedded status              where they are
+      streams embedded down                stop them; their data stays
     """
 
 
@@ -55,25 +57,28 @@ def command() -> None:
     show_default=True,
     help="How many Kafka brokers; three keep everything thrice. Each number has data of its own.",
 )
-def up(data: Path | None, output: str, foreground: bool, brokers: str) -> None:
+@click.option("--with", "more", type=click.Choice(["redis"]), multiple=True, help="Start this, too.")
+def up(data: Path | None, output: str, foreground: bool, brokers: str, more: tuple[str, ...]) -> None:
     """Start both on free ports; they run until ``streams embedded down``."""
     folder = _folder(data)
     state = read_state(folder)
     if state is not None:
         _show(state, output, "they run already")
     elif foreground:
-        _keep(folder, output, int(brokers))
+        _keep(folder, output, int(brokers), with_redis="redis" in more)
     else:
-        _show(_start_keeper(folder, int(brokers)), output, "they are up")
+        asked = ["--brokers", brokers, *(part for name in more for part in ("--with", name))]
+        _show(_start_keeper(folder, asked), output, "they are up")
 
 
-def _keep(folder: Path, output: str, brokers: int) -> None:
+def _keep(folder: Path, output: str, brokers: int, *, with_redis: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
         click.echo(f"starting PostgreSQL and Kafka on {folder}", err=True)
-        with EmbeddedServices(folder, brokers=brokers, say=lambda text: click.echo(text, err=True)):
+        say = partial(click.echo, err=True)
+        with EmbeddedServices(folder, brokers=brokers, with_redis=with_redis, say=say):
             state = read_state(folder)
             if state is not None:
                 _show(state, output, "they are up; Ctrl-C stops them")
@@ -82,14 +87,14 @@ def _keep(folder: Path, output: str, brokers: int) -> None:
         raise click.ClickException(str(error)) from None
 
 
-def _start_keeper(folder: Path, brokers: int) -> ServicesState:
+def _start_keeper(folder: Path, options: list[str]) -> ServicesState:
     """A process of its own that keeps them; returns when they answer, and passes on what it says until then."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "keeper.log"
     command = [sys.executable, "-m", "streams", "embedded", "up", "--foreground", "--data", str(folder)]
     with log.open("wb") as out, log.open() as said:
         keeper = subprocess.Popen(
-            [*command, "--brokers", str(brokers)],
+            [*command, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=out,
@@ -111,7 +116,7 @@ def _start_keeper(folder: Path, brokers: int) -> ServicesState:
 @data_option
 @output_option
 def down(data: Path | None, output: str) -> None:
-    """Stop both; their data stays."""
+    """Stop them; their data stays."""
     state = read_state(_folder(data))
     if state is None:
         _tell("nothing runs there", output)
@@ -143,6 +148,9 @@ def status(data: Path | None, output: str) -> None:
 
 def _show(state: ServicesState, output: str, title: str) -> None:
     rows = [{"service": "kafka", "address": state.brokers}, {"service": "postgresql", "address": state.database}]
+    rows += [{"service": "redis", "address": state.store}] if state.store else []
     show_rows(rows, output, title=title)
     if output == "table":
-        click.echo(f"\nexport STREAMS_BROKERS={state.brokers}\nstreams capture --database {state.database} --tables …")
+        store = f"\nexport STREAMS_STORE={state.store}" if state.store else ""
+        click.echo(f"\nexport STREAMS_BROKERS={state.brokers}{store}")
+        click.echo(f"streams capture --database {state.database} --tables …")

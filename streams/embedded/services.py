@@ -12,6 +12,7 @@ from types import TracebackType
 
 from .kafka import EmbeddedKafka
 from .postgres import EmbeddedPostgres
+from .redis import EmbeddedRedis
 
 STATE_FILE = "services.json"
 
@@ -26,6 +27,8 @@ class ServicesState:
     """When it began, as the kernel counts: after a reboot another process may have its number."""
     brokers: str
     database: str
+    store: str = ""
+    """URL of the Redis; empty: none was asked for."""
 
     @property
     def is_alive(self) -> bool:
@@ -51,33 +54,47 @@ def read_state(data: Path) -> ServicesState | None:
 
 
 class EmbeddedServices:
-    """PostgreSQL and Kafka on ``data``; a context manager that stops them cleanly."""
+    """PostgreSQL and Kafka on ``data``, a Redis where it is asked for; a context manager that stops them."""
 
-    def __init__(self, data: Path, *, brokers: int = 1, say: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        brokers: int = 1,
+        with_redis: bool = False,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._data = data
         data.mkdir(parents=True, exist_ok=True)
         self.kafka = EmbeddedKafka(data / "kafka", brokers=brokers, say=say)
         self.postgres = EmbeddedPostgres(data / "postgres")
+        self.redis = EmbeddedRedis(data / "redis") if with_redis else None
+        others: list[EmbeddedKafka | EmbeddedPostgres | EmbeddedRedis] = [self.kafka, self.postgres]
+        self._all = others if self.redis is None else [*others, self.redis]
 
     def start(self) -> None:
-        """Start both at once; where one fails the other is stopped again."""
-        with ThreadPoolExecutor(2) as pool:
-            starts = [pool.submit(self.kafka.start), pool.submit(self.postgres.start)]
+        """Start all at once; where one fails the others are stopped again."""
+        with ThreadPoolExecutor(len(self._all)) as pool:
+            starts = [pool.submit(service.start) for service in self._all]
         failures = [error for start in starts if (error := start.exception()) is not None]
         if failures:
             self.stop()
             raise failures[0]
         pid = os.getpid()
         state = ServicesState(
-            pid=pid, born=birth_of(pid) or "", brokers=self.kafka.bootstrap, database=self.postgres.dsn
+            pid=pid,
+            born=birth_of(pid) or "",
+            brokers=self.kafka.bootstrap,
+            database=self.postgres.dsn,
+            store=self.redis.url if self.redis else "",
         )
         (self._data / STATE_FILE).write_text(json.dumps(asdict(state)))
 
     def stop(self) -> None:
-        """Stop both and forget where they were."""
+        """Stop all and forget where they were."""
         (self._data / STATE_FILE).unlink(missing_ok=True)
-        self.kafka.stop()
-        self.postgres.stop()
+        for service in self._all:
+            service.stop()
 
     def __enter__(self) -> EmbeddedServices:
         self.start()

@@ -114,7 +114,7 @@ def test_postgres_is_version_18_with_logical_replication(postgres: EmbeddedPostg
 def test_up_tells_where_they_are_and_down_leaves_nothing(tmp_path: Path) -> None:
     data = tmp_path / "embedded"
     try:
-        up = streams("embedded", "up", "--data", str(data), "--output", "json")
+        up = streams("embedded", "up", "--data", str(data), "--with", "redis", "--output", "json")
         again = streams("embedded", "up", "--data", str(data))
         status = streams("embedded", "status", "--data", str(data), "--output", "json")
         state = read_state(data)
@@ -123,14 +123,15 @@ def test_up_tells_where_they_are_and_down_leaves_nothing(tmp_path: Path) -> None
     finally:
         down = streams("embedded", "down", "--data", str(data))
 
-    assert [row["service"] for row in json.loads(up.stdout)] == ["kafka", "postgresql"]
+    assert [row["service"] for row in json.loads(up.stdout)] == ["kafka", "postgresql", "redis"]
     assert f"starting PostgreSQL and Kafka on {data}" in up.stderr
     assert json.loads(status.stdout) == json.loads(up.stdout)
     assert (again.returncode, "they run already" in again.stdout) == (0, True)
     assert (down.returncode, down.stdout) == (0, "stopped\n")
     assert f"export STREAMS_BROKERS={state.brokers}" in again.stdout
     assert f"streams capture --database {state.database}" in again.stdout
-    assert len(started) >= 4, "two guards, a broker, a postmaster"
+    assert f"export STREAMS_STORE={state.store}" in again.stdout
+    assert len(started) >= 6, "three guards, a broker, a postmaster, a Redis"
     assert not any(map(is_alive, started))
     assert streams("embedded", "status", "--data", str(data)).returncode == 1
 
