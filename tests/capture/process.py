@@ -158,7 +158,7 @@ class CapturedDatabase:
         ]
 
     def size(self, table: str) -> int:
-        """Records of a topic, also those of open and aborted transactions; 0: there is no topic yet."""
+        """Places of a topic that no open transaction holds back, markers among them; 0: there is no topic yet."""
         consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": "tests", "log_level": 0})
         try:
             known = consumer.list_topics(self.topic(table), timeout=30).topics[self.topic(table)]

@@ -13,7 +13,8 @@ from .process import CapturedDatabase, table_of
 
 pytestmark = pytest.mark.integration
 
-ROWS = 20_000
+ROWS, LARGE = 20_000, 60_000
+"""Many enough to wait on the disk; and so many that a signal comes while they are told."""
 INSERT = "INSERT INTO bulk SELECT i, '{word}', repeat('x', 200) FROM generate_series({first}, {last}) i"
 
 
@@ -95,39 +96,39 @@ def test_killed_while_a_transaction_is_open_and_while_it_is_told_it_is_told_once
     capture = bulk.started("bulk")
     with session(bulk) as large, session(bulk) as other:
         insert(large, "large", 1, ROWS)
-        insert(other, "other", 2 * ROWS + 1, 2 * ROWS + 3_000)
+        insert(other, "other", LARGE + 1, LARGE + 3_000)
         bulk.wait_until(lambda: spooled(bulk) > 1_000_000, "it comes while it is open", capture)
         bulk.kill(capture)
         assert bulk.told("bulk") == []
         assert spooled(bulk) > 0, "it was killed with something on its disk"
 
-        insert(large, "large", ROWS + 1, 2 * ROWS)
+        insert(large, "large", ROWS + 1, LARGE)
         large.connection.commit()
         capture = bulk.start("bulk")
-        bulk.wait_until(lambda: bulk.told("bulk"), "it is being told", capture)
+        bulk.wait_until(lambda: bulk.size("bulk"), "it is being told", capture)
         bulk.kill(capture)
         cut = len(bulk.told("bulk"))
         capture = bulk.started("bulk")
         other.connection.commit()
         bulk.flush(capture)
 
-    assert 0 < cut < 2 * ROWS, "it was killed inside of the transaction"
+    assert 0 < cut < LARGE, "it was killed inside of the transaction"
     assert {word: sorted(ids) for word, ids in words(bulk).items()} == {
-        "large": list(range(1, 2 * ROWS + 1)),
-        "other": list(range(2 * ROWS + 1, 2 * ROWS + 3_001)),
+        "large": list(range(1, LARGE + 1)),
+        "other": list(range(LARGE + 1, LARGE + 3_001)),
     }
-    assert list(numbers(bulk).values()) == [list(range(1, 2 * ROWS + 1)), list(range(1, 3_001))]
+    assert list(numbers(bulk).values()) == [list(range(1, LARGE + 1)), list(range(1, 3_001))]
 
 
 def test_a_stop_inside_of_a_large_transaction_is_heeded_at_once_and_it_goes_on_there(bulk: CapturedDatabase) -> None:
     bulk.stop(bulk.started("bulk"))
-    bulk.sql(INSERT.format(word="large", first=1, last=5 * ROWS))
+    bulk.sql(INSERT.format(word="large", first=1, last=LARGE))
     capture = bulk.start("bulk")
-    bulk.wait_until(lambda: bulk.told("bulk"), "it is being told", capture)
+    bulk.wait_until(lambda: bulk.size("bulk"), "it is being told", capture)
 
     assert bulk.stop(capture) == 0
     cut = len(bulk.told("bulk"))
-    assert 0 < cut < 5 * ROWS
+    assert 0 < cut < LARGE
     bulk.flush(bulk.started("bulk"))
-    assert numbers(bulk) == {xid: list(range(1, 5 * ROWS + 1)) for xid in numbers(bulk)}
-    assert len(table_of(bulk.told("bulk"))) == 5 * ROWS
+    assert numbers(bulk) == {xid: list(range(1, LARGE + 1)) for xid in numbers(bulk)}
+    assert len(table_of(bulk.told("bulk"))) == LARGE
