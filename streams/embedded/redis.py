@@ -32,27 +32,23 @@ class EmbeddedRedis:
     def __init__(self, data: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self._binary = _binary()
         self._data = data
-        self._port = free_port()
+        self.port = free_port()
+        """On the loopback address; who tells the server to listen elsewhere says it here, too."""
         self._settings = {**SETTINGS, **(settings or {})}
         self._server = Server("Redis", data / "redis.log")
 
     @property
     def url(self) -> str:
         """For ``STREAMS_STORE``."""
-        return f"redis://127.0.0.1:{self._port}/0"
-
-    @property
-    def port(self) -> int:
-        """On the loopback address."""
-        return self._port
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
         """Start, and wait until it answers; what it had kept is loaded by then."""
         self._data.mkdir(parents=True, exist_ok=True)
-        settings = {**self._settings, "port": str(self._port), "dir": str(self._data)}
+        settings = {**self._settings, "port": str(self.port), "dir": str(self._data)}
         options = [part for name, value in settings.items() for part in (f"--{name}", value)]
         self._server.start([str(self._binary), *options])
-        self._server.wait_for(lambda: answers(self._port))
+        self._server.wait_for(lambda: answers(self.port))
 
     def stop(self) -> None:
         """Stop cleanly."""

@@ -211,9 +211,14 @@ class Arena(OrdersCluster):
 
     def _compare_stores(self, topics: oracle.Topics, stores: list[tuple[int, Path]]) -> int:
         """Entries in which stores are not what their changelogs say."""
+        wanted = self.replayed(topics)
+        assert stores or not any(wanted.values()), "no store to look at"
+        return sum(oracle.compare_store(folder, wanted.get(number, {})) for number, folder in stores)
+
+    def replayed(self, topics: oracle.Topics) -> dict[int, dict[bytes, bytes]]:
+        """By partition what a store must hold."""
         wanted: dict[int, dict[bytes, bytes]] = {}
         for short, topic in topics.changelogs.items():
             for number, store in oracle.replay_changelog(kafkalog.read_log(self.brokers, topic), short).items():
                 wanted.setdefault(number, {}).update(store)
-        assert stores or not any(wanted.values()), "no store to look at"
-        return sum(oracle.compare_store(folder, wanted.get(number, {})) for number, folder in stores)
+        return wanted
