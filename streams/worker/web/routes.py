@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import generate_latest
 
 from streams.pipeline.query import LATEST_MS
 from streams.pipeline.route import encode_json
+from streams.state.stores.base import StoreFailedError
 
 from ..engine import Engine
 from .openapi import openapi_of
@@ -35,8 +37,18 @@ def add_routes(application: web.Application, engine: Engine) -> None:
     application[READER] = TableReader(engine)
     application[STATUS] = StatusReader(engine)
     application.on_cleanup.append(_close)
+    application.middlewares.append(_tell_failed_stores)
     for path, handler in ROUTES:
         application.router.add_get(path, handler)
+
+
+@web.middleware
+async def _tell_failed_stores(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """503 where a store does not give its rows; the task's next batch finds it out, too, and ends the process."""
+    try:
+        return await handler(request)
+    except StoreFailedError:
+        raise web.HTTPServiceUnavailable(text="a table cannot be read here; ask again in a moment") from None
 
 
 async def _close(application: web.Application) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from streams.state.stores.base import StoreLostError
+from streams.state.stores.memory import MemoryStore
 from streams.worker.assignor import GroupFacts
 from streams.worker.engine import Engine
 from streams.worker.web.routes import add_routes
@@ -238,3 +240,17 @@ async def test_rows_of_the_other_workers_are_part_of_the_answer(client: Client, 
 
     assert [entry["row"]["id"] for entry in page[1]["rows"]] == [0, 1, 2, 9]
     assert row == (200, {"key": [9], "window": None, "row": {"id": 9, "more": 10}})
+
+
+@pytest.mark.parametrize("path", ["/api/tables/things/rows", "/api/tables/things/rows/1"])
+async def test_a_store_that_does_not_give_its_rows_is_no_empty_table(
+    client: Client, engine: Engine, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise StoreLostError("state of things.v1[0] in Redis")
+
+    for name in ("scan", "get_many"):
+        monkeypatch.setattr(MemoryStore, name, fail)
+
+    async with client.get(path) as answer:
+        assert (answer.status, await answer.text()) == (503, "a table cannot be read here; ask again in a moment")
