@@ -24,6 +24,8 @@ class Outcome(Enum):
     RETRIED = "retried"
     PARKED = "parked"
     DEAD = "dead"
+    QUARANTINED = "quarantined"
+    """An operator had it stepped over: nobody has looked at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,8 @@ class RecordBatch:
     records: list[SourceRecord]
     next_offset: int
     """Where the next batch starts: past the last record, and past holes that hold no records."""
+    stepped_over: frozenset[int] = frozenset()
+    """Offsets in quarantine; records of that number, if they are here, hold nothing but their place."""
 
 
 EVERY_PARTITION = -2

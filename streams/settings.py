@@ -51,6 +51,8 @@ class Settings:
     """librdkafka's options in their own spelling, from ``STREAMS_KAFKA_<OPTION>``."""
     mask_key_file: Path | None = None
     max_record_bytes: int = 1_000_000
+    lost_records: str = "refuse"
+    """Where a source's retention was quicker than we: ``refuse`` waits for somebody, ``continue`` goes on."""
     pipelines: tuple[str, ...] | None = None
     """Which pipelines this process runs; ``None``: all."""
     pipeline_modules: tuple[str, ...] = ()
@@ -88,6 +90,7 @@ class Settings:
             hosts=dict(_hosts(words("HOSTS"))),
             kafka=_kafka_options(given),
             mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
+            lost_records=given.get("LOST_RECORDS", "refuse"),
             max_record_bytes=number("MAX_RECORD_BYTES", 1_000_000, "bytes"),
             pipelines=words("PIPELINES") or None,
             pipeline_modules=words("PIPELINE_MODULES"),
@@ -105,6 +108,7 @@ class Settings:
             "HOSTS": (all(self.hosts.values()), "name=host:port, separated by commas"),
             "WEB_PORT": (0 <= self.web_port < 65_536, "a port, 0 to 65535"),
             "MAX_RECORD_BYTES": (self.max_record_bytes > 0, "more than 0 bytes"),
+            "LOST_RECORDS": (self.lost_records in ("refuse", "continue"), "refuse or continue"),
             "DEAD_LETTER_STYLE": (self.dead_letter_style in STYLES, "connect, streams or spring"),
             "STORE": (STORES.fullmatch(self.store) is not None, "rocksdb://, memory:// or redis://host:port/number"),
             "REGISTRY": (_are_urls(self.registry), "the URL of a schema registry, such as http://schema-registry:8081"),

@@ -17,6 +17,7 @@ COMMANDS = {
     "embedded": Lazy("embedded", "PostgreSQL and Kafka on this machine, without Docker."),
     "pipelines": Lazy("pipelines", "What the pipelines in schemas/ do."),
     "plan": Lazy("plan", "What the files mean, and what differs from what runs."),
+    "quarantine": Lazy("quarantine", "Step over records of a topic without changing a pipeline."),
     "registry": Lazy("registry", "A schema registry over schemas/ and what clients register."),
     "reset": Lazy("reset", "Let pipelines forget all and begin anew."),
     "tables": Lazy("tables", "Read the live tables of running workers."),

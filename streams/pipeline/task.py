@@ -45,6 +45,7 @@ from .process import PipelineResult
 from .results import BatchResult, Checkpoint
 from .retries.tables import Waiting
 from .rules.plan import Stage
+from .stepped_over import count_stepped_over, without_stepped_over
 from .sweep import sweep_truncated
 from .tables import PipelineTables, state_changelog
 from .topology import SubTopology
@@ -138,17 +139,20 @@ class Task:
         Raises ``UnansweredError`` where ``answers`` of look-ups are missing, ``RegistryUnavailableError`` where a
         schema is; nothing has been changed then.
         """
-        shares, tables = self._ahead.shares(batch, self._plans[batch.topic]), self._tables
+        plans, tables = self._plans[batch.topic], self._tables
+        shares = self._ahead.shares(without_stepped_over(batch), plans)
         if batch.topic in self._asking:
             results = process_round(
                 shares, tables, answers, lambda share, plan: self._process(share, plan, tables[plan.name], now_ms)
             )
         else:
             results = {plan.pipeline: self._process(share, plan, tables[plan.name], now_ms) for plan, share in shares}
+        if batch.stepped_over:
+            count_stepped_over(batch, self._ahead.shares(batch, plans), results)
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
         self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
-        first = self._plans[batch.topic][0]
+        first = plans[0]
         is_retry = is_return(first, batch.topic)
         return BatchResult(
             topic=first.topic if is_retry else batch.topic,
@@ -160,6 +164,8 @@ class Task:
         )
 
     def _process(self, batch: RecordBatch, plan: Plan, tables: PipelineTables, now_ms: int) -> PipelineResult:
+        if not batch.records:
+            return PipelineResult(deliveries=[], ledger=Ledger(0))
         if is_return(plan, batch.topic):
             return walk_again(batch, plan, tables, now_ms=now_ms)
         try:

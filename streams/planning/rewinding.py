@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from msgspec import structs
 
 from streams.pipeline.tables import state_changelog
 from streams.pipeline.topology import Topology
@@ -21,7 +22,7 @@ from streams.state.changelog import EMPTIED_KEY, MARKER_KEY, Marker, encode_mark
 from streams.state.overlay import Entry
 from streams.state.packs import pack_keys, pack_number
 from streams.worker.starts import OffsetMetadata, Start, Starts, encode_metadata
-from streams.worker.topics import TopicKeeper, group_instances
+from streams.worker.topics import TopicIds, TopicKeeper, group_instances
 from streams.worker.transactions import fence
 
 from .changelog_keys import Held, read_held
@@ -157,8 +158,10 @@ class Rewinder:
         for share in rewind.shares:
             told = {plan.name: _told(share, state_changelog(plan), held) for plan in share.others}
             for (topic, number), offset in commits_of(share, rewind, told).items():
-                metadata = encode_metadata(_metadata(share, self._metadata.get((topic, number)), ids, self._id))
-                offsets.append(TopicPartition(topic, number, offset, metadata))
+                metadata = _metadata(share, self._metadata.get((topic, number)), ids, self._id)
+                if (topic, number) in rewind.begins:
+                    metadata = structs.replace(metadata, s=ids.inputs[topic])
+                offsets.append(TopicPartition(topic, number, offset, encode_metadata(metadata)))
         return offsets
 
     def _transact(self, rewind: Rewind, records: Mapping[Place, list[Entry]], offsets: list[TopicPartition]) -> None:
@@ -262,10 +265,10 @@ def _told(share: Share, short: str, held: Mapping[Place, Held]) -> Offsets:
     }
 
 
-def _metadata(share: Share, found: OffsetMetadata | None, ids: Mapping[str, str], owner: str) -> OffsetMetadata:
+def _metadata(share: Share, found: OffsetMetadata | None, ids: TopicIds, owner: str) -> OffsetMetadata:
     """As it was, but for what was set back: that is of today's files."""
     known = OffsetMetadata(t=owner, f={}) if found is None else found
     kept = {short: text for short, text in known.f.items() if short in share.sub.shapes}
-    own = {short: share.sub.shapes[short] + ids[short] for short in share.changelogs}
+    own = {short: share.sub.shapes[short] + ids.changelogs[short] for short in share.changelogs}
     steps = {plan.name: dict(share.sub.steps[plan.name]) for plan in share.plans if plan.name in share.sub.steps}
-    return OffsetMetadata(t=owner, f={**kept, **own}, e=known.e, p={**known.p, **steps})
+    return OffsetMetadata(t=owner, f={**kept, **own}, e=known.e, s=known.s, p={**known.p, **steps})

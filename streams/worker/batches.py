@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 
 from streams.records import RecordBatch
+from streams.settings import Settings
 
+from .in_hand import InHand
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
 from .pace import Pace
+from .quarantine import Quarantine, QuarantineLog
 from .stop import ExitCode, stop_process
+from .topics import TopicIds
 from .transactions import GroupMovedOnError, TransactionFailedError, Transactions
 
 INTERNAL_ERROR_RATIO = 0.01
@@ -18,9 +22,25 @@ INTERNAL_ERROR_RATIO = 0.01
 class Batches:
     """Of all tasks of a worker; its lock is held by whoever calls."""
 
-    def __init__(self, metrics: WorkerMetrics, pace: Pace) -> None:
+    def __init__(self, metrics: WorkerMetrics, pace: Pace, settings: Settings, instance: str) -> None:
         self._metrics = metrics
+        self.quarantine = Quarantine(QuarantineLog(settings.librdkafka(), settings.app), instance)
+        self.in_hand = InHand()
+        self._trace = settings.data / settings.app / f"{instance}.in-hand"
         self._pace = pace
+
+    def begin(self, topic_ids: TopicIds) -> None:
+        """Before the first batch: what predecessors died of, and what inputs are called."""
+        self.in_hand.open(self._trace)
+        self.quarantine.topic_ids = topic_ids.inputs
+
+    def add(self, owned: OwnedTask, fetched: RecordBatch) -> None:
+        """Take what was ``fetched``, without what is in quarantine."""
+        batch = self.quarantine.step_over(fetched)
+        self.in_hand.take(batch)  # inputs look into records, too
+        for part in self.in_hand.parts(batch):
+            owned.inputs.add(part)
+        self.in_hand.put_down()
 
     def process(self, owned: OwnedTask, batch: RecordBatch, transactions: Transactions) -> bool:
         """Process ``batch``; False where it waits in ``owned`` for look-ups, and nothing has happened."""
@@ -28,7 +48,9 @@ class Batches:
         if first < position:
             stop_process(ExitCode.BUG, f"{batch.topic}[{batch.partition}] goes back from {position} to {first}")
         now_ms = time.time_ns() // 1_000_000
+        self.in_hand.take(batch)
         result = owned.held.process(owned.task, batch, now_ms=now_ms)
+        self.in_hand.put_down()
         if result is None:
             return False
         owned.note(result)
@@ -37,6 +59,8 @@ class Batches:
             stop_process(ExitCode.TOO_MANY_INTERNAL_ERRORS, "over 1 % of a minute's events are internal errors")
         try:
             transactions.send(result.deliveries)
+            if batch.stepped_over:
+                transactions.send(self.quarantine.told(batch))
         except GroupMovedOnError:
             owned.is_refused = True
         except TransactionFailedError as error:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 
 from confluent_kafka import TopicPartition
+from msgspec.structs import replace
 
 from streams.state.changelog import ChangelogRun
 
@@ -19,6 +20,7 @@ from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
 from .starts import OffsetMetadata, encode_metadata
+from .topics import TopicIds
 from .transactions import Transactions
 
 Positions = Mapping[tuple[str, int], int]
@@ -27,9 +29,9 @@ Positions = Mapping[tuple[str, int], int]
 class Checkpointer:
     """Carries touched tasks through a commit."""
 
-    def __init__(self, transactions: Transactions, metrics: WorkerMetrics, topic_ids: Mapping[str, str]) -> None:
+    def __init__(self, transactions: Transactions, metrics: WorkerMetrics, ids: TopicIds) -> None:
         self._transactions = transactions
-        self._topic_ids = topic_ids
+        self._ids = ids
         self._metrics = metrics
         self._begun = 0.0
 
@@ -43,23 +45,21 @@ class Checkpointer:
             self._transactions.send(checkpoint.deliveries)
             changelog += checkpoint.changelog
             owned.note_results(checkpoint.ledgers)
-            metadata = self._metadata(owned)
-            offsets += [
-                TopicPartition(topic, owned.task.partition, offset, metadata)
-                for topic, offset in checkpoint.offsets.items()
-            ]
+            metadata, number = self._metadata(owned), owned.task.partition
+            for topic, offset in checkpoint.offsets.items():
+                own = replace(metadata, s=self._ids.inputs[topic])
+                offsets.append(TopicPartition(topic, number, offset, encode_metadata(own)))
         return changelog, offsets
 
-    def _metadata(self, owned: OwnedTask) -> str:
+    def _metadata(self, owned: OwnedTask) -> OffsetMetadata:
         """What the next owner of the task checks its state against."""
         sub = owned.task.sub
-        metadata = OffsetMetadata(
+        return OffsetMetadata(
             t=self._transactions.transactional_id,
-            f={short: shape + self._topic_ids[short] for short, shape in sub.shapes.items()},
+            f={short: shape + self._ids.changelogs[short] for short, shape in sub.shapes.items()},
             e=owned.changelog_ends,
             p={name: dict(steps) for name, steps in sub.steps.items()},
         )
-        return encode_metadata(metadata)
 
     def commit(
         self, changelog: list[ChangelogRun], offsets: list[TopicPartition], membership: Membership

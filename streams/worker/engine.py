@@ -25,6 +25,7 @@ from .background import Background
 from .batches import Batches
 from .checkpoint import Checkpointer
 from .fetched import Fetched, Port, lags_of
+from .lost import LostRecords
 from .membership import Membership
 from .metrics import WorkerMetrics
 from .owned import OwnedTask
@@ -78,10 +79,11 @@ class Engine:
         self._background = Background()
         services = Services(topology.plans, clock=time.monotonic, observer=self.metrics.lookups)
         self._asker = Asker(services, self._background, self._resume, lambda: self.epoch, away=self.metrics.away)
-        self._taking: Taking | None = None
+        self.taking: Taking | None = None
         self._checkpointer: Checkpointer | None = None
         self._pace = Pace(settings.checkpoint_interval_ms / 1000)
-        self._batches = Batches(self.metrics, self._pace)
+        self.batches = Batches(self.metrics, self._pace, settings, instance)
+        self.lost = LostRecords(self.batches.quarantine, self.metrics.lost, self._background, settings)
 
     def _fit(self, topology: Topology) -> None:
         """Who reads what; a source with one partition needs less than the files alone say."""
@@ -103,6 +105,7 @@ class Engine:
         self.transactions = Transactions(options, f"{app}-{self.instance}")
         await run(self.transactions.open)
         topic_ids = await run(keeper.topic_ids, self.topology)
+        self.batches.begin(topic_ids)
         starts = Starts(options, app=app)
         await run(keeper.refuse_abandoned, self.topology, starts)
         restorer = Restorer(
@@ -112,7 +115,7 @@ class Engine:
             topic_ids=topic_ids,
             instance_left=lambda owner: owner.removeprefix(f"{app}-") not in group_instances(options, app),
         )
-        self._taking = Taking(self.topology, self._background, starts, restorer, self.metrics, counts)
+        self.taking = Taking(self.topology, self._background, starts, restorer, self.metrics, counts, self.lost)
         self._checkpointer = Checkpointer(self.transactions, self.metrics, topic_ids)
 
     # -- the group
@@ -141,7 +144,7 @@ class Engine:
         self.is_joined = True
         if places:
             epoch = self.epoch
-            taking = self._require(self._taking).take(
+            taking = self._require(self.taking).take(
                 self.expected, lambda: epoch == self.epoch, lambda place, owned: self._begin(place, owned, epoch)
             )
             self._background.spawn(taking, "taking tasks")
@@ -178,6 +181,7 @@ class Engine:
             owned.task.store.close()
         self.tasks = {}
         self.fetched.forget()
+        self.lost.forget()
         self.metrics.forget_tasks()
 
     # -- batches
@@ -189,7 +193,7 @@ class Engine:
                 owned = self.fetched.task_of(*run.place)
                 if owned is None or run.epoch != self.epoch:
                     return
-                owned.inputs.add(run.batch())
+                self.batches.add(owned, run.batch())
                 await self._work(owned)
         except Exception as error:  # Faust would count the run as done
             stop_for(error, f"batch of {run.place[0]}[{run.place[1]}]@{run.records[0].offset}")
@@ -205,7 +209,7 @@ class Engine:
             batch = owned.held.next_batch() or owned.next_batch(is_caught_up)
             if batch is None:
                 return
-            if not self._batches.process(owned, batch, self._require(self.transactions)):
+            if not self.batches.process(owned, batch, self._require(self.transactions)):
                 self._asker.ask(owned, epoch)
                 continue
             if owned.is_refused or (owned.inputs.is_whole and self._pace.is_due(self.pending_bytes)):
@@ -290,4 +294,3 @@ class Engine:
     def is_ready(self) -> bool:
         """Joined, and every assigned task has been restored."""
         return self.is_joined and self.expected == frozenset(self.tasks)
-

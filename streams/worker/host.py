@@ -23,6 +23,7 @@ from streams.state.stores.base import StoreFailedError
 
 from .engine import Engine
 from .security import broker_credentials
+from .source_watch import SourceWatch
 from .stop import ExitCode, stop_for, stop_process
 from .topics import BrokerAwayError
 from .transport import RunSchema
@@ -127,6 +128,10 @@ def build_app(engine: Engine) -> StreamsApp:
     @app.task  # type: ignore[untyped-decorator]
     async def keep_trimming() -> None:
         await Trimmer(engine).keep_trimming()
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def keep_watching() -> None:
+        await SourceWatch(engine).keep_watching()
 
     return app
 

@@ -71,6 +71,10 @@ class WorkerMetrics:
         self.away = Gauge(
             "cdc_registry_waiting_tasks", "Tasks that wait for a schema registry to answer.", registry=self.registry
         )
+        self.lost = Gauge(
+            "cdc_lost_records", "Records of this worker's tasks that retention removed before they were processed.",
+            ["topic", "partition"], registry=self.registry,
+        )  # fmt: skip
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
         self.quality = QualityMetrics(self.registry)
         self.canary = CanaryMetrics(self.registry)
@@ -108,7 +112,7 @@ class WorkerMetrics:
 
     def forget_tasks(self) -> None:
         """This worker has none any more: what it said of their lag is another worker's to say."""
-        for gauge in (self.lag, self.restored, self.watermark_delay, self.waiting, self.held):
+        for gauge in (self.lag, self.restored, self.watermark_delay, self.waiting, self.held, self.lost):
             gauge.clear()
         self.quality.forget_tasks()
         self.tasks.set(0)

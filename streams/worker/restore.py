@@ -23,6 +23,7 @@ from .changelogs import ChangelogReader, Watch
 from .starts import Start, Starts
 from .stop import ExitCode, stop_process
 from .stores import Stores
+from .topics import TopicIds
 from .transactions import fence
 
 logger = logging.getLogger("streams.worker")
@@ -30,6 +31,15 @@ logger = logging.getLogger("streams.worker")
 Starting = Mapping[str, Start]
 """By input, where it begins."""
 HALF_DELETE_RETENTION_MS = 7 * 86_400_000 // 2
+
+
+def recreated(offset: int | None = None) -> str:
+    """What is wrong with a source that has another id than it had."""
+    stood = "" if offset is None else f" (we stood at {offset})"
+    return (
+        f"the topic was deleted and re-created: its offsets{stood} are of other records now, and what was not processed"
+        " is gone with the old one; let its pipelines begin anew: streams reset PIPELINE"
+    )
 
 
 class Restorer:
@@ -41,7 +51,7 @@ class Restorer:
         starts: Starts,
         *,
         stores: Stores,
-        topic_ids: Mapping[str, str],
+        topic_ids: TopicIds,
         instance_left: Callable[[str], bool],
     ) -> None:
         self._options = options
@@ -69,7 +79,7 @@ class Restorer:
     ) -> Store | None:
         bounds = dict(self._starts.bounds([*starts, *(topic for _, topic in sub.changelogs)], partition))
         for source, start in starts.items():
-            self._check_source(f"{source}[{partition}]", start, *bounds.pop(source))
+            self._check_source(source, partition, start, end=bounds.pop(source)[1])
         targets = {topic: end for topic, (_, end) in bounds.items()}
         for source, start in starts.items():
             self._check_metadata(sub, f"{source}[{partition}]", start, targets)
@@ -88,19 +98,17 @@ class Restorer:
             self._check_marker(f"{source}[{partition}]", start, _told(restored, source))
         return store
 
-    def _check_source(self, place: str, start: Start, first: int, end: int) -> None:
-        """Whether the source still has what was not processed; what it has no more is told, and cannot be helped."""
+    def _check_source(self, topic: str, partition: int, start: Start, *, end: int) -> None:
+        """Whether the offset still means what it meant when it was committed."""
+        place, known = f"{topic}[{partition}]", "" if start.metadata is None else start.metadata.s
+        if known and known != self._topic_ids.inputs[topic]:
+            stop_process(ExitCode.STATE_REFUSED, f"{place}: {recreated(start.offset)}")
         if start.offset > end:
             stop_process(
                 ExitCode.STATE_REFUSED,
                 f"{place} ends at {end}, before the committed offset {start.offset}: it was truncated; restore the"
                 " topic, or start with a new STREAMS_APP",
             )
-        if start.offset < first:
-            logger.error(
-                "%s: records %d to %d are lost: the topic's retention removed them before they were processed;"
-                " go on from %d", place, start.offset, first - 1, first,
-            )  # fmt: skip
 
     def _check_metadata(self, sub: SubTopology, place: str, start: Start, ends: Mapping[str, int]) -> None:
         found = start.metadata
@@ -114,7 +122,7 @@ class Restorer:
                     f"{place}: the key, window, columns or deduplication of {short} have changed; give the table a new"
                     " name, or let its pipeline begin anew: streams reset PIPELINE",
                 )
-            if known and known[8:] != self._topic_ids[short]:
+            if known and known[8:] != self._topic_ids.changelogs[short]:
                 stop_process(
                     ExitCode.STATE_REFUSED,
                     f"{place}: the changelog topic of {short} was deleted and re-created, its state is gone;"

@@ -40,6 +40,8 @@ class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By changelog's short name: 8 hex digits of what its entries depend on, then 8 of its topic's id."""
     e: dict[str, int] = {}
     """By changelog topic, an offset that its end has reached: a lower bound."""
+    s: str = ""
+    """8 hex digits of the id of the topic whose offset it is: one that is made anew has other records there."""
     p: dict[str, dict[str, str]] = {}
     """By pipeline and step of its file, a digest of what it said: for ``streams plan``, where there is room for it."""
 
@@ -62,7 +64,7 @@ def encode_metadata(metadata: OffsetMetadata) -> str:
 def find_crowded(topology: Topology) -> Iterator[Problem]:
     """Topics with so many tables that no checkpoint could say beside its offset what they are."""
     for sub in topology.subtopologies:
-        metadata = OffsetMetadata(t="x" * 200, f=dict.fromkeys(sub.shapes, "x" * 16))
+        metadata = OffsetMetadata(t="x" * 200, s="x" * 8, f=dict.fromkeys(sub.shapes, "x" * 16))
         if len(msgspec.json.encode(metadata)) > METADATA_BYTES:
             message = f"{len(sub.shapes)} tables are too many for one topic; run some pipelines as another STREAMS_APP"
             yield Problem(file=sub.source_topics[0], message=message)
@@ -112,6 +114,11 @@ class Starts:
         """By topic (first offset, end) of one partition, uncommitted records included."""
         with self._client("read_uncommitted") as client:
             return {topic: bounds_of(client, topic, partition) for topic in topics}
+
+    def firsts(self, places: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
+        """By topic and partition the first offset that is there."""
+        with self._client("read_uncommitted") as client:
+            return {place: bounds_of(client, *place)[0] for place in places}
 
     @contextmanager
     def _client(self, isolation: str) -> Iterator[Consumer]:

@@ -48,7 +48,7 @@ class ExitCode(IntEnum):
 _NEXT = {
     ExitCode.TRANSACTION_FAILED: "; start again (if it comes back: has another worker this STREAMS_INSTANCE?)",
     ExitCode.OVERDUE: "; start again",
-    ExitCode.BUG: "; start again, and report this line",
+    ExitCode.BUG: "; start again, and report this line (a record that ends it again and again: streams quarantine)",
     ExitCode.TOO_MANY_INTERNAL_ERRORS: "; look at the dead letters, then start again",
 }
 """What to do, where no reason says it."""

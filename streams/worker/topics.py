@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -28,6 +29,16 @@ HEADERS_BYTES = 49_152
 SPARE_BYTES = 61_440
 GROWTH = 4
 BROKER_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicIds:
+    """8 hex digits of the ids of topics: one that was deleted and re-created has another."""
+
+    changelogs: Mapping[str, str]
+    """By short name."""
+    inputs: Mapping[str, str]
+    """By topic, of all that tasks read."""
 
 
 class BrokerAwayError(Exception):
@@ -161,12 +172,28 @@ class TopicKeeper:
             resource.name: int(future.result(60)["max.message.bytes"].value) for resource, future in found.items()
         }
 
-    def topic_ids(self, topology: Topology) -> Mapping[str, str]:
-        """By changelog's short name, 8 hex digits of its topic's id: one that was re-created has another."""
+    def topic_ids(self, topology: Topology) -> TopicIds:
+        """What the topics are called by their ids; all of them are there."""
         names = {short: name for sub in topology.subtopologies for short, name in sub.changelogs}
-        described = self._admin.describe_topics(TopicCollection(list(names.values())))
-        ids = {short: str(described[name].result(60).topic_id) for short, name in names.items()}
-        return {short: blake2b(text.encode(), digest_size=4).hexdigest() for short, text in ids.items()}
+        inputs = {topic for sub in topology.subtopologies for topic in sub.source_topics}
+        ids = ids_of(self._admin, {*names.values(), *inputs})
+        return TopicIds(
+            changelogs={short: ids[name] for short, name in names.items()}, inputs={name: ids[name] for name in inputs}
+        )
+
+
+def ids_of(admin: AdminClient, names: Iterable[str]) -> Mapping[str, str]:
+    """By topic 8 hex digits of its id; without those that are not there. Blocks."""
+    described, ids = admin.describe_topics(TopicCollection(sorted(names))), {}
+    for name, future in described.items():
+        try:
+            text = str(future.result(60).topic_id)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+        else:
+            ids[name] = blake2b(text.encode(), digest_size=4).hexdigest()
+    return ids
 
 
 def group_instances(options: Mapping[str, object], group: str) -> frozenset[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import fetcher, subscription_state
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from .runs import Run
+from .stop import ExitCode, stop_process
 from .unpack import unpacking_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,19 @@ class RebalanceListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
         await super().on_partitions_assigned(assigned)
 
 
+class PartitionState(subscription_state.TopicPartitionState):  # type: ignore[misc]  # aiokafka has no types
+    """Remembers that a read was out of range: aiokafka goes on at the first record there is, and tells nobody."""
+
+    out_of_range: int | None = None
+    """The offset that was to be read."""
+
+    def await_reset(self, strategy: int) -> None:
+        """Also called where there is no position yet."""
+        if self.has_valid_position:
+            self.out_of_range = int(self.position)
+        super().await_reset(strategy)
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that owns aiokafka's consumer."""
 
@@ -42,6 +56,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
         consumer._fetch_max_wait_ms = 100
         fetcher.PartitionRecords = unpacking_of(self.app.engine.topics)
+        subscription_state.TopicPartitionState = PartitionState
         return consumer
 
     async def _fetch_records(self, consumer: Any, active: Any, timeout: Any = None, max_records: Any = None) -> Any:
@@ -88,6 +103,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def _positions(self, partitions: set[TP]) -> dict[tuple[str, int], int]:
         """Where the reader stands in our own topics."""
         states = {tp: self._state_of(tp) for tp in partitions if tp.topic in self.app.engine.topics}
+        for tp, state in states.items():
+            if state is not None and state.out_of_range is not None:
+                stop_process(ExitCode.STATE_REFUSED, _gone(tp, state.out_of_range))
         return {
             (tp.topic, tp.partition): int(state.position)
             for tp, state in states.items()
@@ -136,6 +154,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Wall clock of the broker's last answer to a fetch of the partition, ms; ``None``: there was none."""
         state = self._state_of(TP(topic, partition))
         return None if state is None else state.timestamp
+
+
+def _gone(tp: TP, offset: int) -> str:
+    return (
+        f"{tp.topic}[{tp.partition}] has no offset {offset} any more, which is the next to be read: its retention was"
+        " quicker, or it was made anew; the next start tells exactly what is lost"
+    )
 
 
 def _run_message(tp: TP, run: Run, generation: int) -> ConsumerMessage:

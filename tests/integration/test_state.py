@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.embedded import EmbeddedKafka
@@ -165,23 +162,6 @@ def cluster(
     """No workers yet."""
     with OrdersCluster(kafka.bootstrap, tmp_path_factory.mktemp("state"), unique) as held:
         yield held
-
-
-def test_records_that_retention_removed_before_they_were_processed_are_told_exactly(cluster: OrdersCluster) -> None:
-    run_through(cluster, 0)
-    place = TopicPartition(cluster.source, 0)
-    with closing(Consumer({"bootstrap.servers": cluster.brokers, "group.id": cluster.app})) as reader:
-        _, at = reader.get_watermark_offsets(place, timeout=30)
-        cluster.feed(200, first=100)
-        _, end = reader.get_watermark_offsets(place, timeout=30)
-    admin = AdminClient({"bootstrap.servers": cluster.brokers})
-    next(iter(admin.delete_records([TopicPartition(cluster.source, 0, end - 1)]).values())).result(30)
-
-    cluster.start("a")
-    cluster.wait_done()
-
-    assert f"{cluster.source}[0]: records {at} to {end - 2} are lost: the topic's retention" in cluster.log("a")
-    assert len(re.findall("are lost", cluster.log("a"))) == 1
 
 
 def test_a_third_worker_that_joins_under_load_and_leaves_again_loses_and_repeats_nothing(

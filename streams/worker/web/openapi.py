@@ -31,7 +31,8 @@ _STATUS = {
     "type": "object",
     "properties": {
         "instance": {"type": "string"}, "ready": {"type": "boolean"}, "tasks": {"type": "array", "items": _OBJECT},
-        "ledger": _OBJECT, "waiting": _OBJECT, "reasons": _OBJECT, "quality": _OBJECT, "workers": _OBJECT,
+        "ledger": _OBJECT, "waiting": _OBJECT, "lost": {"type": "array", "items": _OBJECT}, "reasons": _OBJECT,
+        "quality": _OBJECT, "workers": _OBJECT,
     },
     "required": ["instance", "ready", "tasks", "ledger", "workers"],
 }  # fmt: skip

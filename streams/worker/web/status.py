@@ -38,6 +38,7 @@ class StatusReader:
             "tasks": tasks,
             "ledger": engine.metrics.totals,
             "waiting": _waiting(engine),
+            "lost": engine.lost.found(),
             "reasons": engine.metrics.reasons,
             "quality": engine.metrics.quality.totals(),
             "workers": engine.group.web,

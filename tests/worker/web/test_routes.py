@@ -87,6 +87,7 @@ async def test_status_tells_tasks_ledger_and_the_other_workers(client: Client, e
             "tasks": [{"task": TOPIC, "topic": TOPIC, "partition": 0, "position": 3, "lag": None}],
             "ledger": {"processed": 3},
             "waiting": {},
+            "lost": [],
             "reasons": {},
             "quality": {},
             "workers": {"a": "http://127.0.0.1:1", "b": "http://127.0.0.1:2"},
