@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.pipeline.topology import SubTopology
-from streams.state.changelog import MARKER_KEY, Marker, apply_changelogs, decode_marker, read_marker
+from streams.state.changelog import EMPTIED_KEY, MARKER_KEY, Marker, apply_changelogs, decode_marker, read_marker
 from streams.state.overlay import Entry
 from streams.state.stores.base import Store
 
@@ -51,6 +51,8 @@ class ChangelogReader:
         self._partition = partition
         self._watch = watch
         self._fence_owner = fence_owner
+        self.emptied: set[str] = set()
+        """Changelogs that say: what they held before counts no more."""
 
     def read(self, store: Store, positions: dict[str, int], targets: Mapping[str, int]) -> Marker | None:
         """Bring ``store`` from ``positions`` to ``targets``; its marker then, ``None`` if nobody wants it any more."""
@@ -112,7 +114,9 @@ class ChangelogReader:
                 key, value = message.key(), message.value()
                 records.setdefault(self._short_by_topic[topic], []).append((key, value))
                 positions[topic] = message.offset() + 1
-                if key == MARKER_KEY and value is not None:
+                if key == EMPTIED_KEY:
+                    self.emptied.add(topic)
+                elif key == MARKER_KEY and value is not None:
                     plans[self._short_by_topic[topic]] = _own(decode_marker(value), self._inputs[topic])
             elif error.code() == KafkaError._PARTITION_EOF:
                 # Past control records and holes, which never arrive as records.

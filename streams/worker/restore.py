@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -85,7 +85,8 @@ class Restorer:
             self._check_metadata(sub, f"{source}[{partition}]", start, targets)
         store = self._open(sub, partition, starts, targets)
         marker = read_marker(store)
-        positions = {topic: marker.changelogs.get(topic, low) for topic, (low, _) in bounds.items()}
+        positions = {topic: max(low, marker.changelogs.get(topic, 0)) for topic, (low, _) in bounds.items()}
+        cut = {topic: at for topic, at in positions.items() if at > marker.changelogs.get(topic, 0)}
         reader = ChangelogReader(
             self._options, sub, partition, watch=watch, fence_owner=lambda: self._fence_owners(starts)
         )
@@ -93,6 +94,7 @@ class Restorer:
         if restored is None:
             store.close()
             return None
+        self._check_heads(partition, cut, reader.emptied)
         self._check_added(sub, partition, starts, store)
         for source, start in starts.items():
             self._check_marker(f"{source}[{partition}]", start, _told(restored, source))
@@ -136,6 +138,16 @@ class Restorer:
                     " or re-created: restore the topic, or start with a new STREAMS_APP",
                 )
 
+    def _check_heads(self, partition: int, cut: Mapping[str, int], emptied: Collection[str]) -> None:
+        """Compaction leaves the start of a log where it is: records that are missing there were deleted by somebody."""
+        for topic, first in cut.items():
+            if topic not in emptied:
+                stop_process(
+                    ExitCode.STATE_REFUSED,
+                    f"{topic}[{partition}] begins at {first}: what was before has been deleted, and with it a part of"
+                    " the state; restore the topic, or let its pipeline begin anew: streams reset PIPELINE",
+                )
+
     def _check_added(self, sub: SubTopology, partition: int, starts: Starting, store: Store) -> None:
         """A table that the last checkpoint did not have starts empty, or it misses what happened in between."""
         told = [start.metadata.f for start in starts.values() if start.metadata is not None]
@@ -168,7 +180,7 @@ class Restorer:
         except msgspec.MsgspecError:
             return "corrupt"
         if marker == Marker():
-            return None
+            return None if next(iter(store.scan(b"", b"\xff" * 8)), None) is None else "without its marker"
         if marker.fingerprint != sub.fingerprint:
             return "of another plan"
         if any(at > ends.get(topic, 0) for topic, at in marker.changelogs.items()):
