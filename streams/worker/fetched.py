@@ -37,6 +37,8 @@ class Fetched:
     def __init__(self, topology: Topology, tasks: Callable[[], Mapping[Place, OwnedTask]]) -> None:
         self._tasks = tasks
         self._first = {topic: sub.source_topics[0] for sub in topology.subtopologies for topic in sub.source_topics}
+        self.is_paused = False
+        """Nothing more is to be fetched of anything; the watchdog says so."""
         self._handed: dict[tuple[str, int], int] = {}
         """By topic and partition: behind the last record that was fetched."""
         self._reader: dict[tuple[str, int], int] = {}
@@ -84,4 +86,4 @@ class Fetched:
     def is_full(self, topic: str, partition: int) -> bool:
         """So much waits for other inputs of the same task that no more is to be fetched."""
         owned = self.task_of(topic, partition)
-        return owned is not None and owned.inputs.is_full(topic)
+        return self.is_paused or (owned is not None and owned.inputs.is_full(topic))

@@ -75,6 +75,9 @@ class WorkerMetrics:
             "cdc_lost_records", "Records of this worker's tasks that retention removed before they were processed.",
             ["topic", "partition"], registry=self.registry,
         )  # fmt: skip
+        self.paused = Gauge(
+            "cdc_intake_paused", "1 while nothing is fetched, as the disk is getting full.", registry=self.registry
+        )
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
         self.quality = QualityMetrics(self.registry)
         self.canary = CanaryMetrics(self.registry)

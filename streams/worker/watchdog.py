@@ -26,7 +26,13 @@ TRANSACTION_SECONDS = 2 * TRANSACTION_TIMEOUT_MS / 1000
 LOOP_SECONDS = 20.0
 STALL_SECONDS = 60.0
 JOIN_SECONDS = 120.0
+RESTORE_SECONDS = 180.0
+"""Longer than a restore itself waits for a changelog that does not move."""
 LEAST_FREE_BYTES = 256 << 20
+LEAST_SHARE = 20
+"""Or this part of a disk that is small."""
+PAUSE_AT, RESUME_AT = 2, 3
+"""Times what must be free."""
 
 
 class Watchdog:
@@ -63,13 +69,24 @@ class Watchdog:
         if busy_since is not None and now - busy_since > TRANSACTION_SECONDS:
             stop_process(ExitCode.OVERDUE, f"a transaction call runs for {now - busy_since:.0f} s")
         if now - engine.beat > LOOP_SECONDS and busy_since is None:
-            stop_process(ExitCode.OVERDUE, f"the event loop is blocked for {now - engine.beat:.0f} s")
+            said = engine.batches.in_hand.said()
+            stop_process(ExitCode.OVERDUE, f"the event loop is blocked for {now - engine.beat:.0f} s{said}")
         if engine.is_joined:
             self._joined_at = now
         elif now - self._joined_at > JOIN_SECONDS:
             stop_process(ExitCode.OVERDUE, f"no assignment for {now - self._joined_at:.0f} s")
+        self._check_restores(now)
         self._check_progress(now)
         self._check_disk(engine.settings.data)
+
+    def _check_restores(self, now: float) -> None:
+        """What was assigned is restored, and a restore moves; but for tasks that wait for somebody's decision."""
+        engine, taking = self._engine, self._engine.taking
+        if taking is None or not engine.is_joined or now - taking.moved_s < RESTORE_SECONDS:
+            return
+        if waiting := sorted(engine.expected - engine.tasks.keys() - taking.undecided):
+            at = ", ".join(f"{topic}[{number}]" for topic, number in waiting)
+            stop_process(ExitCode.OVERDUE, f"to take {at} stands still for {now - taking.moved_s:.0f} s")
 
     def _check_progress(self, now: float) -> None:
         """A partition whose records wait in our own buffer must move."""
@@ -89,6 +106,23 @@ class Watchdog:
         return self._engine.fetched.is_waiting(topic, number) and not owned.is_resting(topic)
 
     def _check_disk(self, folder: Path) -> None:
-        if folder.exists() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
-            least = LEAST_FREE_BYTES >> 20
-            stop_process(ExitCode.STORE_FAILED, f"less than {least} MiB are free for {folder}; free some, start again")
+        """Nothing more is fetched while the disk is getting full; a store that cannot write is lost."""
+        if not folder.exists():
+            return
+        disk = shutil.disk_usage(folder)
+        least = min(LEAST_FREE_BYTES, disk.total // LEAST_SHARE)
+        if disk.free < least:
+            stop_process(
+                ExitCode.STORE_FAILED, f"less than {least >> 20} MiB are free for {folder}; free some, start again"
+            )
+        fetched, metrics = self._engine.fetched, self._engine.metrics
+        if fetched.is_paused and disk.free > RESUME_AT * least:
+            fetched.is_paused = False
+            logger.warning("%d MiB are free for %s again: go on", disk.free >> 20, folder)
+        elif not fetched.is_paused and disk.free < PAUSE_AT * least:
+            fetched.is_paused = True
+            logger.error(
+                "only %d MiB are free for %s: nothing more is fetched until %d MiB are, and at %d MiB this worker ends",
+                disk.free >> 20, folder, RESUME_AT * least >> 20, least >> 20,
+            )  # fmt: skip
+        metrics.paused.set(fetched.is_paused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -11,7 +12,14 @@ from streams.worker import watchdog
 from streams.worker.engine import Engine
 from streams.worker.stop import ExitCode
 from streams.worker.transactions import Transactions
-from streams.worker.watchdog import JOIN_SECONDS, LOOP_SECONDS, STALL_SECONDS, TRANSACTION_SECONDS, Watchdog
+from streams.worker.watchdog import (
+    JOIN_SECONDS,
+    LOOP_SECONDS,
+    RESTORE_SECONDS,
+    STALL_SECONDS,
+    TRANSACTION_SECONDS,
+    Watchdog,
+)
 
 from .builders import a_record, a_run, an_engine, owned_task
 
@@ -135,10 +143,48 @@ def test_a_disk_that_is_nearly_full_ends_the_process(
     dog.look(at(engine, 0))
 
     monkeypatch.setattr(watchdog, "LEAST_FREE_BYTES", 1 << 70)
+    monkeypatch.setattr(watchdog, "LEAST_SHARE", 1)
     with pytest.raises(Stopped, match="are free for"):
         dog.look(at(engine, 1))
 
     assert stops == [ExitCode.STORE_FAILED]
+
+
+def test_a_restore_that_stands_still_ends_the_process_unless_it_waits_for_a_decision(
+    engine: Engine, stops: list[ExitCode]
+) -> None:
+    owned_task(engine)
+    engine.expected |= {("things.v1", 1)}
+    taking = engine.taking = SimpleNamespace(moved_s=engine.beat, undecided={("things.v1", 1)})  # type: ignore[assignment]
+    dog = Watchdog(engine)
+
+    dog.look(at(engine, RESTORE_SECONDS + 1))
+    taking.undecided.clear()
+    taking.moved_s = engine.beat
+    dog.look(at(engine, RESTORE_SECONDS - 1))
+    with pytest.raises(Stopped, match=r"to take things\.v1\[1\] stands still for 181 s"):
+        dog.look(at(engine, 2))
+
+    assert stops == [ExitCode.OVERDUE]
+
+
+def test_while_a_disk_is_getting_full_nothing_is_fetched(
+    engine: Engine, stops: list[ExitCode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.settings.data.mkdir()
+    owned_task(engine)
+    dog = Watchdog(engine)
+    disk = SimpleNamespace(total=20 * 100, free=0)
+    monkeypatch.setattr(watchdog.shutil, "disk_usage", lambda folder: disk)
+    is_full = []
+    for disk.free in (301, 199, 250, 301):
+        dog.look(at(engine, 1))
+        is_full.append(engine.fetched.is_full("things.v1", 0))
+
+    assert (is_full, stops) == ([False, True, True, False], [])
+    disk.free = 99
+    with pytest.raises(Stopped, match="are free for"):
+        dog.look(at(engine, 1))
 
 
 def test_a_watchdog_that_fails_itself_ends_the_process(
