@@ -47,7 +47,7 @@ bench-capture: $(READY)  ## changes a second of the capture, beside a real Debez
 	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)
 
 faults: $(READY)  ## break everything and judge by an oracle; goes on where it stopped. ONLY=FT01,FT04 SEED=7 ROUNDS=50 AGAIN=1
-	PROFILE=$(PROFILE) ONLY=$(ONLY) SEED=$(SEED) ROUNDS=$(ROUNDS) AGAIN=$(AGAIN) \
+	PROFILE=$(PROFILE) ONLY=$(ONLY) SEED=$(SEED) ROUNDS=$(ROUNDS) AGAIN=$(AGAIN) WITHOUT=$(WITHOUT) \
 	  $(BIN)/python -m pytest $(if $(filter long,$(PROFILE)),-m faults,-m fault) $(if $(ONLY),tests/faults) $(ARGS)
 
 bench-registry: $(READY)  ## look-ups of the schema registry beside a bare aiohttp handler, in turns

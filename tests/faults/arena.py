@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import json
 import random
+import signal
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.bench.workload import workload
-from tests.integration.cluster import Hang
+from tests.bench.workload import SourceEvent, workload
+from tests.integration.cluster import Hang, produce
 from tests.integration.orders_cluster import CUSTOMERS, OrdersCluster
 
 from . import kafkalog, oracle
 from .feeding import Feeder, Make
-from .results import Shard
+from .results import ROOT, Shard, without
+from .without import WITHOUT
 
 RESTARTABLE = frozenset({3, 4, 9})
 """Exit codes that a new start helps against: transaction failed, overdue, broker away."""
@@ -47,6 +51,8 @@ class Arena(OrdersCluster):
         self.fed = 0
         self._acknowledged = 0
         self._environment: Mapping[str, str] = {}
+        self._without = without()
+        assert not self._without or f"without_{self._without}" in WITHOUT, f"of {sorted(WITHOUT)}"
 
     def pick(self, *, short: Any, long: Any) -> Any:
         """What fits the profile."""
@@ -81,6 +87,10 @@ class Arena(OrdersCluster):
             self._acknowledged += feeder.acknowledged
         assert not feeder.refused, f"Kafka refused orders: {set(feeder.refused)}"
 
+    def feed_events(self, events: Iterable[SourceEvent]) -> None:
+        """These records, whatever they are."""
+        produce(self.brokers, self.source, ({"key": event.key, "value": event.value} for event in events))
+
     # -- workers
 
     def start_all(self, *instances: str, **environment: str) -> None:
@@ -90,6 +100,37 @@ class Arena(OrdersCluster):
             self.start(name, **environment)
         self.wait_ready(*instances)
 
+    def start(self, instance: str, **environment: str) -> subprocess.Popen[bytes]:
+        """A worker; ``SABOTAGE`` says what is broken in it from inside (``saboteur``)."""
+        orders = [f"without_{self._without}"] if self._without else []
+        orders = [*filter(None, [environment.pop("SABOTAGE", "")]), *orders]
+        self.program = "tests.faults.saboteur" if orders else "faust"
+        return super().start(instance, **environment, PYTHONPATH=str(ROOT), SABOTAGE=",".join(orders))
+
+    def revive_with(self, **environment: str) -> None:
+        """What the supervisor starts from now on has this environment; who is dead is started at once."""
+        self._environment = environment
+        for name, worker in list(self.workers.items()):
+            if worker.poll() is not None:
+                self.start(name, **environment)
+
+    def await_death(self, name: str) -> None:
+        """Wait for a worker that was told to kill itself."""
+        worker = self.workers[name]
+        self.await_that(lambda: worker.poll() is not None, f"the end of {name}", revives=False)
+        assert worker.returncode in (-signal.SIGKILL, -signal.SIGALRM), self.log(name)[-2_500:]
+
+    def retire(self, name: str) -> None:
+        """A worker that is not needed any more: killed, if it still runs, and not started again."""
+        if name in self.workers:
+            self.kill(name)
+            del self.workers[name]
+
+    def has_tasks(self, *instances: str) -> bool:
+        """Whether each of these workers is ready and has something to do."""
+        answers = [self.get(name, "/health/ready") for name in instances]
+        return all(status == 200 and json.loads(body)["tasks"] for status, body in answers)
+
     def revive(self) -> None:
         """As a supervisor does: whoever ended with a code that a new start helps against is started again."""
         for name, worker in list(self.workers.items()):
@@ -98,16 +139,23 @@ class Arena(OrdersCluster):
                 self.count("restarts")
                 self.start(name, **self._environment)
 
-    def await_that(self, is_so: Callable[[], bool], what: str, *, patience_s: float = 90.0) -> float:
-        """Wait with a supervisor at work; how long it took, in seconds. Raises ``Hang``."""
+    def await_that(
+        self, is_so: Callable[[], bool], what: str, *, patience_s: float = 90.0, revives: bool = True
+    ) -> float:
+        """Wait, with a supervisor at work if it ``revives``; how long it took, in seconds. Raises ``Hang``."""
         begun = time.monotonic()
         while not is_so():
-            self.revive()
+            if revives:
+                self.revive()
             if time.monotonic() - begun > patience_s:
                 tails = "\n".join(f"{name}:\n{self.log(name)[-1_500:]}" for name in self.workers)
                 raise Hang(f"{what}: not in {patience_s:.0f} s; logs:\n{tails}")
             time.sleep(0.1)
         return time.monotonic() - begun
+
+    def await_line(self, name: str, line: str, *, times: int = 1) -> None:
+        """Wait until a worker has said something so often."""
+        self.await_that(lambda: self.log(name).count(line) >= times, f"{name} says: {line}")
 
     def await_recovery(self, *, patience_s: float = 120.0) -> float:
         """Wait until all that was there when this was called is committed; the time is a figure."""
@@ -153,7 +201,7 @@ class Arena(OrdersCluster):
         found |= {**oracle.judge(topics), "store entries wrong": self._compare_stores(topics, stores)}
         held = sum(kafkalog.ends(self.brokers, self.source, isolation="read_committed").values())
         found["acknowledged and gone"] = max(0, self._acknowledged - held)
-        self.figures["records"] = held
+        self.figures |= {"records": held, "late": found.pop("late")}
         self.figures |= found
         assert {name: count for name, count in found.items() if count} == {}
 
@@ -186,7 +234,7 @@ class Arena(OrdersCluster):
 
     def stop_all(self) -> None:
         """SIGTERM for all, at once; each must end with 0."""
-        stops = [threading.Thread(target=self._stop_one, args=(name,)) for name in self.workers]
+        stops = [threading.Thread(target=self.stop_one, args=(name,)) for name in self.workers]
         for stop in stops:
             stop.start()
         for stop in stops:
@@ -194,7 +242,8 @@ class Arena(OrdersCluster):
         codes = {name: worker.returncode for name, worker in self.workers.items()}
         assert set(codes.values()) <= {0}, f"asked to stop, workers end with {codes}"
 
-    def _stop_one(self, name: str) -> None:
+    def stop_one(self, name: str) -> None:
+        """SIGTERM; how long it takes to end is a figure."""
         begun = time.monotonic()
         try:
             self.stop(name)
@@ -222,3 +271,37 @@ class Arena(OrdersCluster):
             for number, store in oracle.replay_changelog(kafkalog.read_log(self.brokers, topic), short).items():
                 wanted.setdefault(number, {}).update(store)
         return wanted
+
+    # -- figures
+
+    def count_changelog(self) -> dict[str, int]:
+        """Records that each changelog holds."""
+        return {topic: sum(1 for _ in kafkalog.read_log(self.brokers, topic))
+                for topic in self.topics().changelogs.values()}  # fmt: skip
+
+    def count_aborted(self) -> int:
+        """Published rows that were written and not committed: work that was begun and done again."""
+        seen = [sum(1 for _ in kafkalog.read_log(self.brokers, self.enriched, isolation=isolation))
+                for isolation in ("read_uncommitted", "read_committed")]  # fmt: skip
+        return seen[0] - seen[1]
+
+    @contextmanager
+    def watch_progress(self) -> Iterator[None]:
+        """Of the seconds that the block lasts, the share in which something was committed."""
+        seen: list[int] = []
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(1.0):
+                with suppress(KafkaException):
+                    seen.append(sum(kafkalog.committed(self.brokers, self.app, self.source).values()))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            watcher.join()
+            moved = sum(before < after for before, after in pairwise(seen))
+            self.figures["time at work %"] = round(100 * moved / max(1, len(seen) - 1))

@@ -4,6 +4,7 @@
     ONLY=FT01,FT04 make faults           these cases; SEED=7 another seed; ROUNDS=50 seeds from there on
     AGAIN=1 make faults                  also what has passed on these very sources before; else runs go on where they
                                          stopped. PROFILE=short: as ``make test`` runs it
+    WITHOUT=fencing ONLY=FT05 make faults    with a protection of the engine taken out (``without.py``): must fail
 
 A case is a test with a mark and the fixture ``arena`` (pipeline ``w`` on the session's broker) or ``shard`` alone::
 
@@ -53,7 +54,7 @@ BEGAN = pytest.StashKey[float]()
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("fault") is not None:
-        seeds = results.seeds() if results.profile() == "long" else [1]
+        seeds = results.seeds()
         metafunc.parametrize("seed", seeds, ids=[f"seed{seed}" for seed in seeds])
 
 
@@ -82,7 +83,8 @@ def _is_wanted(item: pytest.Item, mark: pytest.Mark | None) -> bool:
 
 
 def _has_passed(item: pytest.Item) -> bool:
-    if results.profile() != "long" or os.environ.get("AGAIN"):
+    """Runs go on where they stopped; ``make test`` has no past."""
+    if os.environ.get("AGAIN") or (results.profile() != "long" and not os.environ.get("ROUNDS")):
         return False
     return item.stash[SHARD] in Results().passed(results.code_digest(item.path))
 
@@ -179,7 +181,7 @@ def _result_of(item: pytest.Item, mark: pytest.Mark, verdict: Verdict, message: 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The table of all results, and the page of it; only where the suite was asked for."""
-    if results.profile() == "long":
+    if results.profile() == "long" or os.environ.get("ROUNDS"):
         held = Results().read()
         terminalreporter.write_line("")
         terminalreporter.write(print_table(held))

@@ -22,7 +22,7 @@ class Feeder:
 
     def __init__(self, brokers: str, topic: str, *, rate: float, first: int, make: Make) -> None:
         self._topic = topic
-        self._per_part = max(1, int(rate / PARTS_A_SECOND))
+        self.per_part = max(1, int(rate / PARTS_A_SECOND))
         self.next = first
         self._make = make
         self.acknowledged = 0
@@ -55,8 +55,8 @@ class Feeder:
     def _feed(self) -> None:
         due = time.monotonic()
         while not self._is_over.is_set():
-            self.send(self._make(self._per_part, self.next))
-            self.next += self._per_part
+            self.send(self._make(self.per_part, self.next))
+            self.next += self.per_part
             due = max(due + 1 / PARTS_A_SECOND, time.monotonic() - 1)  # no more than a second is made up for
             self._is_over.wait(max(0.0, due - time.monotonic()))
         if self._producer.flush(120):

@@ -47,9 +47,9 @@ def partitions_of(reader: Consumer, topic: str) -> list[int]:
     return sorted(reader.list_topics(topic, timeout=30).topics[topic].partitions)
 
 
-def read_log(brokers: str, topic: str) -> Iterator[LogRecord]:
-    """All committed records of a topic, partition by partition in order, up to where each ends now."""
-    with client(brokers) as reader:
+def read_log(brokers: str, topic: str, *, isolation: str = "read_committed") -> Iterator[LogRecord]:
+    """All records of a topic, partition by partition in order, up to where each ends now; committed ones by default."""
+    with client(brokers, isolation=isolation) as reader:
         for partition in partitions_of(reader, topic):
             reader.assign([TopicPartition(topic, partition, 0)])
             yield from _read_partition(reader)

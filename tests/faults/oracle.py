@@ -41,7 +41,6 @@ class Expected:
     windows: Windows = field(default_factory=dict)
     below: set[int] = field(default_factory=set)
     """Orders whose first record stands below the committed offset."""
-    records: int = 0
     late: int = 0
 
 
@@ -51,7 +50,6 @@ def recompute(records: Iterable[LogRecord], committed: Mapping[int, int]) -> Exp
     seen: set[tuple[int, int]] = set()
     newest: dict[int, int] = defaultdict(int)
     for record in records:
-        wanted.records += 1
         row = read_order(record)
         if row is None:
             wanted.dead[record.partition, record.offset] += 1
@@ -217,6 +215,7 @@ def judge(topics: Topics) -> dict[str, int]:
     ends = kafkalog.ends(brokers, topics.source, isolation="read_committed")
     outputs = (topics.published, topics.dead, *topics.changelogs.values())
     return {
+        "late": wanted.late,
         **compare_published(wanted, read_published(kafkalog.read_log(brokers, topics.published))),
         **compare_dead(wanted.dead, read_dead(kafkalog.read_log(brokers, topics.dead))),
         "not processed": sum(ends[number] - committed[number] for number in ends),

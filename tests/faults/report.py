@@ -18,7 +18,7 @@ COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.HANG: "magenta", 
 ZEROS = (
     "lost", "lost below the committed offset", "duplicated", "unexpected", "out of order", "wrong values",
     "dead letters lost", "dead letters too many", "not processed", "in hanging transactions", "table rows wrong",
-    "store entries wrong", "acknowledged and gone",
+    "store entries wrong", "acknowledged and gone", "totals lost", "totals unexpected", "totals wrong",
 )  # fmt: skip
 """Figures that must be zero: their sums are told, and of all others the greatest."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".streams" / "faults"
-FRAME = ("conftest.py", "arena.py", "feeding.py", "oracle.py", "kafkalog.py")
+FRAME = ("conftest.py", "arena.py", "feeding.py", "oracle.py", "kafkalog.py", "points.py", "troubles.py")
 
 
 class Verdict(StrEnum):
@@ -74,7 +74,7 @@ class Results:
     """All results there are, oldest first."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._file = folder / "results.jsonl"
+        self._file = folder / (f"without-{without()}.jsonl" if without() else "results.jsonl")
 
     def add(self, result: Result) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +131,11 @@ def seeds() -> list[int]:
 
 def profile() -> str:
     return os.environ.get("PROFILE") or "short"
+
+
+def without() -> str:
+    """A protection of the engine that is taken out, so that the suite is seen to fail; empty: none."""
+    return os.environ.get("WITHOUT") or ""
 
 
 def only() -> set[str]:

@@ -16,7 +16,7 @@ WORKERS = ("a", "b", "c")
 )
 def test_a_worker_killed_at_random_loses_and_repeats_nothing(arena: Arena) -> None:
     arena.start_all(*arena.pick(short=WORKERS[:2], long=WORKERS))
-    with arena.load(arena.pick(short=0.3, long=0.1)):
+    with arena.load(0.1):
         for _ in range(arena.pick(short=2, long=20)):
             time.sleep(arena.chance.uniform(*arena.pick(short=(0.5, 2.0), long=(5.0, 30.0))))
             name = arena.chance.choice(sorted(arena.workers))

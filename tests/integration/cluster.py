@@ -48,6 +48,8 @@ class Cluster:
         self.brokers = brokers
         self.app = app
         self.folder = folder
+        self.program = "faust"
+        """The module that is run as a worker."""
         self._schemas = schemas
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -69,7 +71,7 @@ class Cluster:
         """A worker; one of the same instance must have ended."""
         log = (self.folder / f"{instance}.log").open("ab")
         self.workers[instance] = subprocess.Popen(
-            [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"],
+            [sys.executable, "-m", self.program, "-A", "streams.app", "worker", "-l", "info"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

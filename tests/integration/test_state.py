@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -164,53 +163,7 @@ def cluster(
         yield held
 
 
-def test_a_third_worker_that_joins_under_load_and_leaves_again_loses_and_repeats_nothing(
-    cluster: OrdersCluster,
-) -> None:
-    cluster.start("a")
-    cluster.start("b")
-    cluster.wait_ready("a", "b")
-
-    with cluster.steady_load(0):
-        cluster.start("c")
-        cluster.wait_ready("a", "b", "c")
-        assert cluster.stop("c") == 0
-        del cluster.workers["c"]
-        cluster.wait_until(lambda: ready_tasks(cluster, "a", "b") == 4)
-
-    cluster.wait_done()
-    cluster.assert_exactly_once()
-
-
 def ready_tasks(cluster: OrdersCluster, *instances: str) -> int:
     """Tasks that these workers have and that are restored."""
     answers = [cluster.get(name, "/health/ready") for name in instances]
     return sum(len(json.loads(body)["tasks"]) for status, body in answers if status == 200)
-
-
-def test_a_worker_that_slept_past_its_session_neither_repeats_nor_loses_anything(cluster: OrdersCluster) -> None:
-    cluster.feed(2_000)
-    sleeper = cluster.start("a")
-    cluster.start("b")
-    cluster.wait_ready("a", "b")
-    cluster.wait_done()
-
-    sleeper.send_signal(signal.SIGSTOP)
-    cluster.feed(2_000, first=2_000)
-    cluster.wait_done()  # b has taken all tasks
-    sleeper.send_signal(signal.SIGCONT)  # a believes that it still has two of them, and reads on where it stood
-
-    cluster.feed(2_000, first=4_000)
-    wait_done_with_restarts(cluster)
-    cluster.assert_exactly_once()
-
-
-def wait_done_with_restarts(cluster: OrdersCluster) -> None:
-    """As a supervisor does: whoever ended by itself is started again."""
-    deadline = time.monotonic() + 60
-    while cluster.lag(cluster.source) and time.monotonic() < deadline:
-        for name, worker in list(cluster.workers.items()):
-            if worker.poll() is not None:
-                cluster.start(name)
-        time.sleep(0.2)
-    cluster.wait_done()
