@@ -22,6 +22,8 @@ class Port(Protocol):
 
     def answered_ms(self, topic: str, partition: int) -> int | None: ...
 
+    def is_member(self) -> bool: ...
+
 
 def lags_of(task: Task, port: Port | None) -> dict[str, int | None]:
     """By input, the records that are not yet processed; ``None``: not known yet."""

@@ -150,6 +150,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return 0
         return max(0, int(state.highwater) - processed)
 
+    def is_member(self) -> bool:
+        """Whether the client still keeps up its membership: the task that does may have ended, and nobody is told."""
+        coordinator = self._thread._consumer._coordinator
+        return coordinator is None or not coordinator._coordination_task.done()
+
     def answered_ms(self, topic: str, partition: int) -> int | None:
         """Wall clock of the broker's last answer to a fetch of the partition, ms; ``None``: there was none."""
         state = self._state_of(TP(topic, partition))

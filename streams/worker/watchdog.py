@@ -25,7 +25,8 @@ PERIOD_SECONDS = 1.0
 TRANSACTION_SECONDS = 2 * TRANSACTION_TIMEOUT_MS / 1000
 LOOP_SECONDS = 20.0
 STALL_SECONDS = 60.0
-JOIN_SECONDS = 120.0
+JOIN_SECONDS = 50.0
+"""A rebalance takes 30 s at most, after a last checkpoint of 20 s."""
 RESTORE_SECONDS = 180.0
 """Longer than a restore itself waits for a changelog that does not move."""
 LEAST_FREE_BYTES = 256 << 20
@@ -73,6 +74,8 @@ class Watchdog:
             stop_process(ExitCode.OVERDUE, f"the event loop is blocked for {now - engine.beat:.0f} s{said}")
         if engine.is_joined:
             self._joined_at = now
+            if engine.port is not None and not engine.port.is_member():
+                stop_process(ExitCode.OVERDUE, "the client has given up its place in the group, and no record comes")
         elif now - self._joined_at > JOIN_SECONDS:
             stop_process(ExitCode.OVERDUE, f"no assignment for {now - self._joined_at:.0f} s")
         self._check_restores(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -104,10 +104,35 @@ def test_a_worker_without_an_assignment_ends_after_a_while(engine: Engine, stops
     engine.is_joined = False
 
     dog.look(at(engine, JOIN_SECONDS - 1))
-    with pytest.raises(Stopped, match="no assignment for 121 s"):
+    with pytest.raises(Stopped, match="no assignment for 51 s"):
         dog.look(at(engine, 2))
 
     assert stops == [ExitCode.OVERDUE]
+
+
+class Given(NamedTuple):
+    """A port of a client that is a member of its group, or has been."""
+
+    is_one: bool
+
+    def is_member(self) -> bool:
+        return self.is_one
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_a_client_whose_membership_has_died_ends_the_process(
+    engine: Engine, stops: list[ExitCode], is_one: bool
+) -> None:
+    engine.port = Given(is_one)  # type: ignore[assignment]
+    dog = Watchdog(engine)
+
+    if is_one:
+        dog.look(at(engine, 1))
+    else:
+        with pytest.raises(Stopped, match="given up its place in the group"):
+            dog.look(at(engine, 1))
+
+    assert stops == [ExitCode.OVERDUE][is_one:]
 
 
 def test_a_partition_that_stands_while_records_wait_ends_the_process(engine: Engine, stops: list[ExitCode]) -> None:
