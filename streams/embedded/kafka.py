@@ -17,8 +17,8 @@ SMALL_HEAP = "-Xmx256m"
 """Of each where there are several."""
 SEVERAL = {
     "log.cleaner.dedupe.buffer.size": 16 << 20,
-    # Three of them start on one machine: a pause of one is not its death.
-    "broker.session.timeout.ms": 6000,
+    # Kafka's default: they share one machine, and a pause of one is not its death.
+    "broker.session.timeout.ms": 9000,
 }
 
 
@@ -35,17 +35,18 @@ class EmbeddedKafka:
         *,
         brokers: int = 1,
         say: Callable[[str], None] = lambda text: None,
-        outside: Sequence[int] = (),
+        outside: Mapping[str, Sequence[int]] | None = None,
         options: Mapping[str, object] | None = None,
     ) -> None:
-        """``outside``: by broker, the port that its second listener tells clients; ``options``: of every server."""
+        """``outside``: by name of a further listener, the port that each broker tells its clients, who pass through
+        something else; ``options``: of every server."""
         self._data = data
         self._say = say
         self._options = options or {}
         heap = HEAP if brokers == 1 else SMALL_HEAP
         folders = [data] if brokers == 1 else [data / f"{brokers}-brokers" / str(place + 1) for place in range(brokers)]
         self.nodes = [
-            KafkaNode(place + 1, folder, heap=heap, outside=outside[place] if outside else None)
+            KafkaNode(place + 1, folder, heap=heap, outside={name: at[place] for name, at in (outside or {}).items()})
             for place, folder in enumerate(folders)
         ]
 
@@ -63,7 +64,8 @@ class EmbeddedKafka:
             for node in started:
                 node.wait()
         except Exception:
-            self.stop()
+            for node in started:
+                node.stop()
             raise
 
     def launch(self, node: KafkaNode) -> None:

@@ -27,19 +27,22 @@ FACTS = {
     "message.max.bytes": 16 << 20,
 }
 """A node starts at once, and makes no topic by itself."""
+PATIENCE_S = 180.0
+"""After a power cut a busy machine may take more than a minute."""
 CLUSTER_ID = "c3RyZWFtcy1lbWJlZGRlZA"
 
 
 class KafkaNode:
     """Ports and data stay over restarts, also after ``kill``."""
 
-    def __init__(self, number: int, data: Path, *, heap: str, outside: int | None = None) -> None:
-        """``outside``: the port under which somebody else passes on to ``outside_port``, for a second listener."""
+    def __init__(self, number: int, data: Path, *, heap: str, outside: Mapping[str, int]) -> None:
+        """``outside``: by name of a further listener, the port that clients of it are told instead of its own."""
         self.number = number
-        self.port, self.controller_port, self.outside_port = free_port(), free_port(), free_port()
+        self.port, self.controller_port = free_port(), free_port()
+        self.outside_ports = {name: free_port() for name in outside}
+        self._outside = {name.upper(): port for name, port in outside.items()}
         self._data = data
         self._heap = heap
-        self._outside = outside
         self._server = Server("Apache Kafka", data / "kafka.log")
 
     @property
@@ -67,10 +70,9 @@ class KafkaNode:
         self._server.start([java[0], self._heap, "-XX:+UseSerialGC", *java[1:], quiet, "kafka.Kafka", str(properties)])
 
     def _places(self) -> Mapping[str, object]:
-        listeners = {"PLAINTEXT": self.port, "CONTROLLER": self.controller_port}
-        advertised = {"PLAINTEXT": self.port}
-        if self._outside is not None:
-            listeners["OUTSIDE"], advertised["OUTSIDE"] = self.outside_port, self._outside
+        own = {name.upper(): port for name, port in self.outside_ports.items()}
+        listeners = {"PLAINTEXT": self.port, "CONTROLLER": self.controller_port, **own}
+        advertised = {"PLAINTEXT": self.port, **self._outside}
         return {
             "node.id": self.number,
             "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
@@ -87,7 +89,7 @@ class KafkaNode:
 
     def wait(self) -> None:
         """Wait until it answers and the others know it."""
-        self._server.wait_for(self._is_up, patience_s=90)
+        self._server.wait_for(self._is_up, patience_s=PATIENCE_S)
 
     def _is_up(self) -> bool:
         try:

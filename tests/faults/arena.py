@@ -12,8 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from itertools import pairwise
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +52,8 @@ class Arena(OrdersCluster):
         self._environment: Mapping[str, str] = {}
         self._without = without()
         assert not self._without or f"without_{self._without}" in WITHOUT, f"of {sorted(WITHOUT)}"
+        self.brokers_of: Mapping[str, str] = {}
+        """By worker, where it gets to the brokers if not directly."""
 
     def pick(self, *, short: Any, long: Any) -> Any:
         """What fits the profile."""
@@ -101,11 +102,12 @@ class Arena(OrdersCluster):
         self.wait_ready(*instances)
 
     def start(self, instance: str, **environment: str) -> subprocess.Popen[bytes]:
-        """A worker; ``SABOTAGE`` says what is broken in it from inside (``saboteur``)."""
+        """A worker, on its own way to the brokers; ``SABOTAGE`` says what is broken inside of it (``saboteur``)."""
         orders = [f"without_{self._without}"] if self._without else []
         orders = [*filter(None, [environment.pop("SABOTAGE", "")]), *orders]
         self.program = "tests.faults.saboteur" if orders else "faust"
-        return super().start(instance, **environment, PYTHONPATH=str(ROOT), SABOTAGE=",".join(orders))
+        own = {"STREAMS_BROKERS": self.brokers_of.get(instance, self.brokers), "PYTHONPATH": str(ROOT)}
+        return super().start(instance, **own, **environment, SABOTAGE=",".join(orders))
 
     def revive_with(self, **environment: str) -> None:
         """What the supervisor starts from now on has this environment; who is dead is started at once."""
@@ -284,24 +286,3 @@ class Arena(OrdersCluster):
         seen = [sum(1 for _ in kafkalog.read_log(self.brokers, self.enriched, isolation=isolation))
                 for isolation in ("read_uncommitted", "read_committed")]  # fmt: skip
         return seen[0] - seen[1]
-
-    @contextmanager
-    def watch_progress(self) -> Iterator[None]:
-        """Of the seconds that the block lasts, the share in which something was committed."""
-        seen: list[int] = []
-        is_over = threading.Event()
-
-        def watch() -> None:
-            while not is_over.wait(1.0):
-                with suppress(KafkaException):
-                    seen.append(sum(kafkalog.committed(self.brokers, self.app, self.source).values()))
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            watcher.join()
-            moved = sum(before < after for before, after in pairwise(seen))
-            self.figures["time at work %"] = round(100 * moved / max(1, len(seen) - 1))

@@ -17,7 +17,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".streams" / "faults"
-FRAME = ("conftest.py", "arena.py", "feeding.py", "oracle.py", "kafkalog.py", "points.py", "troubles.py")
+FRAME = (
+    "conftest.py", "arena.py", "brokers.py", "feeding.py", "kafkalog.py", "oracle.py", "points.py", "proxy.py",
+    "troubles.py", "watching.py",
+)  # fmt: skip
 
 
 class Verdict(StrEnum):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from .arena import Arena
+from .watching import time_at_work
 
 WORKERS = ("a", "b", "c")
 
@@ -67,7 +68,7 @@ def test_rolling_restarts_repeat_nothing_and_lose_nothing(arena: Arena) -> None:
                    protection="a last checkpoint before giving up tasks")  # fmt: skip
 def test_a_storm_of_rebalances_loses_and_repeats_nothing(arena: Arena) -> None:
     arena.start_all("a", "b")
-    with arena.load(0.1), arena.watch_progress():
+    with arena.load(0.1), time_at_work(arena):
         for number in range(arena.pick(short=1, long=15)):
             name = f"j{number % 3}"
             arena.start(name)

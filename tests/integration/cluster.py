@@ -65,7 +65,7 @@ class Cluster:
         """A topic with these partitions; dots in option names are underscores here."""
         admin = AdminClient({"bootstrap.servers": self.brokers})
         options = {key.replace("_", "."): value for key, value in config.items()}
-        admin.create_topics([NewTopic(name, partitions, 1, config=options)])[name].result(30)
+        admin.create_topics([NewTopic(name, partitions, -1, config=options)])[name].result(30)
 
     def start(self, instance: str, **environment: str) -> subprocess.Popen[bytes]:
         """A worker; one of the same instance must have ended."""
