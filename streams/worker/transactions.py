@@ -84,7 +84,7 @@ class Transactions:
             except BufferError:
                 self._send_patiently(delivery)
             except KafkaException as error:
-                raise _classified(error) from error
+                raise self._failure(error) from error
         self._producer.poll(0)
 
     def _send_patiently(self, delivery: Delivery) -> None:
@@ -137,7 +137,9 @@ class Transactions:
         while len(self._producer) + len(batch) > QUEUE_RECORDS and time.monotonic() < deadline:
             self._producer.poll(0.05)
         if self._producer.produce_batch(run.topic, batch, partition=run.partition) != len(batch):
-            raise TransactionFailedError(f"the producer does not take records for {run.topic}[{run.partition}]")
+            why = self._broken_by()
+            said = f": {why.name()} ({why.str()})" if why is not None else ""
+            raise TransactionFailedError(f"the producer does not take records for {run.topic}[{run.partition}]{said}")
 
     def _remember_position(self, error: KafkaError | None, message: Any) -> None:
         # A batch that was sent again may be answered without its offset.
@@ -157,7 +159,7 @@ class Transactions:
         try:
             self._call(commit)
         except KafkaException as error:
-            raise _classified(error) from error
+            raise self._failure(error) from error
         while self._producer.poll(0):
             pass
         positions, self._positions = self._positions, {}
@@ -182,6 +184,23 @@ class Transactions:
         except KafkaException as error:
             raise TransactionFailedError(f"abort: {error.args[0].name()}") from error
 
+    def _failure(self, error: KafkaException) -> Exception:
+        """What a failed call means."""
+        cause = error.args[0]
+        return _classified((self._broken_by() if cause.code() == KafkaError._STATE else None) or cause)
+
+    def _broken_by(self) -> KafkaError | None:
+        """What broke the open transaction; who produces into it is told no more than that it is broken.
+
+        Whoever asks for a new one is told why: a broken transaction never lets another begin.
+        """
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            return None if cause.code() == KafkaError._STATE else cause
+        return None
+
     def _call(self, call: Any) -> None:
         self.busy_since = time.monotonic()
         try:
@@ -190,12 +209,11 @@ class Transactions:
             self.busy_since = None
 
 
-def _classified(error: KafkaException) -> Exception:
+def _classified(cause: KafkaError) -> Exception:
     """By code: the client's flags alone mislead after a pause of the process."""
-    cause = error.args[0]
     if cause.code() in GROUP_MOVED_ON:
         return GroupMovedOnError(cause.name())
-    return TransactionFailedError(cause.name())
+    return TransactionFailedError(f"{cause.name()} ({cause.str()})")
 
 
 def fence(options: Mapping[str, object], transactional_id: str) -> None:
