@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
@@ -29,6 +30,7 @@ HEADERS_BYTES = 49_152
 SPARE_BYTES = 61_440
 GROWTH = 4
 BROKER_SECONDS = 15.0
+ANSWER_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,7 @@ class TopicKeeper:
             return
         for name, future in self._admin.create_topics(wanted).items():
             try:
-                future.result(60)
+                answer_of(future)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another worker was quicker
                     raise
@@ -169,7 +171,7 @@ class TopicKeeper:
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         found = self._admin.describe_configs(resources) if resources else {}
         return {
-            resource.name: int(future.result(60)["max.message.bytes"].value) for resource, future in found.items()
+            resource.name: int(answer_of(future)["max.message.bytes"].value) for resource, future in found.items()
         }
 
     def topic_ids(self, topology: Topology) -> TopicIds:
@@ -187,7 +189,7 @@ def ids_of(admin: AdminClient, names: Iterable[str]) -> Mapping[str, str]:
     described, ids = admin.describe_topics(TopicCollection(sorted(names))), {}
     for name, future in described.items():
         try:
-            text = str(future.result(60).topic_id)
+            text = str(answer_of(future).topic_id)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise
@@ -199,9 +201,17 @@ def ids_of(admin: AdminClient, names: Iterable[str]) -> Mapping[str, str]:
 def group_instances(options: Mapping[str, object], group: str) -> frozenset[str]:
     """Instance ids of the group's members now. Blocks; its client lives for this question alone."""
     client = AdminClient(dict(options))  # must outlive its question: one that is collected never answers
-    described = client.describe_consumer_groups([group])
-    members = described[group].result(30).members
+    described = client.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)
+    members = answer_of(described[group]).members
     return frozenset(member.group_instance_id or member.client_id for member in members)
+
+
+def answer_of(future: Any) -> Any:
+    """What the broker says to an admin's question; silence is a ``KafkaException``, as any other refusal is."""
+    try:
+        return future.result(2 * ANSWER_SECONDS)
+    except TimeoutError:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
 
 
 def _sources(topology: Topology) -> list[str]:
