@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 
 from streams.contracts import read_contracts
-from streams.contracts.registry import SchemaSource
+from streams.contracts.registry import DeferredSource, SchemaSource
 from streams.contracts.registry_http import HttpRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError, Problem
@@ -54,7 +54,7 @@ def create_app() -> StreamsApp:
 def _registry(settings: Settings) -> SchemaSource | None:
     """The registry that records name their schemas in, if one is set; nobody has asked it yet."""
     url = settings.registry_url()
-    return HttpRegistry(url) if url else None
+    return DeferredSource(HttpRegistry(url)) if url else None
 
 
 def _mask_key(settings: Settings) -> tuple[bytes | None, tuple[Problem, ...]]:

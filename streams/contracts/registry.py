@@ -16,6 +16,10 @@ from uuid import UUID
 from streams.errors import UnregisteredSchemaError
 
 
+MANY_KEPT = 10_000
+"""Schemas that a source remembers; a topic has a few, and only nonsense names more."""
+
+
 class SchemaKind(Enum):
     """What a schema is written in; the value is the registry's ``schemaType``."""
 
@@ -44,6 +48,8 @@ class RegistryUnavailableError(Exception):
 
     again: Callable[[], object] | None = None
     """Asks once more for what was wanted, and keeps it: for who can wait, and not where it is wanted."""
+    is_unasked = False
+    """The registry was not asked yet: ``again`` asks for the first time."""
 
 
 class RegistryRefusedError(Exception):
@@ -118,6 +124,52 @@ class MemoryRegistry:
         if schema.guid is not None:
             self._by_guid[schema.guid] = schema
         return schema
+
+
+class DeferredSource:
+    """A registry that is asked by ``again`` alone, for who must not wait where a schema is wanted.
+
+    What it has said is known at once; that a schema is not there holds for one question, as it may be there next time.
+    """
+
+    def __init__(self, registry: SchemaSource) -> None:
+        self._registry = registry
+        self._found: dict[int | UUID, RegisteredSchema] = {}
+        self._missing: set[int | UUID] = set()
+
+    def by_id(self, schema_id: int) -> RegisteredSchema:
+        """See ``SchemaSource``."""
+        return self._known(schema_id)
+
+    def by_guid(self, guid: UUID) -> RegisteredSchema:
+        """See ``SchemaSource``."""
+        return self._known(guid)
+
+    def _known(self, name: int | UUID) -> RegisteredSchema:
+        found = self._found.get(name)
+        if found is not None:
+            return found
+        if name in self._missing:
+            self._missing.discard(name)
+            raise UnregisteredSchemaError(name)
+        error = RegistryUnavailableError(f"the schema registry was not asked yet for {name}")
+        error.is_unasked, error.again = True, lambda: self._ask(name)
+        raise error
+
+    def _ask(self, name: int | UUID) -> None:
+        try:
+            found = find_schema(self._registry, name)
+        except UnregisteredSchemaError:
+            _make_room(self._missing)
+            self._missing.add(name)
+        else:
+            _make_room(self._found)
+            self._found[name] = found
+
+
+def _make_room(kept: dict[int | UUID, RegisteredSchema] | set[int | UUID]) -> None:
+    if len(kept) >= MANY_KEPT:
+        kept.clear()
 
 
 def guid_of(kind: SchemaKind, text: str) -> UUID:

@@ -4,7 +4,7 @@ A batch whose walk lacks answers stays where it is, at the head of its task; wha
 until no more of them is fetched. Answers are fetched beside the loop of batches, in a bounded time, and the batch is
 walked again. A rebalance meanwhile drops task and batch; whoever has the task next asks again.
 
-A schema registry that does not answer is asked again until it does, however long: no record is to blame, none is set
+A schema registry is asked here alone. One that does not answer is asked again until it does, however long: no record is to blame, none is set
 aside. What it has said before needs no answer, so batches with known schemas go on.
 """
 
@@ -118,6 +118,16 @@ class Asker:
 
     async def _wait(self, owned: OwnedTask, error: RegistryUnavailableError, epoch: int) -> None:
         """Ask for the schema until there is an answer, beside the loop; then the batch is walked again."""
+        held = owned.held
+        if error.is_unasked:
+            held.rounds += 1
+        if not (error.is_unasked and await self._is_answered(error)):
+            await self._outlast(owned, error, epoch)
+        held.away, held.is_asking = None, False
+        await self._resume(owned, epoch)
+
+    async def _outlast(self, owned: OwnedTask, error: RegistryUnavailableError, epoch: int) -> None:
+        """It does not answer: ask again and again."""
         held, place = owned.held, f"{owned.task.sub.source_topics[0]}[{owned.task.partition}]"
         logger.warning("%s waits: %s", place, error)
         self._away.inc()
@@ -130,15 +140,14 @@ class Asker:
                 logger.info("%s goes on", place)
                 break
         self._away.dec()
-        held.away, held.is_asking = None, False
-        await self._resume(owned, epoch)
 
     async def _is_answered(self, error: RegistryUnavailableError) -> bool:
         if error.again is None:
             return True  # who walks the batch again will see
         try:
             await self._background.run(error.again)
-        except RegistryUnavailableError:
+        except RegistryUnavailableError as why:
+            error.args = why.args  # not why it was asked for, but what became of that
             return False
         except UnregisteredSchemaError:
             pass  # an answer, too

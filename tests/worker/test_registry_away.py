@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,14 @@ import pytest
 
 from streams.contracts import load_contracts
 from streams.contracts.framing import frame_prefix
-from streams.contracts.registry import MemoryRegistry, RegisteredSchema, RegistryUnavailableError, SchemaKind
+from streams.contracts.registry import (
+    DeferredSource,
+    MemoryRegistry,
+    RegisteredSchema,
+    RegistryUnavailableError,
+    SchemaKind,
+    SchemaSource,
+)
 from streams.pipeline.compile import compile_topology
 from streams.settings import Settings
 from streams.worker import asking
@@ -44,12 +52,15 @@ class Registry(MemoryRegistry):
         self.is_away = False
         self.asked = 0
         self._said: set[int] = set()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         for number in (KNOWN, COLD):
             self.add(RegisteredSchema(kind=SchemaKind.AVRO, text=json.dumps({**SCHEMA, "doc": str(number)}), id=number))
 
     def by_id(self, schema_id: int) -> RegisteredSchema:
         if schema_id not in self._said:
             self.asked += 1
+            self.may_answer.wait(5)
             if self.is_away:
                 error = RegistryUnavailableError("the schema registry could not be asked")
                 error.again = lambda: self.by_id(schema_id)
@@ -66,8 +77,14 @@ def registry() -> Registry:
     return Registry()
 
 
+@pytest.fixture(params=["asked at once", "asked beside the loop"])
+def source(request: pytest.FixtureRequest, registry: Registry) -> SchemaSource:
+    """What the engine asks: ``registry`` itself, or as workers do."""
+    return registry if request.param == "asked at once" else DeferredSource(registry)
+
+
 @pytest.fixture
-async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: Registry) -> AsyncIterator[Engine]:
+async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: SchemaSource) -> AsyncIterator[Engine]:
     monkeypatch.setattr(Pace, "is_due", lambda *_: False)
     monkeypatch.setattr(asking, "FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(asking, "LONGEST_PAUSE_SECONDS", 0.001)
@@ -77,7 +94,7 @@ async def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: Regi
         "pipelines/things.yaml": PIPELINE,
     }
     contracts = load_contracts(a_folder(tmp_path / "schemas", files))
-    topology = compile_topology(contracts, app="app", registry=registry)
+    topology = compile_topology(contracts, app="app", registry=source)
     settings = Settings(data=tmp_path / "data", schemas=tmp_path / "schemas", app="app", store="memory://")
     engine = Engine(settings, topology, "a")
     engine.transactions = Sent()  # type: ignore[assignment]
@@ -116,11 +133,17 @@ def out(engine: Engine) -> list[bytes | None]:
     return [held.value for held in sent(engine).deliveries if held.topic == "out.v1"]
 
 
+async def learn(engine: Engine) -> None:
+    """A first record; what it names is known from then on."""
+    await engine.handle(things(engine, 0, 0, (1, KNOWN)))
+    await until(lambda: engine.tasks[TOPIC, 0].task.position(TOPIC) == 1)
+
+
 async def test_what_is_known_goes_on_and_what_is_not_waits_until_there_is_an_answer(
     engine: Engine, registry: Registry
 ) -> None:
     cold, warm = (engine.tasks[TOPIC, number] for number in (0, 1))
-    await engine.handle(things(engine, 0, 0, (1, KNOWN)))
+    await learn(engine)
     registry.is_away = True
 
     await engine.handle(things(engine, 0, 1, (2, KNOWN), (3, COLD)))
@@ -184,3 +207,35 @@ async def test_the_watchdog_lets_a_task_wait_however_long(
         dog.look(now)
 
     assert stopped == []
+
+
+@pytest.mark.parametrize("source", ["asked beside the loop"], indirect=True)
+async def test_while_a_slow_registry_thinks_other_partitions_go_on(engine: Engine, registry: Registry) -> None:
+    await learn(engine)
+    registry.may_answer.clear()
+
+    await engine.handle(things(engine, 0, 1, (2, COLD)))
+    await engine.handle(things(engine, 1, 0, (3, KNOWN)))
+    await until(lambda: registry.asked == 2)
+    assert (engine.tasks[TOPIC, 0].task.position(TOPIC), engine.tasks[TOPIC, 1].task.position(TOPIC)) == (1, 1)
+    assert (registry.may_answer.is_set(), engine.metrics.away._value.get()) == (False, 0)
+
+    registry.may_answer.set()
+    await until(lambda: engine.tasks[TOPIC, 0].task.position(TOPIC) == 2)
+    assert out(engine) == [b'{"id":%d}' % id for id in (1, 3, 2)]
+
+
+@pytest.mark.parametrize("source", ["asked beside the loop"], indirect=True)
+async def test_a_batch_of_many_schemas_that_are_not_there_comes_to_an_end(engine: Engine, registry: Registry) -> None:
+    strange = [(number, NEVER + number) for number in range(5)]
+    await engine.handle(things(engine, 0, 0, *strange))
+    await engine.handle(things(engine, 1, 0, *strange[::-1]))
+    await until(lambda: all(engine.tasks[TOPIC, number].task.position(TOPIC) == 5 for number in (0, 1)))
+
+    assert {held.topic for held in sent(engine).deliveries} == {f"{TOPIC}-things-dlt"}
+    assert len(sent(engine).deliveries) == 10
+
+    registry.add(RegisteredSchema(kind=SchemaKind.AVRO, text=json.dumps(SCHEMA), id=NEVER))
+    await engine.handle(things(engine, 0, 5, (7, NEVER)))
+    await until(lambda: engine.tasks[TOPIC, 0].task.position(TOPIC) == 6)
+    assert sent(engine).deliveries[-1].topic == "out.v1"  # it was asked for again

@@ -17,6 +17,10 @@ from streams.records import ChangeEvent, SourceRecord
 from ..plan import Codec
 
 
+MOST_SCHEMAS = 8
+"""That one record names: of its key and its value."""
+
+
 class Place(NamedTuple):
     """Where a change stands."""
 
@@ -39,7 +43,7 @@ def place_reader(codec: Codec) -> PlaceOf:
 
     def place_of(record: SourceRecord) -> Place | None:
         try:
-            event = codec.decode(record)
+            event = _decoded(codec, record)
         except RegistryUnavailableError:
             raise
         except Exception:  # what is wrong with it is told when it is processed
@@ -47,6 +51,18 @@ def place_reader(codec: Codec) -> PlaceOf:
         return None if event is None else _place(event)
 
     return place_of
+
+
+def _decoded(codec: Codec, record: SourceRecord) -> ChangeEvent | None:
+    """Who holds records back cannot be taken back himself: a registry that was not asked yet is asked here."""
+    for _ in range(MOST_SCHEMAS):
+        try:
+            return codec.decode(record)
+        except RegistryUnavailableError as error:
+            if not error.is_unasked or error.again is None:
+                raise
+            error.again()
+    return codec.decode(record)
 
 
 def _place(event: ChangeEvent) -> Place | None:
