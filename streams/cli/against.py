@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from streams.contracts import Contracts, read_contracts
+from streams.contracts.iglu import dataset_of
 from streams.contracts.registry_http import HttpRegistry
 from streams.drafting.events.reading import UnknownFormError, guess_format
 from streams.errors import ConfigurationError, Problem
@@ -22,7 +23,6 @@ from streams.governance.evidence import Tally
 from streams.governance.report import junit
 from streams.governance.traffic import Batch, TrafficError, file_batches, topic_batches, url_batches
 from streams.pipeline.grammar import read_pipelines
-from streams.quality.book import dataset_of
 from streams.settings import Settings
 from streams.testing.checker import Checker, find_contract
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from streams.contracts.iglu import is_name, is_vendor
+from streams.contracts.iglu import is_name, is_vendor, split_format
 from streams.contracts.load import CONTRACT_FILE, DRAFT_FILES
 from streams.errors import ConfigurationError
 from streams.governance.drafts import Bumped, Draft, bump, format_of
 from streams.governance.files import Files, read_files
 from streams.governance.published import LOCK, lock_text, read_lock
-from streams.governance.series import JSON, all_series, resources_of
+from streams.governance.series import SchemaVersion, all_series, leading_formats, resources_of
 from streams.governance.steps import migration_file
 from streams.governance.terms import with_version
 from streams.settings import Settings
@@ -46,7 +46,7 @@ def bump_command(dataset: str, draft: Path | None, dry_run: bool, schemas: Path 
     Exit code 1: the draft cannot be a version.
     """  # fmt: skip
     folder = schemas or Settings.from_env().schemas
-    vendor, _, name = dataset.removeprefix("iglu:").removesuffix(f"/{JSON}").partition("/")
+    vendor, _, name = split_format(dataset)[0].partition("/")
     if not is_vendor(vendor) or not is_name(name):
         raise click.BadParameter("write vendor/name, such as com.acme.shop/orders", param_hint="DATASET")
     place = draft or _draft_in(folder / vendor / name)
@@ -89,7 +89,7 @@ def _published(bumped: Bumped, files: Files) -> Mapping[str, str]:
     version = bumped.version
     written = {version.file: version.text}
     contract = f"{version.dataset}/{CONTRACT_FILE}"
-    if contract in files and bumped.old is not None and version.format == JSON:
+    if contract in files and bumped.old is not None and version.format == _leading(version, files):
         step = "addition" if bumped.comparison is None or bumped.comparison.bump == "none" else bumped.comparison.bump
         if (following := with_version(files[contract].decode(), contract, step)) is not None:
             written[contract] = following[0]
@@ -142,8 +142,13 @@ def _report(bumped: Bumped, written: list[str], files: Files) -> Mapping[str, ob
     }
 
 
+def _leading(version: SchemaVersion, files: Files) -> str:
+    """The format that rows of the dataset are migrated in, and that its contract is about."""
+    return leading_formats(all_series(files)).get(version.dataset, version.format)
+
+
 def _missing_migration(bumped: Bumped, files: Files) -> str | None:
     """The file that the gate will ask for."""
     breaks = bumped.comparison is not None and not bumped.comparison.backward
     file = migration_file(bumped.version)
-    return file if breaks and bumped.version.format == JSON and file not in files else None
+    return file if breaks and bumped.version.format == _leading(bumped.version, files) and file not in files else None

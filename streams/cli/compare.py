@@ -9,10 +9,11 @@ from typing import Any, get_args
 
 import click
 
-from streams.contracts import Contracts, UnknownContractError, read_contracts
+from streams.contracts import Contract, Contracts, UnknownContractError, read_contracts
 from streams.contracts.compatibility import KINDS, RULES, Comparison, Difference, Mode, SchemaTextError, compare_history
 from streams.contracts.compatibility.compare import Kind, Rules
 from streams.contracts.compatibility.versions import next_schemaver, next_semver
+from streams.contracts.iglu import is_version, split_format
 from streams.governance.evidence import FORMATS, Tally
 from streams.settings import Settings
 
@@ -59,13 +60,11 @@ def compare(
         verdict = compare_history(texts[:-1], texts[-1], mode=Mode(mode), kind=kind, rules=rules, resources=resources)
     except SchemaTextError as error:
         raise click.UsageError(f"cannot compare: {error}") from None
-    if records is not None and kind != "json":
-        raise click.UsageError("--records is for JSON Schemas: rows are validated by them in whatever format they come")
     found = [(schemas_[place], comparison) for place, comparison in verdict.comparisons]
-    versions = _next_versions(texts[-2], found[0][1]) if found else {}
+    versions = _next_versions(schemas_[-2], texts[-2], found[0][1]) if found else {}
     if output != "json":
         _print(found, schemas_[-1], Mode(mode), is_compatible=verdict.is_compatible, versions=versions)
-    old, new = (Schema(name=name, text=text) for name, text in zip(schemas_[-2:], texts[-2:], strict=True))
+    old, new = (Schema(name=name, text=text, kind=kind) for name, text in zip(schemas_[-2:], texts[-2:], strict=True))
     asked = None if records is None else Records(name=records, format=record_format, resume=resume)
     tally = None if asked is None else judge_records(old, new, asked, folder)
     if output == "json":
@@ -94,15 +93,20 @@ def _read(name: str, folder: Path | None) -> str:
         return path.read_text("utf-8")
     contracts = read_contracts(folder or Settings.from_env().schemas)
     try:
-        return json.dumps(_resolved(contracts, name))
+        return _text_of(_resolved(contracts, name))
     except (UnknownContractError, ValueError):
         message = f"{name} is no file, and no version such as com.acme.shop/orders/1-0-0 in {contracts.folder}"
         raise click.UsageError(message) from None
 
 
-def _resolved(contracts: Contracts, name: str) -> Mapping[str, Any]:
-    vendor, dataset, version = name.removeprefix("iglu:").replace("/jsonschema", "", 1).split("/")
-    return contracts.resolve(f"iglu:{vendor}/{dataset}/jsonschema/{version}").newest.schema
+def _resolved(contracts: Contracts, name: str) -> Contract:
+    text, kind = split_format(name)
+    vendor, dataset, version = text.split("/")
+    return contracts.resolve(f"{contracts.subject_of(f'{vendor}/{dataset}', kind)}/{version}").newest
+
+
+def _text_of(contract: Contract) -> str:
+    return json.dumps(contract.schema) if contract.format == "jsonschema" else contract.text
 
 
 def _kind_of(name: str, text: str) -> Kind:
@@ -117,11 +121,11 @@ def _kind_of(name: str, text: str) -> Kind:
     return "avro" if is_avro else KINDS[0]
 
 
-def _next_versions(old: str, comparison: Comparison) -> dict[str, str]:
-    """The versions that follow the one that ``old`` says of itself; empty where it says none."""
+def _next_versions(name: str, old: str, comparison: Comparison) -> dict[str, str]:
+    """The versions that follow the one that ``old``, or its ``name``, says; empty where neither does."""
+    named = name.rpartition("/")[2]
     try:
-        held = json.loads(old)
-        version = held["self"]["version"]
+        version = named if is_version(named) else json.loads(old)["self"]["version"]
         schemaver = next_schemaver(version, comparison.bump)
         semver = next_semver(version.replace("-", "."), comparison.bump)
     except (ValueError, KeyError, TypeError, AttributeError):

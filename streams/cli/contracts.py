@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from streams.contracts import Column, Contract, ContractFamily, Contracts, UnknownContractError, read_contracts
+from streams.contracts.iglu import dataset_of, split_format
 from streams.errors import ConfigurationError
 from streams.quality.book import read_quality
 from streams.quality.rules import OF_ROWS, RuleSet
@@ -93,10 +94,10 @@ def _usable(schemas: Path | None) -> Contracts:
 
 
 def _resolve(contracts: Contracts, dataset: str) -> Contract:
-    vendor, _, rest = dataset.removeprefix("iglu:").partition("/")
-    name, _, version = rest.replace("/jsonschema", "", 1).partition("/")
+    text, kind = split_format(dataset)
+    parts = [*text.split("/"), "*-*-*"]
     try:
-        return contracts.resolve(f"iglu:{vendor}/{name}/jsonschema/{version or '*-*-*'}").newest
+        return contracts.resolve(f"{contracts.subject_of('/'.join(parts[:2]), kind)}/{parts[2]}").newest
     except UnknownContractError as error:
         raise click.BadParameter(str(error), param_hint="DATASET") from None
     except ValueError:
@@ -107,7 +108,8 @@ def _family_row(family: ContractFamily) -> dict[str, object]:
     newest = family.newest
     classified = (column.name for column in newest.columns.values() if column.classification)
     return {
-        "dataset": newest.subject.removeprefix("iglu:").removesuffix("/jsonschema"),
+        "dataset": dataset_of(newest.subject),
+        "format": newest.format,
         "newest": newest.version,
         "versions": len(family.versions),
         "key": ", ".join(newest.key),
@@ -147,6 +149,7 @@ def _contract_document(contract: Contract) -> dict[str, object]:
     ]
     return {
         "uri": contract.uri,
+        "format": contract.format,
         "version": contract.version,
         "key": list(contract.key),
         "is_closed": contract.is_closed,

@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from streams.contracts import Contract, Contracts, read_contracts
+from streams.contracts.compatibility.compare import Kind
+from streams.contracts.iglu import FORMATS, is_version, split_format
 from streams.contracts.registry_http import HttpRegistry
+from streams.contracts.rows import RowsError, rows_of
 from streams.governance.evidence import Judge, Tally, codec_maker, contract_of, tally_of
 from streams.governance.traffic import Batch, TrafficError, file_batches, topic_batches
 from streams.pipeline.grammar import read_pipelines
@@ -35,6 +38,7 @@ class Schema:
 
     name: str
     text: str
+    kind: Kind = "json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ def judge_records(old: Schema, new: Schema, records: Records, folder: Path | Non
     source = _source(records.name, records.format, contracts)
     was, now = _contracts(old, new, contracts)
     url = settings.registry_url()
-    named = contracts.families.get(now.subject)  # versions that records may name
+    named = contracts.family(now.subject)  # versions that records may name
     judge = Judge(was, now, codec_maker(source, named, HttpRegistry(url) if url else None))
     batches = _batches(records.name, settings)
     of = _digest(old.text, new.text, records.name, source.format)
@@ -108,7 +112,7 @@ def _source(records: str, format_name: str | None, contracts: Contracts) -> Sour
 
 
 def _contracts(old: Schema, new: Schema, contracts: Contracts) -> tuple[Contract, Contract]:
-    parsed = [json.loads(schema.text) for schema in (old, new)]
+    parsed = [_rows(schema) for schema in (old, new)]
     if not all(isinstance(schema, dict) for schema in parsed):
         raise click.UsageError("--records is for schemas of rows: JSON objects")
     subject = next((found for schema in parsed if (found := _subject(schema))), "iglu:of/records/jsonschema")
@@ -117,11 +121,24 @@ def _contracts(old: Schema, new: Schema, contracts: Contracts) -> tuple[Contract
     return was, now
 
 
+def _rows(schema: Schema) -> Any:
+    """The JSON Schema of its rows."""
+    if schema.kind == "json":
+        return json.loads(schema.text)
+    # Terms are of the dataset that the schema is named after, where it is named as a version of one.
+    parts = split_format(schema.name)[0].split("/")
+    vendor, name, version = parts if len(parts) == 3 and is_version(parts[2]) else ("of", "records", "1-0-0")
+    try:
+        return rows_of(schema.text, {"vendor": vendor, "name": name, "format": schema.kind, "version": version})
+    except RowsError as error:
+        raise click.UsageError(f"{schema.name}: {error}") from None
+
+
 def _subject(schema: Mapping[str, Any]) -> str | None:
     named = schema.get("self")
     if not isinstance(named, dict) or "vendor" not in named or "name" not in named:
         return None
-    return f"iglu:{named['vendor']}/{named['name']}/jsonschema"
+    return f"iglu:{named['vendor']}/{named['name']}/{named.get('format', FORMATS[0])}"
 
 
 def _run(judge: Judge, batches: Callable[[Place], Iterator[Batch]], resume: Resume | None) -> Tally:

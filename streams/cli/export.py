@@ -13,12 +13,13 @@ from streams.contracts import Contract, Contracts, UnknownContractError, read_co
 from streams.contracts.exports import FORMATS, Exported, export_dataset
 from streams.contracts.exports.odcs import Elsewhere
 from streams.contracts.exports.sql import DIALECTS
+from streams.contracts.iglu import dataset_of, split_format
 from streams.contracts.registry import MemoryRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError
 from streams.governance.asyncapi import Cluster, asyncapi_of, only
 from streams.pipeline.compile import compile_topology
-from streams.quality.book import dataset_of, datasets_of, read_quality
+from streams.quality.book import datasets_of, read_quality
 from streams.quality.rules import RuleSet
 from streams.quality.written import written_checks, written_levels
 from streams.settings import Settings
@@ -115,7 +116,8 @@ def usable(schemas: Path | None) -> Contracts:
 
 def chosen_contract(text: str, contracts: Contracts) -> Contract:
     """What ``text`` names: ``orders``, ``com.acme.shop/orders`` or ``com.acme.shop/orders/1-0-0``."""
-    parts = text.removeprefix("iglu:").replace("/jsonschema", "", 1).split("/")
+    plain, kind = split_format(text)
+    parts = plain.split("/")
     name, version = "/".join(parts[:2]), parts[2] if len(parts) == 3 else "*-*-*"
     found = datasets_of(name, contracts.families)
     if len(found) != 1:
@@ -123,7 +125,7 @@ def chosen_contract(text: str, contracts: Contracts) -> Contract:
         told = f"can be {names}; write the vendor, too" if found else f"is no dataset; there are: {names}"
         raise click.BadParameter(f"{text!r} {told}", param_hint="DATASET")
     try:
-        return contracts.resolve(f"{found[0]}/{version}").newest
+        return contracts.resolve(f"{contracts.subject_of(dataset_of(found[0]), kind)}/{version}").newest
     except (UnknownContractError, ValueError) as error:
         raise click.BadParameter(str(error), param_hint="DATASET") from None
 

@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.progress import track
 
 from streams.contracts import Contract, Contracts, read_contracts
+from streams.contracts.iglu import dataset_of
 from streams.errors import ConfigurationError
-from streams.quality.book import dataset_of, datasets_of
+from streams.quality.book import datasets_of
 from streams.settings import Settings
 from streams.testing.mock import Miss, Mock, NoRowError
 from streams.testing.mock.records import Format, Row, key_of, value_of

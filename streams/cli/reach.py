@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from streams.contracts import Contract, Contracts, read_contracts
-from streams.contracts.iglu import version_numbers
+from streams.contracts.iglu import dataset_of, version_numbers
 from streams.contracts.registry import MemoryRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError
@@ -114,8 +114,8 @@ def _read(schemas: Path | None) -> tuple[Path, Contracts, tuple[Use, ...], bool]
 def _changed(contracts: Contracts, subject: str, columns: tuple[str, ...]) -> tuple[Reference, tuple[str, ...]]:
     """What changes: the columns that are named, else those that the version changed, else all."""
     name, _, version = subject.removeprefix("iglu:").partition("@")
-    name = name.removesuffix("/jsonschema")
-    family = contracts.families.get(f"iglu:{name}/jsonschema")
+    name = dataset_of(name)
+    family = contracts.families.get(contracts.subject_of(name))
     if family is None:
         known = ", ".join(datasets_of(contracts))
         raise click.BadParameter(f"no contract {name}; there are: {known}", param_hint="SUBJECT")

@@ -21,7 +21,9 @@ import msgspec
 Accept = Callable[[object], bool]
 Check = Callable[[Any], bool]
 
-_ANNOTATIONS = frozenset({"$schema", "$id", "$comment", "self", "title", "description", "examples", "default"})
+_ANNOTATIONS = frozenset(
+    ("$schema", "$id", "$comment", "self", "title", "description", "examples", "default", "x-physical-type", "x-unit")
+)
 _OF_ROW = _ANNOTATIONS | {"type", "properties", "required", "additionalProperties"}
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
 _LENGTHS = {"minLength": "min_length", "maxLength": "max_length"}
@@ -143,7 +145,7 @@ def _unless_absent(check: Check, *, is_nullable: bool, is_required: bool) -> Che
 def _shape(kind: str | None, rule: dict[str, Any], *, is_nullable: bool) -> tuple[Any, Check | None]:
     """(type of the field, what is left to check) of a column without null; ``_Unlisted`` for unknown keywords."""
     match kind:
-        case "integer" if rule.keys() <= _BOUNDS.keys() and all(map(_is_small, rule.values())):
+        case "integer" if rule.keys() <= _BOUNDS.keys() and all(map(_is_kept, rule, rule.values())):
             return _annotated(int, {_BOUNDS[keyword]: bound for keyword, bound in rule.items()}), None
         case "number" if rule.keys() <= _BOUNDS.keys() and all(map(_is_small, rule.values())):
             return Any, _number_check(rule)
@@ -165,6 +167,11 @@ def _annotated(kind: type, limits: dict[str, Any]) -> Any:
 
 def _is_small(bound: object) -> bool:
     return isinstance(bound, int) and not isinstance(bound, bool) and abs(bound) <= _LARGEST
+
+
+def _is_kept(keyword: str, bound: object) -> bool:
+    """A struct holds it, too; the least integer of 64 bits is one further away than the largest."""
+    return _is_small(bound) or (keyword == "minimum" and bound == -_LARGEST - 1 and not isinstance(bound, float))
 
 
 def _is_free_text(rule: Mapping[str, Any]) -> bool:

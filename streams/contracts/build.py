@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from open_data_contract_standard.model import SchemaProperty
@@ -13,6 +13,7 @@ from streams.errors import Problem
 from .columns import build_columns, json_types
 from .documents import Document, DocumentError, Path, parse_yaml, split_path
 from .drafts import draft_of
+from .iglu import FORMATS
 from .model import Contract
 from .odcs import DatasetTerms
 from .validation import SchemaError, Validator, compile_validator
@@ -27,6 +28,13 @@ class SchemaFile:
     version: str
     text: str
     value: dict[str, Any]
+    """The JSON Schema of its rows."""
+
+    @property
+    def is_derived(self) -> bool:
+        """``value`` is made of ``text``, which is written in something else."""
+        described = self.value.get("self")
+        return isinstance(described, dict) and described.get("format") in FORMATS[1:]
 
     def problem(self, path: Path, message: str) -> Problem:
         """A mistake at ``path``, with its line: JSON is YAML, so the same reader finds it."""
@@ -46,19 +54,34 @@ class Dataset:
     terms: DatasetTerms
     schemas: tuple[SchemaFile, ...]
     """Oldest version first."""
+    format: str = FORMATS[0]
+    leads: bool = True
+    """It is what the dataset's name means; ``False``: a further format of it."""
 
     @property
     def subject(self) -> str:
         """``iglu:vendor/name/jsonschema``."""
-        return f"iglu:{self.vendor}/{self.name}/jsonschema"
+        return f"iglu:{self.vendor}/{self.name}/{self.format}"
 
 
 def build_contracts(dataset: Dataset, resources: Mapping[str, object], problems: list[Problem]) -> list[Contract]:
     """The contracts of a dataset's versions, oldest first; ``resources``: schemas by URI, for ``$ref``."""
-    built = [_build_contract(dataset, schema, resources, problems) for schema in dataset.schemas]
-    if dataset.schemas:
-        problems.extend(_disagreements(dataset.terms, dataset.schemas[-1]))
+    schemas = [_with_terms(schema, dataset.terms) for schema in dataset.schemas]
+    built = [_build_contract(dataset, schema, resources, problems) for schema in schemas]
+    if schemas:
+        problems.extend(_disagreements(dataset, schemas[-1]))
     return [contract for contract in built if contract is not None]
+
+
+def _with_terms(schema: SchemaFile, terms: DatasetTerms) -> SchemaFile:
+    """Avro and Protobuf cannot say that a field without null has to be there; where they do not, the contract does."""
+    if not schema.is_derived:
+        return schema
+    wanted = {*terms.key, *(name for name, listed in terms.properties.items() if listed.required)}
+    said = schema.value.get("required", [])
+    never_null = [name for name, shape in schema.value["properties"].items() if "null" not in json_types(shape)]
+    required = [name for name in never_null if name in said or name in wanted]
+    return replace(schema, value={**schema.value, **({"required": required} if required else {})})
 
 
 def _build_contract(
@@ -79,6 +102,7 @@ def _build_contract(
         key=tuple(name for name in dataset.terms.key if name in columns),
         columns=columns,
         schema=schema.value,
+        text=schema.text,
         validator=validator,
         compile_without=lambda names: compile_validator(
             _without(schema.value, names), resources=resources, hides_names=True
@@ -87,7 +111,7 @@ def _build_contract(
 
 
 def _self_faults(dataset: Dataset, schema: SchemaFile) -> Iterator[Problem]:
-    expected = {"vendor": dataset.vendor, "name": dataset.name, "format": "jsonschema", "version": schema.version}
+    expected = {"vendor": dataset.vendor, "name": dataset.name, "format": dataset.format, "version": schema.version}
     found = schema.value.get("self")
     if not isinstance(found, dict):
         yield schema.problem(("self",), f"missing; the file's place says {expected}")
@@ -111,12 +135,13 @@ def _schema_problem(schema: SchemaFile, violation: Violation) -> Problem:
     return schema.problem(split_path(violation.path), violation.message + kind)
 
 
-def _disagreements(terms: DatasetTerms, schema: SchemaFile) -> Iterator[Problem]:
+def _disagreements(dataset: Dataset, schema: SchemaFile) -> Iterator[Problem]:
     """Where the contract and the newest schema say different things."""
+    terms = dataset.terms
     if terms.document is None or not isinstance(schema.value.get("properties", {}), dict):
         return
     for name, listed in terms.properties.items():
-        yield from _property_disagreements(listed, terms.places[name], schema.value, schema.file, terms.document)
+        yield from _property_disagreements(listed, terms.places[name], schema.value, schema, terms.document)
     columns = build_columns(schema.value, {})
     for name in terms.key:
         if name in columns and columns[name].nullable:
@@ -139,21 +164,24 @@ _JSON_BY_LOGICAL: Mapping[str, frozenset[str]] = {
 
 
 def _property_disagreements(
-    listed: SchemaProperty, place: Path, schema: Mapping[str, Any], file: str, document: Document
+    listed: SchemaProperty, place: Path, schema: Mapping[str, Any], file: SchemaFile, document: Document
 ) -> Iterator[Problem]:
     name, properties = listed.name, schema.get("properties")
     if not isinstance(properties, dict) or name not in properties:
-        message = f"the schema {file} has no property {name!r}; add it there in a new version, or remove it here"
+        message = f"the schema {file.file} has no property {name!r}; add it there in a new version, or remove it here"
         yield document.problem(place, message)
         return
     shape = properties[name] if isinstance(properties[name], dict) else {}
     types = json_types(shape) - {"null"}
     if types and not types & _JSON_BY_LOGICAL.get(listed.logicalType or "", types):
-        message = f"{listed.logicalType}, but in {file} {name!r} is {' or '.join(sorted(types))}; make them agree"
+        message = f"{listed.logicalType}, but in {file.file} {name!r} is {' or '.join(sorted(types))}; make them agree"
         yield document.problem((*place, "logicalType"), message)
     required = schema.get("required")
-    if listed.required and name not in (required if isinstance(required, list) else ()):
-        yield document.problem((*place, "required"), f"{name!r} is not required in {file}; make them agree")
+    is_required = name in (required if isinstance(required, list) else ())
+    # Elsewhere a field that is never null may be absent where whoever wrote had none yet.
+    is_required = is_required or (file.is_derived and bool(types) and json_types(shape) == types)
+    if listed.required and not is_required:
+        yield document.problem((*place, "required"), f"{name!r} is not required in {file.file}; make them agree")
     for index, nested in enumerate(listed.properties or ()):
         yield from _property_disagreements(nested, (*place, "properties", index), shape, file, document)
 

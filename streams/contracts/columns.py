@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from open_data_contract_standard.model import SchemaProperty
 
@@ -80,9 +81,10 @@ def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty |
     types = json_types(shape)
     named = shape.get("format")
     text_format = named if isinstance(named, str) else None
-    physical = None if prop is None else prop.physicalType
+    physical = _told(shape, "x-physical-type") if prop is None or prop.physicalType is None else prop.physicalType
     nested = {} if prop is None else {held.name: held for held in prop.properties or () if held.name}
-    own = {} if prop is None else {p.property: p.value for p in prop.customProperties or ()}
+    own: dict[Any, Any] = {"unit": _told(shape, "x-unit")}
+    own |= {} if prop is None else {p.property: p.value for p in prop.customProperties or ()}
     kind = _type_of(types - {"null"}, text_format, physical, shape)
     physical_name, first, second = split_physical_type(physical)
     scale = own.get("scale", second if physical_name in ("numeric", "decimal") else None)
@@ -102,6 +104,12 @@ def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty |
         fields=build_columns(shape, nested),
         classification=None if prop is None else _classification(prop),
     )
+
+
+def _told(shape: Mapping[str, object], word: str) -> str | None:
+    """What a schema says of the source beside JSON, where the contract does not: ``streams.contracts.rows``."""
+    held = shape.get(word)
+    return held if isinstance(held, str) else None
 
 
 def _classification(prop: SchemaProperty) -> str | None:

@@ -16,6 +16,8 @@ _VENDOR = re.compile(r"[a-zA-Z0-9-_.]+")
 _NAME = re.compile(r"[a-zA-Z0-9-_]+")
 
 VersionNumbers = tuple[int, int, int]
+FORMATS = ("jsonschema", "avro", "protobuf")
+"""What schemas are written in. Of a dataset in several, the first leads: names that say no format mean it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +39,30 @@ def parse_criterion(text: str) -> Criterion:
     """The criterion in ``text``; ``ValueError`` says how one is written."""
     match = _CRITERION.fullmatch(text)
     if match is None:
-        raise ValueError("write it as iglu:vendor/name/jsonschema/1-*-* (MODEL-REVISION-ADDITION)")
+        raise ValueError("write it as iglu:vendor/name/jsonschema/1-*-* (MODEL-REVISION-ADDITION; or avro, protobuf)")
     subject = f"iglu:{match['vendor']}/{match['name']}/{match['format']}"
     return Criterion(subject=subject, version=match["version"])
+
+
+def dataset_of(subject: str) -> str:
+    """``vendor/name`` of a subject.
+
+    >>> dataset_of("iglu:com.acme.shop/users/jsonschema")
+    'com.acme.shop/users'
+    """
+    return "/".join(subject.removeprefix("iglu:").split("/")[:2])
+
+
+def split_format(name: str) -> tuple[str, str | None]:
+    """(``name`` without ``iglu:`` and its format, that format, where it says one).
+
+    >>> split_format("iglu:com.acme.shop/users/avro/1-0-0")
+    ('com.acme.shop/users/1-0-0', 'avro')
+    """
+    parts = name.removeprefix("iglu:").split("/")
+    if len(parts) < 3 or parts[2] not in FORMATS:
+        return "/".join(parts), None
+    return "/".join([*parts[:2], *parts[3:]]), parts[2]
 
 
 def is_version(text: str) -> bool:

@@ -14,9 +14,10 @@ from streams.errors import ConfigurationError, Problem
 
 from .build import Dataset, SchemaFile, build_contracts
 from .documents import Document, DocumentError, parse_yaml
-from .iglu import is_name, is_vendor, is_version, version_numbers
+from .iglu import FORMATS, is_name, is_vendor, is_version, version_numbers
 from .model import ContractFamily, Contracts, family_of
 from .odcs import DatasetTerms, read_terms
+from .rows import RowsError, fault_in, rows_of
 from .validation import check_schema
 
 PIPELINES = "pipelines"
@@ -26,7 +27,6 @@ OTHER_FILES = frozenset({"matrix.yaml", "contract_matrix.py", "published.sha256"
 """Read by ``streams.governance``."""
 QUALITY_NAMES = frozenset({"quality", "quality_rules"})
 QUALITY_SUFFIXES = frozenset({".py", ".yaml", ".yml", ".json"})
-_PARTS = frozenset({"jsonschema", "avro", "protobuf"})
 _OTHER_PARTS = frozenset({"migrations", *DRAFT_FILES})
 
 
@@ -46,11 +46,13 @@ def read_contracts(folder: str | Path) -> Contracts:
         message = "no such folder; set STREAMS_SCHEMAS to the folder with your contracts"
         problem = Problem(file=str(root), message=message)
         return Contracts(folder=str(root), families={}, pipeline_texts={}, problems=(problem,))
-    datasets = [_read_dataset(root, place, problems) for place in _places(root, problems)]
-    problems.extend(_repeated_ids(datasets))
-    families = _build_families(datasets, problems)
+    datasets = [dataset for place in _places(root, problems) for dataset in _read_datasets(root, place, problems)]
+    problems.extend(_repeated_ids(dataset for dataset in datasets if dataset.leads))
+    built = _build_families(datasets, problems)
     broken = frozenset(dataset.subject for dataset in datasets if _is_named(dataset, problems))
-    families = {subject: family for subject, family in families.items() if subject not in broken}
+    leading = frozenset(dataset.subject for dataset in datasets if dataset.leads)
+    usable = {subject: family for subject, family in built.items() if subject not in broken}
+    families = {subject: family for subject, family in usable.items() if subject in leading}
     texts, rules = _read_pipelines(root, problems), _read_quality(root, problems)
     return Contracts(
         folder=str(root),
@@ -59,7 +61,8 @@ def read_contracts(folder: str | Path) -> Contracts:
         quality_texts=rules,
         contract_documents=_documents(datasets, families),
         problems=tuple(problems),
-        broken=broken,
+        broken=broken & leading,
+        beside={subject: family for subject, family in usable.items() if subject not in leading},
     )
 
 
@@ -74,7 +77,7 @@ def _build_families(datasets: Iterable[Dataset], problems: list[Problem]) -> Map
         f"{dataset.subject}/{schema.version}": schema.value
         for dataset in datasets
         for schema in dataset.schemas
-        if not check_schema(schema.value)
+        if dataset.format == FORMATS[0] and not check_schema(schema.value)
     }
     families: dict[str, ContractFamily] = {}
     for dataset in datasets:
@@ -112,14 +115,22 @@ def _entries(folder: Path) -> list[Path]:
     return [place for place in held if not place.name.startswith(".") and place.suffix != ".md"]
 
 
-def _read_dataset(root: Path, place: Path, problems: list[Problem]) -> Dataset:
+def _read_datasets(root: Path, place: Path, problems: list[Problem]) -> Iterator[Dataset]:
+    """The dataset in each of its formats, the one that leads first."""
     for entry in _entries(place):
-        if entry.name != CONTRACT_FILE and entry.name not in _PARTS | _OTHER_PARTS:
-            message = f"not known here; expected {CONTRACT_FILE} and {', '.join(sorted(_PARTS))}"
+        if entry.name != CONTRACT_FILE and entry.name not in {*FORMATS, *_OTHER_PARTS}:
+            message = f"not known here; expected {CONTRACT_FILE} and {', '.join(sorted(FORMATS))}"
             problems.append(Problem(file=str(entry.relative_to(root)), message=message))
-    schemas = sorted(_read_schemas(root, place, problems), key=lambda schema: version_numbers(schema.version))
-    terms = _read_terms(root, place, problems)
-    return Dataset(vendor=place.parent.name, name=place.name, terms=terms, schemas=tuple(schemas))
+    terms, there = _read_terms(root, place, problems), [name for name in FORMATS if _entries(place / name)]
+    if not there:
+        message = "no schema; put one in jsonschema/1-0-0 in this folder, or in avro/1-0-0 or protobuf/1-0-0"
+        problems.append(Problem(file=str(place.relative_to(root)), message=message))
+    for name in there or FORMATS[:1]:
+        schemas = sorted(_read_schemas(root, place / name, problems), key=lambda one: version_numbers(one.version))
+        yield Dataset(
+            vendor=place.parent.name, name=place.name, terms=terms, schemas=tuple(schemas), format=name,
+            leads=name == (there or FORMATS)[0],
+        )  # fmt: skip
 
 
 def _read_terms(root: Path, place: Path, problems: list[Problem]) -> DatasetTerms:
@@ -136,19 +147,30 @@ def _read_terms(root: Path, place: Path, problems: list[Problem]) -> DatasetTerm
 
 
 def _read_schemas(root: Path, place: Path, problems: list[Problem]) -> Iterator[SchemaFile]:
-    files = _entries(place / "jsonschema")
-    if not files:
-        message = "no schema; put one in jsonschema/1-0-0 in this folder"
-        problems.append(Problem(file=str(place.relative_to(root)), message=message))
-    for file in files:
+    for file in _entries(place):
         name = str(file.relative_to(root))
         if not is_version(file.name):
             message = "the name must be a version, MODEL-REVISION-ADDITION such as 1-0-0, without extension"
             problems.append(Problem(file=name, message=message))
         elif (text := _read_text(file, name, problems)) is not None:
-            value = _parse_json(text, name, problems)
+            value = _rows(text, name, problems)
             if value is not None:
                 yield SchemaFile(file=name, version=file.name, text=text, value=value)
+
+
+def _rows(text: str, name: str, problems: list[Problem]) -> dict[str, Any] | None:
+    """The JSON Schema of the rows of the schema in the file ``name``."""
+    described = dict(zip(("vendor", "name", "format", "version"), name.split("/"), strict=True))
+    kind = described["format"]
+    if kind != "protobuf":
+        value = _parse_json(text, name, problems)
+        if value is None or kind == FORMATS[0]:
+            return value
+    try:
+        return rows_of(text, described)
+    except RowsError as error:
+        problems.extend(fault_in(text, name, path, message) for path, message in error.faults)
+    return None
 
 
 def _read_text(file: Path, name: str, problems: list[Problem]) -> str | None:

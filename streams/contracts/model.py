@@ -10,7 +10,7 @@ from enum import Enum
 from streams.errors import Problem
 
 from .documents import Document
-from .iglu import Criterion, parse_criterion, version_numbers
+from .iglu import FORMATS, Criterion, dataset_of, parse_criterion, version_numbers
 from .validation import Validator
 
 
@@ -78,7 +78,7 @@ class Contract:
     """One version of a dataset's contract."""
 
     uri: str
-    """``iglu:vendor/name/jsonschema/M-R-A``."""
+    """``iglu:vendor/name/jsonschema/M-R-A``; or ``avro``, ``protobuf``."""
     subject: str
     """``iglu:vendor/name/jsonschema``."""
     version: str
@@ -86,8 +86,11 @@ class Contract:
     """Key columns in their order; empty: the dataset has no key."""
     columns: Mapping[str, Column]
     schema: Mapping[str, object]
+    """What rows look like; of Avro and Protobuf, what their readers make of records."""
     validator: Validator
     compile_without: Callable[[frozenset[str]], Validator]
+    text: str = field(default="", repr=False)
+    """The schema as it is written in its file."""
     _without: dict[frozenset[str], Validator] = field(default_factory=dict, repr=False, compare=False)
 
     def validator_without(self, columns: frozenset[str]) -> Validator:
@@ -98,6 +101,11 @@ class Contract:
                 self._without.clear()
             validator = self._without[columns] = self.compile_without(columns)
         return validator
+
+    @property
+    def format(self) -> str:
+        """``jsonschema``, ``avro`` or ``protobuf``."""
+        return self.subject.rpartition("/")[2]
 
     @property
     def is_closed(self) -> bool:
@@ -132,7 +140,7 @@ class Contracts:
 
     folder: str
     families: Mapping[str, ContractFamily]
-    """By subject."""
+    """By subject, one of each dataset."""
     pipeline_texts: Mapping[str, str]
     """By file, relative to ``folder``: pipelines as written."""
     quality_texts: Mapping[str, str] = field(default_factory=dict)
@@ -143,18 +151,40 @@ class Contracts:
     """What is wrong with the files; what they would say is missing above."""
     broken: frozenset[str] = frozenset()
     """Subjects that some of ``problems`` are about; none of their versions is above."""
+    beside: Mapping[str, ContractFamily] = field(default_factory=dict)
+    """By subject: datasets of ``families`` in further formats, for who names these."""
 
     def resolve(self, criterion: str) -> ContractFamily:
         """The versions that ``criterion`` admits; ``ValueError`` or ``UnknownContractError``."""
         wanted: Criterion = parse_criterion(criterion)
-        family = self.families.get(wanted.subject)
+        family = self.family(wanted.subject)
         admitted = () if family is None else tuple(c for c in family.versions if wanted.admits(c.version))
         if not admitted:
             raise UnknownContractError(criterion, self._similar(wanted.subject))
         return ContractFamily(subject=wanted.subject, versions=admitted)
 
+    def family(self, subject: str) -> ContractFamily | None:
+        """All versions of ``subject``."""
+        return self.families.get(subject) or self.beside.get(subject)
+
+    def history_of(self, contract: Contract) -> tuple[Contract, ...]:
+        """The versions up to ``contract``, oldest first."""
+        family = self.family(contract.subject)
+        own = version_numbers(contract.version)
+        return tuple(one for one in family.versions if version_numbers(one.version) <= own) if family else (contract,)
+
+    def subject_of(self, dataset: str, format_name: str | None = None) -> str:
+        """The subject that ``vendor/name`` means; ``format_name`` where one is asked for."""
+        subjects = [f"iglu:{dataset}/{one}" for one in FORMATS]
+        known = (one for one in subjects if one in self.families or one in self.broken)
+        return f"iglu:{dataset}/{format_name}" if format_name else next(known, subjects[0])
+
+    def document_of(self, subject: str) -> Document | None:
+        """The ``contract.yaml`` of the subject's dataset."""
+        return self.contract_documents.get(self.subject_of(dataset_of(subject)))
+
     def _similar(self, subject: str) -> tuple[str, ...]:
-        family = self.families.get(subject)
+        family = self.family(subject)
         if family is not None:
             return tuple(contract.uri for contract in family.versions)
         return tuple(sorted(self.families))

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from streams.errors import UnregisteredSchemaError
 
-
 MANY_KEPT = 10_000
 """Schemas that a source remembers; a topic has a few, and only nonsense names more."""
 

@@ -113,15 +113,16 @@ def contract_of(name: str, schema: Mapping[str, Any], text: str, subject: str, c
 
     Raises ``ConfigurationError`` with what is wrong with the schema.
     """
-    vendor, dataset = subject.removeprefix("iglu:").split("/")[:2]
+    vendor, dataset, kind = subject.removeprefix("iglu:").split("/")
     named = schema.get("self")
     version = str(named.get("version", "1-0-0")) if isinstance(named, dict) else "1-0-0"
-    described = {"vendor": vendor, "name": dataset, "format": "jsonschema", "version": version}
+    described = {"vendor": vendor, "name": dataset, "format": kind, "version": version}
     file = SchemaFile(file=name, version=version, text=text, value={**schema, "self": described})
-    document, problems = contracts.contract_documents.get(subject), list[Problem]()
+    document, problems = contracts.document_of(subject), list[Problem]()
     terms = DatasetTerms(file=name) if document is None else read_terms(document, [])
     resources = {one.uri: one.schema for family in contracts.families.values() for one in family.versions}
-    built = build_contracts(Dataset(vendor=vendor, name=dataset, terms=terms, schemas=(file,)), resources, problems)
+    described_by = Dataset(vendor=vendor, name=dataset, terms=terms, schemas=(file,), format=kind)
+    built = build_contracts(described_by, resources, problems)
     if not built:
         raise ConfigurationError(problems)
     return built[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from .files import Base, Files
 from .matrix import matrix_problems, pipeline_uses, read_matrix
 from .migrations import read_migration, try_migration, weak_places
 from .published import base_problems, in_base, known_files, lock_problems, read_lock, unrecorded
-from .series import JSON, SchemaVersion, Series, all_series, resources_of
+from .series import JSON, SchemaVersion, Series, all_series, leading_formats, resources_of
 from .steps import Step, gaps, migration_file, steps_of, told, wrong_bump
 from .terms import terms_problems
 
@@ -54,6 +54,7 @@ class _Gates:
         self._lock = read_lock(files, self._problems)
         self._known = known_files(base, self._lock or ())
         self._series = all_series(files)
+        self._leading = leading_formats(self._series)
 
     def findings(self, *, records: bool) -> Findings:
         """Everything."""
@@ -61,7 +62,7 @@ class _Gates:
         for series in self._series:
             for gap in gaps(series):
                 self._judge(gap)
-            for step in steps_of(series, resources, self._problems):
+            for step in steps_of(series, resources):
                 self._check(step)
         self._problems += _without_version(self._files, self._series)
         self._check_matrix()
@@ -83,7 +84,7 @@ class _Gates:
         file = migration_file(step.new)
         if (problem := wrong_bump(step, has_migration=file in self._files)) is not None:
             self._judge(problem)
-        if step.new.format != JSON:
+        if step.new.format != self._leading[step.new.dataset]:
             return
         if file in self._files:
             self._try_migration(step, file)
@@ -114,12 +115,14 @@ class _Gates:
         self._warnings += () if found else weak_places(migration, new, _witnesses(step))
 
     def _contract(self, version: SchemaVersion) -> Contract | None:
-        family = self._contracts.families.get(f"iglu:{version.dataset}/{JSON}")
+        family = self._contracts.family(f"iglu:{version.dataset}/{version.format}")
         return None if family is None else family.version(version.version)
 
 
 def _examples(version: SchemaVersion) -> Iterable[Row]:
-    """The rows that the schema itself gives, numbers exact."""
+    """The rows that the schema itself gives, numbers exact; only JSON Schemas have any."""
+    if version.format != JSON:
+        return []
     held: Mapping[str, Any] = json.loads(version.text, parse_float=Decimal)
     listed = held.get("examples")
     return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
@@ -134,9 +137,11 @@ def _witnesses(step: Step) -> Mapping[str, Row]:
     }
 
 
-def _without_version(files: Files, all_of: Iterable[Series]) -> Iterator[Problem]:
+def _without_version(files: Files, all_of: Sequence[Series]) -> Iterator[Problem]:
     """Migrations to what is not there."""
-    known = {migration_file(version) for series in all_of if series.format == JSON for version in series.versions[1:]}
+    leading = leading_formats(all_of)
+    leads = (series for series in all_of if series.format == leading[series.dataset])
+    known = {migration_file(version) for series in leads for version in series.versions[1:]}
     for file in files:
         parts = file.split("/")
         if len(parts) != 4 or parts[2] != "migrations" or file in known:

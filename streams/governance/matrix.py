@@ -12,7 +12,7 @@ from typing import Any
 
 from streams.contracts import Contracts, Validator, compile_validator
 from streams.contracts.documents import Document, DocumentError, Path, parse_yaml
-from streams.contracts.iglu import Criterion, parse_criterion
+from streams.contracts.iglu import Criterion, dataset_of, parse_criterion
 from streams.contracts.literals import parse_literal
 from streams.contracts.shape import shape_problems
 from streams.errors import Problem
@@ -119,7 +119,7 @@ def _row(reference: Reference, uses: Iterable[Use], contracts: Contracts) -> Row
 def is_known(reference: Reference, contracts: Contracts) -> bool:
     """Whether the folder has such a version; what another vendor has is agreed on elsewhere."""
     vendors = {dataset.partition("/")[0] for dataset in datasets_of(contracts)}
-    subject = f"iglu:{reference.contract}/jsonschema"
+    subject = contracts.subject_of(reference.contract)
     if reference.contract.partition("/")[0] not in vendors or subject in contracts.broken:
         return True
     family = contracts.families.get(subject)
@@ -150,14 +150,14 @@ def _is_same(one: Use, other: Use) -> bool:
 
 
 def _versions(reference: Reference, contracts: Contracts) -> Iterator[str]:
-    family = contracts.families.get(f"iglu:{reference.contract}/jsonschema")
+    family = contracts.families.get(contracts.subject_of(reference.contract))
     yield from () if family is None else (version.version for version in family.versions)
 
 
 def datasets_of(contracts: Contracts) -> list[str]:
     """All of the folder, also those whose files are wrong."""
     subjects = {*contracts.families, *contracts.broken}
-    return sorted(subject.removeprefix("iglu:").removesuffix("/jsonschema") for subject in subjects)
+    return sorted(map(dataset_of, subjects))
 
 
 def _uses(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from streams.contracts.iglu import parse_criterion
+from streams.contracts.iglu import dataset_of, parse_criterion
 from streams.pipeline.plan import Plan
 from streams.planning.lineage import Lineage, Origin, lineage_of
 
@@ -111,7 +111,7 @@ def _publishers(walk: _Walk, start: Reference, place: Place) -> None:
     for plan in walk.plans:
         for to, criterion in _promised(plan):
             parsed = parse_criterion(criterion)
-            if parsed.subject != f"iglu:{start.contract}/jsonschema":
+            if dataset_of(parsed.subject) != start.contract:
                 continue
             pipeline = Place(kind=Kind.PIPELINE, name=plan.name)
             meets = Reference(contract=start.contract, version=parsed.version).meets(start)
@@ -130,7 +130,7 @@ def _enter(walk: _Walk, plan: Plan, start: Reference, place: Place, columns: fro
     """Pipelines that read the contract's rows."""
     source: Mapping[str, str] = plan.spec["source"]  # type: ignore[assignment]  # a mapping, as its schema says
     criterion = parse_criterion(source["contract"])
-    if criterion.subject != f"iglu:{start.contract}/jsonschema":
+    if dataset_of(criterion.subject) != start.contract:
         return
     pipeline = Place(kind=Kind.PIPELINE, name=plan.name)
     walk.ways[place, pipeline, criterion.version] = None

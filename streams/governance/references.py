@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .series import JSON
+from streams.contracts.iglu import split_format
 
 EVERY_VERSION = "*-*-*"
 _MAJOR = re.compile(r"v([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?")
@@ -41,7 +41,7 @@ def parse_reference(text: str, datasets: Iterable[str]) -> Reference:
     >>> parse_reference("orders/v1", ["com.acme.shop/orders"])
     Reference(contract='com.acme.shop/orders', version='1-*-*')
     """
-    name, _, version = text.removeprefix("iglu:").replace(f"/{JSON}/", "/").rpartition("/")
+    name, _, version = split_format(text)[0].rpartition("/")
     major = _MAJOR.fullmatch(version)
     if major is not None:
         version = "-".join(part or "*" for part in major.groups())

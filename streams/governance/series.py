@@ -9,11 +9,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from streams.contracts import Contract
 from streams.contracts.compatibility import BUMPS, Comparison, SchemaTextError, compare
 from streams.contracts.compatibility.compare import Kind
 from streams.contracts.compatibility.model import Bump
 from streams.contracts.documents import Document, DocumentError, Path, parse_yaml
-from streams.contracts.iglu import is_version, version_numbers
+from streams.contracts.iglu import FORMATS, is_version, version_numbers
 from streams.contracts.validation import check_schema
 from streams.errors import Problem
 
@@ -112,6 +113,21 @@ def resources_of(series: Iterable[Series]) -> Mapping[str, object]:
     """What a ``$ref`` may name, by URI."""
     versions = [version for one in series if one.format == JSON for version in one.versions]
     return {one.uri: one.value for one in versions if isinstance(one.value, dict) and not check_schema(one.value)}
+
+
+def compare_contracts(old: Contract, new: Contract, resources: Mapping[str, object]) -> Comparison:
+    """What became of ``old``, a version of the same subject, as the loader took both."""
+    if new.format != JSON:
+        return compare(old.text, new.text, kind=KINDS[new.format])
+    return compare(old.schema, new.schema, resources=resources)
+
+
+def leading_formats(series: Iterable[Series]) -> Mapping[str, str]:
+    """By dataset the format that its name means."""
+    found: dict[str, str] = {}
+    for one in sorted(series, key=lambda held: FORMATS.index(held.format)):
+        found.setdefault(one.dataset, one.format)
+    return found
 
 
 def said_step(old: str, new: str) -> Bump:

@@ -44,24 +44,13 @@ def gaps(series: Series) -> Iterator[Problem]:
             yield new.problem(_VERSION, message)
 
 
-def steps_of(series: Series, resources: Mapping[str, object], problems: list[Problem]) -> Iterator[Step]:
-    """Each step of ``series``; texts that cannot be compared are noted where nobody else tells them."""
-    if series.format != JSON:
-        problems += _unreadable(series)
+def steps_of(series: Series, resources: Mapping[str, object]) -> Iterator[Step]:
+    """Each step of ``series`` whose texts can be compared; the loader tells of the others."""
     for old, new in series.steps():
         try:
             yield Step(old=old, new=new, comparison=compare_versions(old, new, resources))
-        except SchemaTextError:  # told: of JSON Schemas by the loader
+        except SchemaTextError:
             continue
-
-
-def _unreadable(series: Series) -> Iterator[Problem]:
-    """Versions that are no schemas of their format."""
-    for version in series.versions:
-        try:
-            compare_versions(version, version, {})
-        except SchemaTextError as error:
-            yield version.problem((), str(error))
 
 
 def wrong_bump(step: Step, *, has_migration: bool) -> Problem | None:

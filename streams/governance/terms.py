@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streams.contracts.compatibility.model import BUMPS, Bump
@@ -14,14 +14,15 @@ from streams.errors import Problem
 
 from .files import Base, Files
 from .places import first_difference
-from .series import JSON, Series, said_step
+from .series import Series, leading_formats, said_step
 
 _VERSION_LINE = re.compile(r"(version:\s*)(['\"]?)([^\s#'\"]+)\2")
 
 
-def terms_problems(files: Files, all_of: Iterable[Series], base: Base) -> Iterator[Problem]:
+def terms_problems(files: Files, all_of: Sequence[Series], base: Base) -> Iterator[Problem]:
     """Contracts that differ from ``base`` under the same version, or under one that says too little."""
-    series = {one.dataset: one for one in all_of if one.format == JSON}
+    leading = leading_formats(all_of)
+    series = {one.dataset: one for one in all_of if one.format == leading[one.dataset]}
     for file, content in files.items():
         dataset, _, name = file.rpartition("/")
         if name != CONTRACT_FILE or file not in base.fork:

@@ -79,7 +79,7 @@ def key_shape(columns: Iterable[str], row: Shape) -> Shape:
 
 def route_shape(route: Route, row: Shape, contracts: Contracts, *, at: str) -> Shape:
     """What a route publishes: its contract's shape, else the row's."""
-    if route.contract is not None and route.contract.subject in contracts.families:
+    if route.contract is not None and contracts.family(route.contract.subject) is not None:
         return bundled(route.contract, contracts, at=at)
     attached = {held.name: {"description": f"of the event's window in {held.table}"} for held in route.attachments}
     return {**row, "properties": {**row["properties"], **attached}}

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from streams.contracts.documents import Document, DocumentError, parse_yaml
+from streams.contracts.iglu import dataset_of
 from streams.contracts.literals import parse_literal
 from streams.contracts.model import Contracts
 from streams.contracts.shape import shape_problems
@@ -37,7 +38,8 @@ def read_quality(contracts: Contracts) -> tuple[Book, list[Problem]]:
         document = _parse(text, file, problems)
         if document is not None:
             _add(document, contracts, book, problems)
-    return book, problems
+    also = {subject: contracts.subject_of(dataset_of(subject)) for subject in contracts.beside}
+    return book | {subject: book[leading] for subject, leading in also.items() if leading in book}, problems
 
 
 def _parse(text: str, file: str, problems: list[Problem]) -> Document | None:
@@ -115,10 +117,3 @@ def datasets_of(name: str, subjects: Iterable[str]) -> list[str]:
     return [subject for subject in subjects if name in (dataset_of(subject), dataset_of(subject).rpartition("/")[2])]
 
 
-def dataset_of(subject: str) -> str:
-    """``vendor/name`` of a subject.
-
-    >>> dataset_of("iglu:com.acme.shop/users/jsonschema")
-    'com.acme.shop/users'
-    """
-    return subject.removeprefix("iglu:").removesuffix("/jsonschema")

@@ -56,7 +56,7 @@ def read_abouts(contracts: Contracts | None) -> Mapping[str, SubjectFacts]:
 
 
 def _subject_facts(contracts: Contracts, subject: str, columns: Mapping[str, Column]) -> SubjectFacts:
-    document = contracts.contract_documents.get(subject)
+    document = contracts.document_of(subject)
     told: Mapping[str, Any] = document.value if document is not None else {}
     listed = {str(one.get("name")): one for part in told.get("schema") or () for one in part.get("properties") or ()}
     purpose = told.get("description") or {}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from streams.contracts.iglu import dataset_of, split_format
 from streams.contracts.model import Contract, ContractFamily, Contracts, UnknownContractError
 from streams.contracts.registry import SchemaSource
 from streams.errors import ConfigurationError, PipelineError, Problem
@@ -15,7 +16,7 @@ from streams.pipeline.plan import Codec, EventTime
 from streams.pipeline.rules.fit import RuleFitter
 from streams.pipeline.rules.plan import RowRule
 from streams.pipeline.spec import Source
-from streams.quality.book import dataset_of, datasets_of, read_quality
+from streams.quality.book import datasets_of, read_quality
 from streams.quality.rules import RuleSet
 from streams.records import ChangeEvent, SourceRecord
 
@@ -38,14 +39,15 @@ class Fault:
 
 def find_contract(name: str, contracts: Contracts) -> Contract:
     """``orders``, ``com.acme.shop/orders``, or a version of it with ``/1-0-0``; ``LookupError`` says what there is."""
-    parts = name.removeprefix("iglu:").replace("/jsonschema", "", 1).split("/")
+    plain, kind = split_format(name)
+    parts = plain.split("/")
     version = parts.pop() if re.fullmatch(r"[0-9]+-[0-9*]+-[0-9*]+", parts[-1]) else "*-*-*"
     subjects = datasets_of("/".join(parts), contracts.families)
     if len(subjects) != 1:
         known = ", ".join(map(dataset_of, subjects or sorted(contracts.families))) or "none"
         raise LookupError(f"{name!r} {'can be' if subjects else 'is no dataset; there are:'} {known}")
     try:
-        return contracts.resolve(f"{subjects[0]}/{version}").newest
+        return contracts.resolve(f"{contracts.subject_of(dataset_of(subjects[0]), kind)}/{version}").newest
     except UnknownContractError as error:
         raise LookupError(str(error)) from None
 

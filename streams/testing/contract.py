@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from streams.contracts import Contract, read_contracts
+from streams.contracts.iglu import dataset_of
 from streams.contracts.model import Contracts
 from streams.contracts.registry import SchemaSource
 from streams.errors import ConfigurationError
-from streams.quality.book import dataset_of
 from streams.records import SourceRecord
 
 from .checker import Checker, Fault, find_contract
@@ -84,7 +84,8 @@ class ContractUnderTest:
         return value_of(row, self.contract, format, number=number, at_ms=MOMENT_MS)
 
     def _mock(self) -> Mock:
-        if self.contract is not self._contracts.families[self.contract.subject].newest:
+        family = self._contracts.family(self.contract.subject)
+        if family is None or self.contract is not family.newest:
             raise ValueError(f"rows are made of the newest version only, and {self.name} is not")
         return Mock(self._contracts, seed=self._seed, at_ms=MOMENT_MS)
 

@@ -4,8 +4,8 @@ A batch whose walk lacks answers stays where it is, at the head of its task; wha
 until no more of them is fetched. Answers are fetched beside the loop of batches, in a bounded time, and the batch is
 walked again. A rebalance meanwhile drops task and batch; whoever has the task next asks again.
 
-A schema registry is asked here alone. One that does not answer is asked again until it does, however long: no record is to blame, none is set
-aside. What it has said before needs no answer, so batches with known schemas go on.
+A schema registry is asked here alone. One that does not answer is asked again until it does, however long: no record is
+to blame, none is set aside. What it has said before needs no answer, so batches with known schemas go on.
 """
 
 from __future__ import annotations

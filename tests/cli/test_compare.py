@@ -9,6 +9,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from streams.cli.contracts import command
+from tests.contracts.builders import a_folder
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SELF = {"vendor": "v", "name": "n", "format": "jsonschema", "version": "1-0-2"}
@@ -93,6 +94,20 @@ def test_versions_of_the_folder_have_names() -> None:
 
     assert result.exit_code == 0, result.output
     assert "bump: none" in result.output
+
+
+def test_versions_in_avro_are_compared_as_avro_and_rows_are_held_against_them(tmp_path: Path) -> None:
+    record = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "%s"}]}'
+    files = {f"com.acme/things/avro/1-{place}-0": record % kind for place, kind in enumerate(("long", "int"))}
+    old, new = (f"com.acme/things/1-{place}-0" for place in (0, 1))
+    rows = a_file(tmp_path, "rows.json", [{"a": 1}, {"a": 1 << 40}, {"a": "x"}])
+
+    result = run(old, new, "--schemas", a_folder(tmp_path / "schemas", files), "--records", rows, "--output", "json")
+
+    assert result.exit_code == 1, result.output
+    told = json.loads(result.output)
+    assert (told["kind"], told["backward"], told["schemaver"]) == ("avro", False, "2-0-0")
+    assert (told["records"]["rows"], told["records"]["failed"], told["records"]["failed_before"]) == (3, 2, 1)
 
 
 def test_wrong_use_ends_with_2(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from streams.cli.contracts import command
+from tests.contracts.builders import a_folder
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -40,6 +41,21 @@ def test_a_file_is_written_where_a_file_is_named(tmp_path: Path) -> None:
 
     assert result.output.strip() == str(tmp_path / "orders.avsc")
     assert json.loads((tmp_path / "orders.avsc").read_text())["name"] == "orders"
+
+
+def test_what_is_written_in_a_language_is_exported_as_it_is_written(tmp_path: Path) -> None:
+    record = '{"type": "record", "name": "Thing", "fields": [ {"name": "id", "type": "long"} ]}\n'
+    proto = 'syntax = "proto3";\nmessage Cart { optional int64 id = 3; }\n'
+    folder = a_folder(tmp_path, {"com.acme/things/avro/1-0-0": record, "com.acme/carts/protobuf/1-0-0": proto})
+
+    texts = [run(*asked, "--schemas", folder).output for asked in (
+        ("things", "--as", "avro"), ("carts", "--as", "protobuf"), ("carts", "--as", "typescript"),
+        ("iglu:com.acme/things/avro/1-0-0", "--as", "sql"),
+    )]  # fmt: skip
+
+    assert texts[:2] == [record, proto]
+    assert "id?: number | null;" in texts[2]
+    assert '"id" bigint NOT NULL' in texts[3]
 
 
 def test_programs_get_path_and_text() -> None:

@@ -132,7 +132,7 @@ def test_ten_broken_files_are_reported_at_once(tmp_path: Path) -> None:
 
     assert sorted(map(str, caught.value.problems)) == [
         "com.acme/bytes/jsonschema/1-0-0: not UTF-8 text",
-        "com.acme/empty: no schema; put one in jsonschema/1-0-0 in this folder",
+        "com.acme/empty: no schema; put one in jsonschema/1-0-0 in this folder, or in avro/1-0-0 or protobuf/1-0-0",
         "com.acme/json/jsonschema/1-0-0:2: no valid JSON: Expecting value",
         "com.acme/list/jsonschema/1-0-0: a schema of rows must be a JSON object",
         "com.acme/lost/jsonschema/1-0-0: a $ref leads nowhere: Pointer '/$defs/nowhere' does not exist",

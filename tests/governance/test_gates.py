@@ -82,13 +82,11 @@ def test_avro_and_protobuf_are_held_to_their_own_rules(tmp_path: Path) -> None:
         "com.acme/things/avro/1-0-1": record % '{"name": "id", "type": "string"}',
         "com.acme/things/protobuf/1-0-0": proto % "int64",
         "com.acme/things/protobuf/1-0-1": proto % "string",
-        "com.acme/things/protobuf/1-0-2": "message {",
     }
 
     assert sorted((one.file, one.message[:10]) for one in findings(a_folder(tmp_path, files)).problems) == [
         ("com.acme/things/avro/1-0-1", "wrong bump"),
         ("com.acme/things/protobuf/1-0-1", "wrong bump"),
-        ("com.acme/things/protobuf/1-0-2", "is no Prot"),
     ]
 
 
@@ -246,3 +244,22 @@ def test_a_new_schema_is_a_new_version_of_its_contract(tmp_path: Path) -> None:
     a_folder(folder, versions(v1_0_1=a_version("1-0-1", note=TEXT)))
 
     assert told(findings(folder, base="main")) == [(CONTRACT, 4, "version", "1.0.0 says too")]
+
+
+def test_a_dataset_without_json_schemas_is_migrated_in_the_format_it_has(tmp_path: Path) -> None:
+    record = '{"type": "record", "name": "thing", "fields": [{"name": "id", "type": "long"}, %s]}'
+    files = {
+        "com.acme/things/avro/1-0-0": record % '{"name": "n", "type": "string"}',
+        "com.acme/things/avro/2-0-0": record % '{"name": "n", "type": "int"}',
+    }
+    folder = a_folder(tmp_path, files)
+    (problem,) = findings(folder).problems
+    assert (problem.file, "how they become rows of this version" in problem.message) == (
+        "com.acme/things/avro/2-0-0", True
+    )  # fmt: skip
+
+    migration = "up: {n: cast(n as integer)}\ndown: {n: cast(n as text)}\nexamples: [{id: 1, n: '%s'}]\n"
+    a_folder(folder, {f"{MIGRATION}/2-0-0.yaml": migration % "7"})
+    assert findings(folder).problems == ()
+    a_folder(folder, {f"{MIGRATION}/2-0-0.yaml": migration % (1 << 40)})
+    assert [one.path for one in findings(folder).problems] == ["up.n"]

@@ -10,6 +10,7 @@ import pytest
 
 from streams.contracts import load_contracts
 from streams.errors import ConfigurationError
+from tests.contracts.builders import a_folder
 
 from .running import ask, code_of, put, running
 
@@ -110,3 +111,30 @@ def test_what_files_refer_to_are_references(tmp_path: Path, folder: Path) -> Non
         held = ask(url, "GET", f"/subjects/{ORDERS}/versions/latest")[1]
         assert held["references"] == [{"name": uri, "subject": "com.company.user_updated", "version": 1}]
         assert ask(url, "GET", "/subjects/com.company.user_updated/versions/1/referencedby") == (200, [held["id"]])
+
+
+def test_avro_and_protobuf_are_served_as_they_are_written(tmp_path: Path) -> None:
+    record = '{"type": "record", "name": "Thing", "fields": [{"name": "id", "type": "long"}]}'
+    proto = 'syntax = "proto3";\nmessage Thing {\n  // The key\n  int64 id = 1;\n}\n'
+    files = {
+        "com.acme/things/avro/1-0-0": record, "com.acme/things/protobuf/1-0-0": proto,
+        "com.acme/carts/protobuf/1-0-0": proto,
+    }  # fmt: skip
+    folder = a_folder(tmp_path / "schemas", files)
+    for _ in range(2):  # a second start finds them as they were
+        with running(tmp_path / "data", load_contracts(folder)) as url:
+            subjects = ask(url, "GET", "/subjects")[1]
+            held = [ask(url, "GET", f"/subjects/{subject}/versions/1")[1] for subject in subjects]
+            own = ask(url, "GET", "/schemas/com.acme/things/avro/1-0-0")[1]
+
+        assert subjects == ["com.acme.carts", "com.acme.things", "com.acme.things.protobuf"]
+        assert [one.get("schemaType", "AVRO") for one in held] == ["PROTOBUF", "AVRO", "PROTOBUF"]
+        assert (held[0]["schema"], json.loads(held[1]["schema"])) == (proto, own)
+        assert own == json.loads(record)
+        assert held[0]["id"] == held[2]["id"]
+
+    a_folder(folder, {"com.acme/carts/protobuf/1-0-0": proto.replace("int64", "int32")})
+    with pytest.raises(ConfigurationError, match="says something else now"), running(
+        tmp_path / "data", load_contracts(folder)
+    ):
+        pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from streams.contracts.iglu import version_numbers
 from streams.contracts.model import Contract, Contracts
 
 from .avro import to_avro
@@ -51,13 +50,16 @@ def _python(contract: Contract, contracts: Contracts) -> Exported:
 
 
 def _avro(contract: Contract, contracts: Contracts) -> Exported:
+    """As it is published, where it is written in Avro."""
+    if contract.format == "avro":
+        return Exported(path=_path(contract, ".avsc"), text=contract.text)
     return Exported(path=_path(contract, ".avsc"), text=to_avro(read_model(contract, contracts)))
 
 
 def _protobuf(contract: Contract, contracts: Contracts) -> Exported:
-    family = contracts.families[contract.subject].versions
-    own = version_numbers(contract.version)
-    models = [read_model(one, contracts) for one in family if version_numbers(one.version) <= own]
+    if contract.format == "protobuf":
+        return Exported(path=_path(contract, ".proto"), text=contract.text)
+    models = [read_model(one, contracts) for one in contracts.history_of(contract)]
     place = package_of(models[-1]).replace(".", "/")
     return Exported(path=f"{place}/{identifier(vendor_and_name(contract)[1])}.proto", text=to_protobuf(models))
 

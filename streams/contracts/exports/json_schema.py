@@ -57,7 +57,7 @@ def bundled(contract: Contract, contracts: Contracts, *, at: str = "#") -> dict[
 
 def terms_of(contract: Contract, contracts: Contracts) -> Terms:
     """What its ``contract.yaml`` says of the rows; empty without one."""
-    document = contracts.contract_documents.get(contract.subject)
+    document = contracts.document_of(contract.subject)
     listed = [] if document is None else document.value.get("schema") or []
     return listed[0] if listed else {}
 

@@ -63,7 +63,7 @@ def odcs_contract(model: Model, contracts: Contracts, more: Elsewhere = NOTHING_
     """The same as a value."""
     contract = model.contract
     vendor, name = vendor_and_name(contract)
-    document = contracts.contract_documents.get(contract.subject)
+    document = contracts.document_of(contract.subject)
     said: dict[str, Any] = {} if document is None else document.value
     head = {
         "apiVersion": "v3.1.0", "kind": "DataContract", "id": f"{vendor}-{name}".replace(".", "-"), "name": name,

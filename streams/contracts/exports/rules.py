@@ -14,6 +14,8 @@ _BY_KIND = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     "array": ("minItems", "maxItems", "uniqueItems"),
 }
+_OF_64_BITS = (-(1 << 63), (1 << 63) - 1)
+"""Bounds that integers have anyway, wherever types are written."""
 _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_"}
 _AGAINST = {"D": "[^0-9]", "W": "[^A-Za-z0-9_]"}
 _UNSURE = "sSbBpPkuxc0123456789"
@@ -23,7 +25,7 @@ _TOKENS = re.compile(r"\\(.)|([\[\]])|(\(\?)|(.)", re.DOTALL)
 
 def rules_of(shape: Mapping[str, Any], kind: str) -> Mapping[str, object]:
     """The keywords of ``shape`` that are about values of the JSON type ``kind``."""
-    rules = {name: shape[name] for name in _BY_KIND.get(kind, ()) if name in shape}
+    rules = {name: shape[name] for name in _BY_KIND.get(kind, ()) if name in shape and shape[name] not in _OF_64_BITS}
     if "enum" in shape and kind in ("integer", "number"):
         rules["enum"] = [value for value in shape["enum"] if value is not None]
     return rules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,7 +11,6 @@ from streams.contracts.exports.json_schema import bundled
 from streams.contracts.exports.names import pascal
 from streams.contracts.exports.protobuf import to_protobuf
 from streams.contracts.exports.read import read_model
-from streams.contracts.iglu import version_numbers
 from streams.contracts.model import Contract, Contracts
 from streams.pipeline.published import envelope_shape
 
@@ -28,13 +28,11 @@ def payload_of(form: str, contract: Contract, row: Shape, contracts: Contracts) 
     """What stands in a record of ``form``, and its content type."""
     match form:
         case "avro":
-            schema = avro_schema(read_model(contract, contracts))
+            own = json.loads(contract.text) if contract.format == "avro" else None
+            schema = own or avro_schema(read_model(contract, contracts))
             return {"schemaFormat": f"{AVRO};version=1.9.0", "schema": schema}, AVRO
         case "protobuf":
-            own = version_numbers(contract.version)
-            family = contracts.families[contract.subject].versions
-            models = [read_model(one, contracts) for one in family if version_numbers(one.version) <= own]
-            return {"schemaFormat": f"{PROTOBUF};version=3", "schema": to_protobuf(models)}, PROTOBUF
+            return {"schemaFormat": f"{PROTOBUF};version=3", "schema": _proto(contract, contracts)}, PROTOBUF
         case "iglu-json":
             uri = {"type": "string", "pattern": f"^{re.escape(contract.subject)}/[0-9]+-[0-9]+-[0-9]+$"}
             properties = {"schema": uri, "data": row}
@@ -48,6 +46,12 @@ def payload_of(form: str, contract: Contract, row: Shape, contracts: Contracts) 
             return row, "application/cloudevents+json"
         case _:
             return row, JSON
+
+
+def _proto(contract: Contract, contracts: Contracts) -> str:
+    if contract.format == "protobuf":
+        return contract.text
+    return to_protobuf([read_model(one, contracts) for one in contracts.history_of(contract)])
 
 
 def _change(row: Shape) -> Shape:

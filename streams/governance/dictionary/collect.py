@@ -8,9 +8,9 @@ from typing import Any
 from streams.contracts import Contract, ContractFamily, Contracts
 from streams.contracts.exports.json_schema import terms_of
 from streams.contracts.exports.read import read_model
+from streams.contracts.iglu import dataset_of
 from streams.pipeline.plan import Plan
 from streams.planning.lineage import Lineage, Origin, lineage_of
-from streams.quality.book import dataset_of
 from streams.quality.rules import OF_ROWS, RuleSet
 
 from ..files import Files
@@ -39,7 +39,7 @@ def _dataset(
     files: Files,
 ) -> DatasetFacts:  # fmt: skip
     newest = family.newest
-    document = contracts.contract_documents.get(newest.subject)
+    document = contracts.document_of(newest.subject)
     said: Mapping[str, Any] = {} if document is None else document.value
     purpose = said.get("description") or {}
     texts = [newest.schema.get("description"), *purpose.values()]

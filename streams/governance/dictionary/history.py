@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from streams.contracts import Contract, Contracts, compare
+from streams.contracts import Contract, Contracts
 from streams.contracts.documents import DocumentError, parse_yaml
+from streams.contracts.iglu import dataset_of
 
 from ..files import Files
+from ..series import compare_contracts
 from .facts import VersionFacts
 
 
@@ -24,7 +26,7 @@ def versions_of(versions: tuple[Contract, ...], contracts: Contracts, files: Fil
 def _change(
     old: Contract, new: Contract, resources: Mapping[str, object], migration: Mapping[str, Any] | None
 ) -> VersionFacts:
-    found = compare(old.schema, new.schema, resources=resources)
+    found = compare_contracts(old, new, resources)
     return VersionFacts(
         version=new.version, before=old.version, bump=found.bump, is_backward=found.backward,
         is_forward=found.forward, differences=found.differences, up=_way(migration, "up"),
@@ -40,7 +42,7 @@ def _way(migration: Mapping[str, Any] | None, way: str) -> Mapping[str, str] | N
 
 def _migration(new: Contract, files: Files) -> Mapping[str, Any] | None:
     """What is declared beside the schemas; ``contracts check`` says what is wrong with it."""
-    place = new.subject.removeprefix("iglu:").removesuffix("/jsonschema")
+    place = dataset_of(new.subject)
     text = files.get(f"{place}/migrations/{new.version}.yaml")
     if text is None:
         return None

@@ -11,30 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf import (
-    any_pb2,
-    descriptor_pb2,
-    descriptor_pool,
-    duration_pb2,
-    empty_pb2,
-    field_mask_pb2,
-    json_format,
-    message_factory,
-    struct_pb2,
-    timestamp_pb2,
-    wrappers_pb2,
-)
+from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import DecodeError as NoMessageError
 from google.protobuf.message import Message
 
+from streams.contracts.compatibility.protobuf.pool import build_file
 from streams.contracts.registry import RegisteredSchema
 from streams.errors import DecodeError
 
 from .wires import PLAIN, Kind, Wire, decimal_of, float_of, single_of
 
 FORMAT = "protobuf"
-_WELL_KNOWN = (any_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
 _STRUCTS = ("google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue")
 _FLOATS = (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
 
@@ -52,16 +41,10 @@ class ProtobufFile:
     """One registered file with everything it imports."""
 
     def __init__(self, schema: RegisteredSchema) -> None:
-        pool = descriptor_pool.DescriptorPool()
         try:
-            own = {name: _file_of(held, name) for name, held in schema.references.items()}
-            for module in _WELL_KNOWN:
-                if module.DESCRIPTOR.name not in own:
-                    pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-            for file in own.values():
-                pool.Add(file)
-            pool.Add(_file_of(schema, "it.proto"))
-            self._file = pool.FindFileByName("it.proto")
+            self._file = build_file(
+                _file_of(schema), {name: _file_of(held) for name, held in schema.references.items()}
+            )
         except (ValueError, TypeError, KeyError, NoMessageError):
             raise DecodeError(FORMAT, "its registered schema is no Protobuf file") from None
 
@@ -78,10 +61,8 @@ class ProtobufFile:
         return ProtobufReader(read=_reader_of(message_factory.GetMessageClass(found)), wire=_wire_of(found, ()))
 
 
-def _file_of(schema: RegisteredSchema, name: str) -> Any:
-    file = descriptor_pb2.FileDescriptorProto.FromString(b64decode(schema.text, validate=True))
-    file.name = name
-    return file
+def _file_of(schema: RegisteredSchema) -> FileDescriptorProto:
+    return FileDescriptorProto.FromString(b64decode(schema.text, validate=True))
 
 
 def _reader_of(kind: type[Message]) -> Callable[[bytes], dict[str, object]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from streams.contracts.iglu import dataset_of
 from streams.contracts.model import ContractFamily, Contracts, UnknownContractError
 from streams.errors import Problem
-from streams.quality.book import dataset_of, datasets_of, read_quality
+from streams.quality.book import datasets_of, read_quality
 from streams.quality.grammar import on_fail_problems
 from streams.quality.rules import Fresh, References, Rule, RuleSet
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from streams.contracts.iglu import dataset_of
 from streams.contracts.model import Column, ColumnType
 from streams.errors import Problem
-from streams.quality.book import dataset_of
 from streams.quality.rules import (
     OF_ROWS,
     Complete,

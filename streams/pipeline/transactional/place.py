@@ -16,7 +16,6 @@ from streams.records import ChangeEvent, SourceRecord
 
 from ..plan import Codec
 
-
 MOST_SCHEMAS = 8
 """That one record names: of its key and its value."""
 

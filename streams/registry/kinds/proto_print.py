@@ -16,6 +16,8 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
+from streams.contracts.compatibility.protobuf.parse import json_name
+
 F = FieldDescriptorProto
 _LARGEST_NUMBER = 536_870_911
 
@@ -142,12 +144,6 @@ def _field_options(one: FieldDescriptorProto) -> Iterator[str]:
     if one.json_name and one.json_name != json_name(one.name):
         yield f"json_name = {_quoted(one.json_name)}"
     yield from _options(one.options)
-
-
-def json_name(name: str) -> str:
-    """The name in JSON where none is said."""
-    first, *others = name.split("_")
-    return first + "".join(other[:1].upper() + other[1:] for other in others)
 
 
 def _type(one: FieldDescriptorProto) -> str:

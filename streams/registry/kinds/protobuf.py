@@ -6,27 +6,16 @@ import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64Error
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from re import compile as pattern
 from typing import Any
 
-from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 
-from streams.contracts.compatibility import SchemaTextError
+from streams.contracts.compatibility.protobuf.compile import compile_text
+from streams.contracts.compatibility.protobuf.pool import build_file
 from streams.contracts.compatibility.protobuf.tokens import Tokens
 
-from .proto_compile import compile_text
 from .proto_print import print_file
-
-_KNOWN = {
-    pattern(r"google/(?:protobuf|type)/\w+\.proto"): "{}_pb2",
-    pattern(r"confluent/(?:types/)?\w+\.proto"): "confluent_kafka.schema_registry.{}_pb2",
-}
-"""Files that every Protobuf client has, and the modules that hold them."""
-_OWN_NAME = "registered.proto"
 
 
 def read_serialized(text: str) -> FileDescriptorProto | None:
@@ -54,17 +43,8 @@ def resolve(file: FileDescriptorProto, needed: Mapping[str, FileDescriptorProto]
 
     ``needed``: what it imports, by path; what one of them imports stands before it.
     """
-    pool = DescriptorPool()
-    try:
-        for name, held in needed.items():
-            _add_known(pool, held)
-            pool.Add(_named(held, name))
-        _add_known(pool, file)
-        pool.Add(_named(file, _OWN_NAME))
-        resolved = FileDescriptorProto()
-        pool.FindFileByName(_OWN_NAME).CopyToProto(resolved)
-    except (TypeError, KeyError, ValueError) as error:
-        raise SchemaTextError(str(error).strip("'\"")) from None
+    resolved = FileDescriptorProto()
+    build_file(file, needed).CopyToProto(resolved)
     resolved.ClearField("name")
     return resolved
 
@@ -92,37 +72,6 @@ def fields(file: FileDescriptorProto) -> Iterator[str]:
         yield from (f"{path}.{field.name}" for field in message.field)
         inner = (one for one in message.nested_type if not one.options.map_entry)
         waiting += [(f"{path}.{one.name}", one) for one in inner]
-
-
-def _named(file: FileDescriptorProto, name: str) -> FileDescriptorProto:
-    named = FileDescriptorProto()
-    named.CopyFrom(file)
-    named.name = name
-    return named
-
-
-def _add_known(pool: DescriptorPool, file: FileDescriptorProto) -> None:
-    for path in file.dependency:
-        found = _known_file(path)
-        if found is not None:
-            _add_whole(pool, found)
-
-
-def _known_file(path: str) -> FileDescriptor | None:
-    for form, module in _KNOWN.items():
-        if form.fullmatch(path):
-            name = module.format(path.removesuffix(".proto").replace("/", "."))
-            try:
-                return import_module(name).DESCRIPTOR
-            except ImportError:
-                return None
-    return None
-
-
-def _add_whole(pool: DescriptorPool, file: FileDescriptor) -> None:
-    for needed in file.dependencies:
-        _add_whole(pool, needed)
-    pool.AddSerializedFile(file.serialized_pb)
 
 
 def _custom_options(message: Message) -> Iterator[bytes]:

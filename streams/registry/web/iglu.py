@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from streams.contracts.registry import SchemaKind
+
 from ..catalog import Catalog
+from ..files import subject_of as file_subject
 from ..model import StoredVersion
 from .answers import REGISTRY, encode
 
@@ -22,8 +25,8 @@ def _missing() -> web.Response:
 
 def _files(catalog: Catalog, subject: str) -> list[StoredVersion]:
     """Versions of ``iglu:vendor/name/format``."""
-    vendor, name, _ = subject.removeprefix("iglu:").split("/")
-    return [held for held in catalog.versions(f"{vendor}.{name}") if held.origin.startswith(f"{subject}/")]
+    versions = (held for leads in (True, False) for held in catalog.versions(file_subject(subject, leads=leads)))
+    return [held for held in versions if held.origin.startswith(f"{subject}/")]
 
 
 def _subject_of(request: web.Request) -> str:
@@ -36,7 +39,10 @@ async def get_schema(request: web.Request) -> web.Response:
     catalog, subject = request.app[REGISTRY].catalog, _subject_of(request)
     for held in _files(catalog, subject):
         if held.origin == f"{subject}/{request.match_info['version']}":
-            return _json(catalog.schema_of(held).text.encode())
+            schema = catalog.schema_of(held)
+            if schema.kind is SchemaKind.PROTOBUF:
+                return web.Response(text=schema.text, content_type="text/plain")
+            return _json(schema.text.encode())
     return _missing()
 
 

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
+from streams.contracts.iglu import dataset_of
 from streams.contracts.model import Contract, Contracts
 from streams.errors import ConfigurationError
-from streams.quality.book import dataset_of, read_quality
+from streams.quality.book import read_quality
 from streams.quality.rules import RuleSet
 
 from .make import RowMaker, parents_of
@@ -68,7 +69,10 @@ class Mock:
 
     def contract(self, subject: str) -> Contract:
         """The newest version of ``subject``; ``KeyError``."""
-        return self._contracts.families[subject].newest
+        family = self._contracts.family(subject)
+        if family is None:
+            raise KeyError(subject)
+        return family.newest
 
     def _rules(self, subject: str) -> Rules:
         return fit_rules(self.contract(subject), self._book.get(subject, RuleSet()))

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from streams.contracts.iglu import dataset_of
 from streams.contracts.model import Contract
-from streams.quality.book import dataset_of
 
 Format = Literal["rows", "debezium-json", "iglu-json"]
 FORMATS: tuple[Format, ...] = ("rows", "debezium-json", "iglu-json")

@@ -37,7 +37,7 @@ def _by_rule(contract: Contract, contracts: Contracts, book: Book) -> Iterator[t
 
 def _by_contract(contract: Contract, contracts: Contracts) -> Iterator[tuple[str, str]]:
     """``relationships`` of a property, ``to: users.id``. Source: ODCS 3.1.0, "Relationships"."""
-    document = contracts.contract_documents.get(contract.subject)
+    document = contracts.document_of(contract.subject)
     schema = (document.value.get("schema") or [{}]) if document is not None else [{}]
     for held in schema[0].get("properties") or ():
         for relation in held.get("relationships") or ():

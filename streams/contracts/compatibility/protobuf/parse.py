@@ -161,5 +161,14 @@ def _json_name(name: str, options: list[str]) -> str:
     """The name in JSON: what the option says, else the field's name in camel case."""
     if "json_name" in options:
         return options[options.index("json_name") + 2].strip("\"'")
+    return json_name(name)
+
+
+def json_name(name: str) -> str:
+    """The name in JSON where none is said: camel case.
+
+    >>> json_name("created_at")
+    'createdAt'
+    """
     first, *others = name.split("_")
     return first + "".join(other[:1].upper() + other[1:] for other in others)

@@ -13,11 +13,9 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 
-from streams.contracts.compatibility.model import SchemaTextError
-from streams.contracts.compatibility.protobuf.parse import parse_proto
-from streams.contracts.compatibility.protobuf.schema import SCALARS, ProtoEnum, ProtoField, ProtoMessage
-
-from .proto_print import json_name
+from ..model import SchemaTextError
+from .parse import json_name, parse_proto
+from .schema import SCALARS, ProtoEnum, ProtoField, ProtoMessage
 
 F = FieldDescriptorProto
 _LABELS = {"required": F.LABEL_REQUIRED, "repeated": F.LABEL_REPEATED}

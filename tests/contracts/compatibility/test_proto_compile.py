@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.contracts.compatibility import SchemaTextError
-from streams.registry.kinds.proto_compile import compile_text
+from streams.contracts.compatibility.protobuf.compile import compile_text
 
 
 @pytest.mark.parametrize(
