@@ -8,11 +8,14 @@ from pathlib import Path
 
 import click
 
+from streams.contracts import read_contracts
 from streams.contracts.iglu import is_name, is_vendor, split_format
 from streams.contracts.load import CONTRACT_FILE, DRAFT_FILES
+from streams.contracts.numbers import NUMBERS_FILE
 from streams.errors import ConfigurationError
 from streams.governance.drafts import Bumped, Draft, bump, format_of
 from streams.governance.files import Files, read_files
+from streams.governance.numbers import recorded_numbers
 from streams.governance.published import LOCK, lock_text, read_lock
 from streams.governance.series import SchemaVersion, all_series, leading_formats, resources_of
 from streams.governance.steps import migration_file
@@ -60,6 +63,7 @@ def bump_command(dataset: str, draft: Path | None, dry_run: bool, schemas: Path 
     written = _published(bumped, files)
     if bumped.is_new and not dry_run:
         _write(folder, written)
+        _write(folder, _numbers_after(bumped, folder))
         if draft is None:
             place.unlink()
     _tell(bumped, written, files, output, is_dry=dry_run)
@@ -99,6 +103,14 @@ def _published(bumped: Bumped, files: Files) -> Mapping[str, str]:
         new = {name: content for name, content in added.items() if name in recorded or name == version.file}
         written[LOCK] = lock_text(new, recorded)
     return written
+
+
+def _numbers_after(bumped: Bumped, folder: Path) -> Mapping[str, str]:
+    """The dataset's numbers of Protobuf's fields, where they are recorded, with those of the new version."""
+    file = f"{bumped.version.dataset}/{NUMBERS_FILE}"
+    if not (folder / file).exists():
+        return {}
+    return {name: text for name, text in recorded_numbers(read_contracts(folder), frozenset()).items() if name == file}
 
 
 def _write(folder: Path, written: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ from streams.errors import ConfigurationError, Problem
 from streams.governance.evidence import FORMATS
 from streams.governance.files import Base, Files, GitError, find_base, read_base, read_files
 from streams.governance.gates import check_gates
+from streams.governance.numbers import recorded_numbers
 from streams.governance.published import LOCK, in_base, lock_text, read_lock
 from streams.governance.report import junit, workflow_lines
 from streams.pipeline.compile import compile_topology
@@ -86,7 +87,7 @@ def check(
     folder = schemas or Settings.from_env().schemas
     report = examine(folder, _base(folder, base), records=record)
     if record and not report.problems:
-        _record(folder, report.files, _base(folder, base))
+        _record(folder, report, _base(folder, base))
     if junit_file is not None:
         _write(junit_file, junit(report.problems, report.files))
     if output == "json":
@@ -140,8 +141,12 @@ def _all_problems(contracts: Contracts) -> tuple[list[Problem], Sequence[Pipelin
     return problems, built
 
 
-def _record(folder: Path, files: Files, base: Base | None) -> None:
+def _record(folder: Path, report: Report, base: Base | None) -> None:
     """All versions are published from now on."""
+    files = report.files
+    published = frozenset(read_lock(files, []) or ()) | frozenset(() if base is None else base.tip)
+    for name, text in recorded_numbers(report.contracts, published).items():
+        _write(folder / name, text)
     _write(folder / LOCK, lock_text(files, in_base(read_lock(files, []) or {}, base)))
 
 

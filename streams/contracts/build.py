@@ -68,7 +68,7 @@ def build_contracts(dataset: Dataset, resources: Mapping[str, object], problems:
     """The contracts of a dataset's versions, oldest first; ``resources``: schemas by URI, for ``$ref``."""
     schemas = [_with_terms(schema, dataset.terms) for schema in dataset.schemas]
     built = [_build_contract(dataset, schema, resources, problems) for schema in schemas]
-    if schemas:
+    if schemas and dataset.leads:  # a further format may say less
         problems.extend(_disagreements(dataset, schemas[-1]))
     return [contract for contract in built if contract is not None]
 

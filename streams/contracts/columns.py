@@ -81,10 +81,8 @@ def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty |
     types = json_types(shape)
     named = shape.get("format")
     text_format = named if isinstance(named, str) else None
-    physical = _told(shape, "x-physical-type") if prop is None or prop.physicalType is None else prop.physicalType
+    physical, own = _source_of(shape, prop)
     nested = {} if prop is None else {held.name: held for held in prop.properties or () if held.name}
-    own: dict[Any, Any] = {"unit": _told(shape, "x-unit")}
-    own |= {} if prop is None else {p.property: p.value for p in prop.customProperties or ()}
     kind = _type_of(types - {"null"}, text_format, physical, shape)
     physical_name, first, second = split_physical_type(physical)
     scale = own.get("scale", second if physical_name in ("numeric", "decimal") else None)
@@ -106,10 +104,12 @@ def _build_column(name: str, shape: Mapping[str, object], prop: SchemaProperty |
     )
 
 
-def _told(shape: Mapping[str, object], word: str) -> str | None:
-    """What a schema says of the source beside JSON, where the contract does not: ``streams.contracts.rows``."""
-    held = shape.get(word)
-    return held if isinstance(held, str) else None
+def _source_of(shape: Mapping[str, object], prop: SchemaProperty | None) -> tuple[str | None, dict[Any, Any]]:
+    """(the source's type, custom properties), also where only the schema says them: ``streams.contracts.rows``."""
+    said = {word: held for word in ("x-physical-type", "x-unit") if isinstance(held := shape.get(word), str)}
+    physical = said.get("x-physical-type") if prop is None else prop.physicalType or said.get("x-physical-type")
+    own = {} if prop is None else {held.property: held.value for held in prop.customProperties or ()}
+    return physical, {"unit": said.get("x-unit"), **own}
 
 
 def _classification(prop: SchemaProperty) -> str | None:

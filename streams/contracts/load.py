@@ -16,6 +16,7 @@ from .build import Dataset, SchemaFile, build_contracts
 from .documents import Document, DocumentError, parse_yaml
 from .iglu import FORMATS, is_name, is_vendor, is_version, version_numbers
 from .model import ContractFamily, Contracts, family_of
+from .numbers import NUMBERS_FILE, Recorded, read_numbers
 from .odcs import DatasetTerms, read_terms
 from .rows import RowsError, fault_in, rows_of
 from .validation import check_schema
@@ -27,7 +28,7 @@ OTHER_FILES = frozenset({"matrix.yaml", "contract_matrix.py", "published.sha256"
 """Read by ``streams.governance``."""
 QUALITY_NAMES = frozenset({"quality", "quality_rules"})
 QUALITY_SUFFIXES = frozenset({".py", ".yaml", ".yml", ".json"})
-_OTHER_PARTS = frozenset({"migrations", *DRAFT_FILES})
+_OTHER_PARTS = frozenset({"migrations", NUMBERS_FILE, *DRAFT_FILES})
 
 
 def load_contracts(folder: str | Path) -> Contracts:
@@ -62,8 +63,23 @@ def read_contracts(folder: str | Path) -> Contracts:
         contract_documents=_documents(datasets, families),
         problems=tuple(problems),
         broken=broken & leading,
+        numbers=_read_all_numbers(root, datasets, problems),
         beside={subject: family for subject, family in usable.items() if subject not in leading},
     )
+
+
+def _read_all_numbers(root: Path, datasets: Iterable[Dataset], problems: list[Problem]) -> Mapping[str, Recorded]:
+    """By dataset, of those that have a file of them."""
+    found: dict[str, Recorded] = {}
+    for dataset in (f"{held.vendor}/{held.name}" for held in datasets if held.leads):
+        name = f"{dataset}/{NUMBERS_FILE}"
+        text = _read_text(root / name, name, problems) if (root / name).exists() else None
+        if text is not None:
+            try:
+                found[dataset] = read_numbers(parse_yaml(text, name), problems)
+            except DocumentError as error:
+                problems.append(error.problem)
+    return found
 
 
 def _documents(datasets: Iterable[Dataset], families: Mapping[str, ContractFamily]) -> Mapping[str, Document]:

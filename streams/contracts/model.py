@@ -11,6 +11,7 @@ from streams.errors import Problem
 
 from .documents import Document
 from .iglu import FORMATS, Criterion, dataset_of, parse_criterion, version_numbers
+from .numbers import Recorded
 from .validation import Validator
 
 
@@ -153,6 +154,8 @@ class Contracts:
     """Subjects that some of ``problems`` are about; none of their versions is above."""
     beside: Mapping[str, ContractFamily] = field(default_factory=dict)
     """By subject: datasets of ``families`` in further formats, for who names these."""
+    numbers: Mapping[str, Recorded] = field(default_factory=dict)
+    """By dataset: recorded numbers of Protobuf's fields."""
 
     def resolve(self, criterion: str) -> ContractFamily:
         """The versions that ``criterion`` admits; ``ValueError`` or ``UnknownContractError``."""
@@ -172,6 +175,10 @@ class Contracts:
         family = self.family(contract.subject)
         own = version_numbers(contract.version)
         return tuple(one for one in family.versions if version_numbers(one.version) <= own) if family else (contract,)
+
+    def numbers_of(self, contract: Contract) -> Recorded:
+        """What is recorded of its dataset."""
+        return self.numbers.get(dataset_of(contract.subject), {})
 
     def subject_of(self, dataset: str, format_name: str | None = None) -> str:
         """The subject that ``vendor/name`` means; ``format_name`` where one is asked for."""

@@ -18,6 +18,7 @@ from streams.records import Row
 from .files import Base, Files
 from .matrix import matrix_problems, pipeline_uses, read_matrix
 from .migrations import read_migration, try_migration, weak_places
+from .numbers import numbers_problems
 from .published import base_problems, in_base, known_files, lock_problems, read_lock, unrecorded
 from .series import JSON, SchemaVersion, Series, all_series, leading_formats, resources_of
 from .steps import Step, gaps, migration_file, steps_of, told, wrong_bump
@@ -70,6 +71,9 @@ class _Gates:
             self._problems += lock_problems(self._files, in_base(self._lock, self._base))
         elif self._lock is not None:
             self._problems += (*lock_problems(self._files, self._lock), *unrecorded(self._files, self._lock))
+        if not records:
+            at_base = frozenset() if self._base is None else frozenset(self._base.tip)
+            self._problems += numbers_problems(self._contracts, self._files, self._base, self._known | at_base)
         if self._base is not None:
             self._problems += base_problems(self._files, self._base)
         if self._base is not None and not self._base.is_assumed:

@@ -55,6 +55,7 @@ def test_the_list_names_key_and_classified_columns() -> None:
 
     assert rows["com.acme.shop/users"] == {
         "dataset": "com.acme.shop/users",
+        "format": "jsonschema",
         "newest": "1-0-0",
         "versions": 1,
         "key": "id",

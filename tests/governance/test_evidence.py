@@ -124,11 +124,12 @@ def test_a_resume_file_of_something_else_is_wrong_use(tmp_path: Path, text: str)
     assert (tmp_path / "resume.json").read_text() == text
 
 
-def test_records_are_for_json_schemas_and_registered_formats_need_a_registry(tmp_path: Path) -> None:
+def test_records_are_held_against_avro_as_well_and_registered_formats_need_a_registry(tmp_path: Path) -> None:
     record = '{"type": "record", "name": "t", "fields": []}'
-    a_folder(tmp_path, {"a.avsc": record, "b.avsc": record})
+    a_folder(tmp_path, {"a.avsc": record, "b.avsc": record, "c.avsc": record.replace("[]", '[{"name": "no"}]')})
     avro = ["compare", f"{tmp_path}/a.avsc", f"{tmp_path}/b.avsc", "--records", str(a_file(tmp_path, *ROWS))]
 
-    assert CliRunner().invoke(command, avro).exit_code == 2
+    assert CliRunner().invoke(command, avro).exit_code == 0
+    assert CliRunner().invoke(command, [*avro[:2], f"{tmp_path}/c.avsc", *avro[3:]]).exit_code == 2
     failed = run(tmp_path, SHORT, "--records", a_file(tmp_path, *ROWS), "--format", "avro").exception
     assert "STREAMS_REGISTRY" in str(failed)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from streams.cli.bump import bump_command
+from streams.cli.check import check
+from streams.contracts import load_contracts
+from streams.contracts.exports import export_dataset
 from tests.contracts.builders import a_contract, a_folder
 
 from .builders import MIGRATION, PLACE, TEXT, a_version, commit, committed, findings, git, told, versions
@@ -263,3 +269,43 @@ def test_a_dataset_without_json_schemas_is_migrated_in_the_format_it_has(tmp_pat
     assert findings(folder).problems == ()
     a_folder(folder, {f"{MIGRATION}/2-0-0.yaml": migration % (1 << 40)})
     assert [one.path for one in findings(folder).problems] == ["up.n"]
+
+
+def proto_numbers(folder: Path, version: str) -> dict[str, str]:
+    """By name the numbers of the fields that the exported version has."""
+    contracts = load_contracts(folder)
+    contract = contracts.resolve(f"iglu:com.acme/things/jsonschema/{version}").newest
+    return dict(re.findall(r" (\w+) = (\d+) ", export_dataset(contract, contracts, "protobuf").text))
+
+
+def test_an_older_version_that_comes_late_shifts_no_number_that_is_published(tmp_path: Path) -> None:
+    folder = committed(tmp_path, versions(
+        v1_0_0=FIRST, v1_0_1=a_version("1-0-1", a=TEXT), v2_0_0=a_version("2-0-0", required=("id", "b"), a=TEXT, b=TEXT)
+    ) | {f"{MIGRATION}/2-0-0.yaml": "up: {b: \"'x'\"}\nexamples: [{id: 1}]\n"})  # fmt: skip
+    before = proto_numbers(folder, "2-0-0")
+    assert before == {"id": "1", "a": "2", "b": "3"}
+
+    a_folder(folder, versions(v1_0_2=a_version("1-0-2", a=TEXT, late=TEXT)))
+    (problem,) = findings(folder, base="main").problems
+    assert (problem.file, "shifts the Protobuf numbers of Things.b (string)" in problem.message) == (
+        f"{PLACE}/1-0-2", True
+    )  # fmt: skip
+    assert proto_numbers(folder, "2-0-0")["b"] == "4"  # as it would be
+
+    recorded = CliRunner().invoke(check, ["--schemas", str(folder), "--record", "--base", "main"])
+    assert recorded.exit_code == 0, recorded.output
+    assert findings(folder, base="main").problems == ()
+    assert (proto_numbers(folder, "2-0-0"), proto_numbers(folder, "1-0-2")["late"]) == (before, "4")
+
+    commit(folder.parent)
+    text = (folder / "com.acme/things/numbers.yaml").read_text()
+    a_folder(folder, {"com.acme/things/numbers.yaml": text.replace("3: b", "9: b")})
+    (problem,) = findings(folder, base="main").problems
+    assert problem.message == "Things.b (string) has the number 3 in main, and a number never changes"
+
+    more = a_version("2-0-0", required=("id", "b"), a=TEXT, b=TEXT, more=TEXT)
+    a_folder(folder, {"com.acme/things/numbers.yaml": text, "com.acme/things/draft.json": more})
+    bumped = CliRunner().invoke(bump_command, ["com.acme/things", "--schemas", str(folder)])
+    assert bumped.exit_code == 0, bumped.output
+    assert proto_numbers(folder, "2-0-1") == {**before, "more": "5"}
+    assert not [one for one in findings(folder).problems if "numbers" in one.file]

@@ -61,7 +61,8 @@ def _protobuf(contract: Contract, contracts: Contracts) -> Exported:
         return Exported(path=_path(contract, ".proto"), text=contract.text)
     models = [read_model(one, contracts) for one in contracts.history_of(contract)]
     place = package_of(models[-1]).replace(".", "/")
-    return Exported(path=f"{place}/{identifier(vendor_and_name(contract)[1])}.proto", text=to_protobuf(models))
+    text = to_protobuf(models, contracts.numbers_of(contract))
+    return Exported(path=f"{place}/{identifier(vendor_and_name(contract)[1])}.proto", text=text)
 
 
 def _json_schema(contract: Contract, contracts: Contracts) -> Exported:

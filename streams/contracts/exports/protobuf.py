@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from streams.contracts.iglu import version_numbers
 from streams.contracts.model import ColumnType
+from streams.contracts.numbers import Recorded
 
 from .avro import is_int32
 from .names import identifier, namespace, pascal, unique, vendor_and_name
@@ -38,10 +39,13 @@ class _Field:
     """Of an array that is a message: what is around each item."""
 
 
-def to_protobuf(models: Sequence[Model]) -> str:
-    """The file of the last of ``models``, the versions of a dataset from the oldest on."""
+def to_protobuf(models: Sequence[Model], recorded: Recorded) -> str:
+    """The file of the last of ``models``, the versions of a dataset from the oldest on.
+
+    ``recorded``: numbers that fields have, whatever the versions say.
+    """
     model = models[-1]
-    numbers = number_all([dict(_keys(held)) for held in models])
+    numbers = number_all([dict(_keys(held)) for held in models], recorded)
     fields = {name: list(_fields(record)) for name, record in model.records.items()}
     head = [f"// {model.contract.uri}", 'syntax = "proto3";', f"package {package_of(model)};"]
     used = [one.items or one for held in fields.values() for one in held]
@@ -49,6 +53,13 @@ def to_protobuf(models: Sequence[Model]) -> str:
     blocks = [_message(record, fields[name], numbers) for name, record in model.records.items()]
     parts = ["\n".join(lines) for lines in (head, imports, *blocks) if lines]
     return "\n\n".join(parts) + "\n"
+
+
+def field_numbers(models: Sequence[Model], recorded: Recorded) -> Recorded:
+    """Those of all fields that ``models`` have, in their order, beside what is ``recorded``."""
+    given = number_all([dict(_keys(held)) for held in models], recorded)
+    fresh = {name: dict(numbers.by_key) for name, numbers in given.items()}
+    return {name: {**recorded.get(name, {}), **fresh.get(name, {})} for name in {**recorded, **fresh}}
 
 
 def package_of(model: Model) -> str:

@@ -51,7 +51,8 @@ def payload_of(form: str, contract: Contract, row: Shape, contracts: Contracts) 
 def _proto(contract: Contract, contracts: Contracts) -> str:
     if contract.format == "protobuf":
         return contract.text
-    return to_protobuf([read_model(one, contracts) for one in contracts.history_of(contract)])
+    models = [read_model(one, contracts) for one in contracts.history_of(contract)]
+    return to_protobuf(models, contracts.numbers_of(contract))
 
 
 def _change(row: Shape) -> Shape:
