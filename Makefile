@@ -9,6 +9,8 @@ SEED ?= 1
 PROFILE ?= long
 BIN := .venv/bin
 READY := .venv/ready
+PEERS_READY := .venv/peers/ready .streams/peers/java/ready
+PEERS_JAVA := tests/bench/peers/java
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 help:  ## this list
@@ -40,8 +42,17 @@ lint: $(READY)  ## ruff, mypy --strict, and the contracts in schemas/
 	$(BIN)/mypy
 	$(BIN)/streams contracts check
 
-bench: $(READY)  ## events a second, CPU and memory an event, beside the floor in the same run; ONLY=W2
-	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(foreach job,$(ONLY),--only $(job)) $(ARGS)
+.venv/peers/ready: .ci/peers.txt
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/python -m pip install --quiet --require-hashes -r .ci/peers.txt
+	@touch $@
+
+.streams/peers/java/ready: $(PEERS_JAVA)/pom.xml $(wildcard $(PEERS_JAVA)/src/main/java/peer/*.java)
+	mvn -q -B -f $(PEERS_JAVA)/pom.xml compile dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.streams/peers/java/lib
+	@touch $@
+
+bench: $(READY) $(if $(PEERS),$(PEERS_READY))  ## events a second, CPU, memory, beside the floor; ONLY=W2, PEERS=1: other engines, too
+	$(BIN)/python -m tests.bench$(if $(PEERS),.peers) $(if $(QUICK),--quick) $(foreach job,$(ONLY),--only $(job)) $(ARGS)
 
 bench-capture: $(READY)  ## changes a second of the capture, beside a real Debezium and pg_recvlogical, and killed every 20 s
 	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)
@@ -64,6 +75,8 @@ lock: $(READY)  ## bring .ci/requirements.txt into line with pyproject.toml
 	.venv/lock/bin/python -m pip install --quiet uv
 	.venv/lock/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-annotate --no-header \
 	  --python-version 3.11 --quiet --output-file .ci/requirements.txt
+	.venv/lock/bin/uv pip compile tests/bench/peers/requirements.in --generate-hashes --no-annotate --no-header \
+	  --python-version 3.11 --quiet --output-file .ci/peers.txt
 
 clean:  ## remove what running left behind; .venv stays
 	rm -rf .streams .mypy_cache .ruff_cache .hypothesis

@@ -53,33 +53,35 @@ class Bench:
 
     def __init__(self, brokers: str, folder: Path, *, core: int, stamp: str = "bench") -> None:
         self.brokers = brokers
-        self._folder = folder
-        self._core = core
+        self.folder = folder
+        self.core = core
         self._stamp = stamp
         self._runs = 0
 
     def preload(self, job: Job, count: int) -> Sources:
         """Source topics for ``count`` orders."""
-        prefix = self._prefix()
+        prefix = self.prefix()
         sources = {name: prefix + name for name in job.sources}
         for name, topic in sources.items():
-            self._create(topic)
+            self.create(topic)
             events = job.sources[name](count)
             produce(self.brokers, topic, ({"key": event.key, "value": event.value} for event in events))
         return sources
 
-    def _create(self, topic: str) -> None:
-        with Cluster(self.brokers, self._folder, self._folder, "") as cluster:
-            cluster.create_topic(topic)
+    def create(self, topic: str) -> None:
+        """A topic of four partitions."""
+        with Cluster(self.brokers, self.folder, self.folder, "") as cluster:
+            cluster.create_topic(topic, retention_ms="-1")  # events are of 2023
 
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
+        """What begins the names of the next run's topics."""
         self._runs += 1
         return f"{self._stamp}{self._runs}."
 
     def cluster(self, job: Job, sources: Sources) -> Cluster:
         """Workers-to-be on ``sources``, with output topics and an application of their own."""
-        prefix = self._prefix()
-        folder = self._folder / prefix
+        prefix = self.prefix()
+        folder = self.folder / prefix
         schemas = folder / "schemas"
         shutil.copytree(SCHEMAS, schemas, ignore=shutil.ignore_patterns("pipelines"))
         (schemas / "pipelines").mkdir()
@@ -94,8 +96,8 @@ class Bench:
 
     def run_floor(self, job: Job, sources: Sources, count: int) -> Measurement:
         """Consume, decode, produce; where the job needs it, consume and decode once more."""
-        out, events = self._prefix() + "floor", count + job.further_events
-        self._create(out)
+        out, events = self.prefix() + "floor", count + job.further_events
+        self.create(out)
         ways = [self._carry(sources.values(), out, events)]
         if job.between:
             ways.append(self._carry([out], "-", events))
@@ -109,15 +111,17 @@ class Bench:
     def _carry(self, topics: Iterable[str], out: str, count: int) -> dict[str, float]:
         command = [sys.executable, "-m", "tests.bench.floor", self.brokers, out, str(count), *topics]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        os.sched_setaffinity(process.pid, {self._core})
+        os.sched_setaffinity(process.pid, {self.core})
         output, _ = process.communicate()
         measured: dict[str, float] = json.loads(output)
         return measured
 
-    def run_workers(self, job: Job, sources: Sources, count: int) -> tuple[Measurement, dict[str, int]]:
+    def run_workers(
+        self, job: Job, sources: Sources, count: int, **environment: str
+    ) -> tuple[Measurement, dict[str, int]]:
         """The workers over everything that waits in ``sources``, and what the oracle finds wrong."""
         with self.cluster(job, sources) as cluster:
-            pids = [self.start(cluster, name) for name in job.workers]
+            pids = [self.start(cluster, name, **environment) for name in job.workers]
             cluster.wait_until(lambda: any("begins at" in cluster.log(name) for name in job.workers), every_s=0.005)
             begun = sum(map(cpu_seconds, pids)), time.monotonic(), _memory_mb(pids, "VmRSS")
             self._wait_done(cluster, job, sources)
@@ -132,10 +136,10 @@ class Bench:
                 cluster.stop(name)
             return measured, job.judge(lambda topic: cluster.read(sources.get(topic, f"{cluster.app}.{topic}")))
 
-    def start(self, cluster: Cluster, instance: str) -> int:
+    def start(self, cluster: Cluster, instance: str, **environment: str) -> int:
         """A worker pinned to the core, which it shares where there are several; its pid."""
-        pid = cluster.start(instance).pid
-        os.sched_setaffinity(pid, {self._core})
+        pid = cluster.start(instance, **environment).pid
+        os.sched_setaffinity(pid, {self.core})
         return pid
 
     def _wait_done(self, cluster: Cluster, job: Job, sources: Sources) -> None:

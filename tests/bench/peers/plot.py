@@ -1,0 +1,43 @@
+"""``python -m tests.bench.peers.plot RESULTS.json`` draws a sitting beside it, as SVG; needs matplotlib."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot
+
+OURS, OTHERS, FLOOR = "#1f6f5c", "#8a94a6", "#d8dce4"
+
+
+def draw(facts: dict[str, Any], target: Path) -> None:
+    """CPU an event of each engine: a bar for the median, a line from the least to the greatest, the ratio beside it."""
+    engines = sorted(facts["engines"], key=lambda engine: median(run["cpu_us"] for run in engine["runs"]), reverse=True)
+    figure, axes = pyplot.subplots(figsize=(9, 0.62 * len(engines) + 1.4), layout="constrained")
+    for place, engine in enumerate(engines):
+        costs = [run["cpu_us"] for run in engine["runs"]]
+        middle = median(costs)
+        colour = {"worker": OURS, "floor": FLOOR}.get(engine["engine"], OTHERS)
+        reach = [[middle - min(costs)], [max(costs) - middle]]
+        axes.barh(place, middle, color=colour, xerr=reach, error_kw={"ecolor": "#333", "capsize": 3})
+        ratio = "" if engine["engine"] == "worker" else f"  {median(engine['ratios']):.2g} ×"
+        axes.annotate(f"{middle:.1f} µs{ratio}", (max(costs), place), (8, 0), textcoords="offset points", va="center")
+    names = [f"{engine['title']}\n{engine['guarantee']}".strip() for engine in engines]
+    axes.set_yticks(range(len(engines)), names)
+    axes.set_xscale("log")
+    axes.set_xlabel("CPU microseconds an event, whole process (log); × is times contract-streams")
+    axes.set_title(f"{facts['job']}: {facts['title']}", loc="left")
+    axes.margins(x=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(target)
+
+
+if __name__ == "__main__":
+    results = Path(sys.argv[1])
+    draw(json.loads(results.read_text()), results.with_suffix(".svg"))
