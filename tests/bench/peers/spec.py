@@ -77,6 +77,16 @@ PEERS = {
             tuned="batches of 4,000 records, larger fetches and batches, epochs of 10 s (default)",
             ends=True,
         ),
+        Peer(
+            name="faust",
+            title="Faust 0.15.3",
+            guarantee="at least once",
+            command=_python("stock_faust"),
+            needs=PYTHON.parents[1] / "ready",
+            form="one agent, two plain tables on RocksDB (rocksdict); nothing expires",
+            tuned="raw bytes, `send_soon`, no standbys, larger buffers, no debug records, commit every 2.8 s (default)",
+            share=0.05,
+        ),
     )
 }
 
