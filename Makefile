@@ -52,7 +52,7 @@ lint: $(READY)  ## ruff, mypy --strict, and the contracts in schemas/
 	@touch $@
 
 bench: $(READY) $(if $(PEERS),$(PEERS_READY))  ## events a second, CPU, memory, beside the floor; ONLY=W2, PEERS=1: other engines, too
-	$(BIN)/python -m tests.bench$(if $(PEERS),.peers) $(if $(QUICK),--quick) $(foreach job,$(ONLY),--only $(job)) $(ARGS)
+	$(BIN)/python -m tests.bench$(if $(STUDY),.studies $(STUDY),$(if $(PEERS),.peers) $(if $(QUICK),--quick) $(foreach job,$(ONLY),--only $(job))) $(ARGS)
 
 bench-capture: $(READY)  ## changes a second of the capture, beside a real Debezium and pg_recvlogical, and killed every 20 s
 	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)

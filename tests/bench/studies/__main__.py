@@ -1,0 +1,132 @@
+"""``make bench STUDY=growth``: what the figures of W leave open. ``--help`` tells the rest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from streams.embedded import EmbeddedKafka
+from tests.bench.jobs import W
+from tests.bench.measure import Bench
+
+from .growth import study_growth
+from .load import study_load
+
+CHECKPOINTS_MS = (20, 50, 100, 200, 500, 1_000, 2_000)
+
+
+@click.group()
+def main() -> None:
+    """Studies of a worker on W: with grown state, beside a second one, with other checkpoints, for half an hour."""
+
+
+@contextmanager
+def _bench() -> Iterator[Bench]:
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, set(cores[1:2] or cores))
+    with tempfile.TemporaryDirectory(prefix="streams-bench-") as place, EmbeddedKafka(Path(place) / "kafka") as kafka:
+        yield Bench(kafka.bootstrap, Path(place), core=cores[0])
+
+
+def _print(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=120).print(table)
+
+
+@main.command()
+@click.option("--events", "sizes", multiple=True, type=int, default=(0, 1_000_000), show_default=True,
+              help="How many events to remember; 10000000 takes half an hour and 10 GB.")  # fmt: skip
+@click.option("--slice", "slice_", default=200_000, show_default=True, help="Events that are measured after these.")
+def growth(sizes: tuple[int, ...], slice_: int) -> None:
+    """CPU an event over a state that has grown, and the rate at which it comes back when the disk is lost."""
+    with _bench() as bench:
+        found = study_growth(bench, sizes, slice_)
+    empty = found.stretch_by_events[min(sizes)].cpu_us
+    _print(
+        f"W after so many events, {slice_:,} more",
+        ("events before", "events/s", "CPU µs an event", "÷ the first", "memory MB"),
+        [
+            (f"{size:,}", f"{part.events_per_s:,.0f}", f"{part.cpu_us:.1f}", f"{part.cpu_us / empty:.2f}",
+             f"{part.last.memory_mb:,.0f}")
+            for size, part in found.stretch_by_events.items()
+        ],
+    )  # fmt: skip
+    back = found.restore
+    click.echo(f"restore of {back.records:,} records of changelogs: {back.records / back.wall_s:,.0f} a second, "
+               f"{back.cpu_s / back.records * 1e6:.1f} CPU µs each; a consumer that throws them away: "
+               f"{back.records / back.plain_s:,.0f} a second")  # fmt: skip
+
+
+@main.command()
+@click.option("--events", default=300_000, show_default=True)
+@click.option("--runs", default=3, show_default=True)
+def workers(events: int, runs: int) -> None:
+    """CPU an event of one worker and of two that share the topic's partitions, on one core, in turn."""
+    pairs = []
+    with _bench() as bench:
+        sources = bench.preload(W, events)
+        for _ in range(runs):
+            alone, found = bench.run_workers(W, sources, events)
+            shared, found_too = bench.run_workers(replace(W, workers=("one", "two")), sources, events)
+            if any((*found.values(), *found_too.values())):
+                raise click.ClickException(f"wrong results: {found}, {found_too}")
+            pairs.append((alone.cpu_us, shared.cpu_us))
+    _print(
+        f"W, {events:,} events: what a second worker adds to what an event costs",
+        ("one, CPU µs", "two, CPU µs", "two cores do so many times one's work"),
+        [(f"{one:.1f}", f"{two:.1f}", f"{2 * one / two:.2f}") for one, two in pairs],
+    )
+    click.echo(f"median: {median(2 * one / two for one, two in pairs):.2f}")
+
+
+@main.command()
+@click.option("--events", default=300_000, show_default=True)
+@click.option("--interval", "intervals", multiple=True, type=int, default=CHECKPOINTS_MS, show_default=True)
+def checkpoints(events: int, intervals: tuple[int, ...]) -> None:
+    """CPU an event by the time between checkpoints: how much goes into one transaction and one write to the store."""
+    rows = []
+    with _bench() as bench:
+        sources = bench.preload(W, events)
+        for interval in intervals:
+            run, found = bench.run_workers(W, sources, events, STREAMS_CHECKPOINT_INTERVAL=str(interval))
+            verdict = "correct" if not any(found.values()) else f"WRONG: {found}"
+            rows.append(
+                (str(interval), f"{run.events_per_s:,.0f}", f"{run.cpu_us:.1f}", f"{run.peak_mb:,.0f}", verdict)
+            )
+    _print(f"W, {events:,} events", ("checkpoint, ms", "events/s", "CPU µs an event", "peak MB", ""), rows)
+
+
+@main.command()
+@click.option("--minutes", default=30.0, show_default=True)
+@click.option("--rate", default=15_000.0, show_default=True, help="Events a second.")
+def drift(minutes: float, rate: float) -> None:
+    """A worker under the same load for a long time: CPU an event and memory, minute by minute."""
+    with _bench() as bench:
+        course = study_load(bench, rate, minutes * 60)
+    parts = list(course.every(60.0 if minutes >= 5 else 10.0))
+    _print(
+        f"W at {rate:,.0f} events a second for {minutes:g} minutes",
+        ("minute", "events/s", "CPU µs an event", "memory MB"),
+        [
+            (f"{(part.last.at_s - course.points[0].at_s) / 60:.1f}", f"{part.events_per_s:,.0f}", f"{part.cpu_us:.1f}",
+             f"{part.last.memory_mb:,.0f}")
+            for part in parts
+        ],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
