@@ -4,6 +4,7 @@
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
+JOBS ?= 2
 N ?= 1000000
 SEED ?= 1
 PROFILE ?= long
@@ -33,7 +34,7 @@ demo: $(READY)  ## a whole shop on this machine: database, Kafka, capture, two w
 
 test: $(READY)  ## all tests but the long fault injections; installs Debian packages they need where it may
 	@.ci/install
-	$(BIN)/python -m pytest -m 'not faults' $(ARGS)
+	$(BIN)/python -m pytest -m 'not faults' -n $(JOBS) --dist loadfile $(ARGS)
 
 check: lint test  ## all that CI asks for: lint, types, contracts, tests
 
