@@ -16,7 +16,7 @@ from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent
 from streams.state.packs import PackedTable
 
-from .plan import Deduplication
+from .serials import Deduplication
 
 
 def drop_duplicates(
@@ -26,7 +26,8 @@ def drop_duplicates(
     if rule is None:
         return events
     identities = list(map(rule.identify, events))
-    known = seen.get_many([identity for identity in identities if identity is not None])
+    asked = identities if rule.serial is None else seen.may_hold(identities, rule.serial.read(events))
+    known = seen.get_many([identity for identity in asked if identity is not None])
     keep_ms, first = rule.keep_ms, []
     new: dict[bytes, int | None] = {}
     for event, identity in zip(events, identities, strict=True):

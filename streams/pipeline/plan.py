@@ -22,6 +22,7 @@ from .outputs import Route
 from .pairing.plan import Pairing
 from .retries.plan import Retries
 from .rules.plan import Claims, QualityRules, Stage
+from .serials import Deduplication
 from .transactional.plan import Transactional
 from .windows.kinds import Windows
 
@@ -67,15 +68,6 @@ class Codec:
     """The events of a record that may hold more than one; ``None``: none does."""
     start_batch: Callable[[], None] | None = None
     """Called before the records of a batch; ``None``: nothing is to be done."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deduplication:
-    """What makes two records the same change, and for how long."""
-
-    identify: Callable[[ChangeEvent], bytes | None]
-    keep_ms: int
-    """In event time, from the first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from .grammar import CHANGE_FORMATS
 from .identity import hide, identify_by_change, identify_by_columns
 from .joining.plan import Join, Relation, TableJoin
 from .pairing.plan import Pairing
-from .plan import Codec, Deduplication, EventTime
+from .plan import Codec, EventTime
 from .retries.plan import Retries
 from .routes import Reporter
+from .serials import Deduplication, serial_of_changes, serial_of_columns
 from .spec import Pipeline
 from .transactional.plan import Transactional
 
@@ -70,13 +71,15 @@ def deduplication_of(
             return None, "none"
         identify = identify_by_change(key)
         is_secret = any(column in pipeline.mask for column in key)
-        return Deduplication(identify=hide(identify) if is_secret else identify, keep_ms=keep_ms), "identity"
+        identify = hide(identify) if is_secret else identify
+        return Deduplication(identify=identify, serial=serial_of_changes(), keep_ms=keep_ms), "identity"
     names = ("event_id",) if isinstance(by, str) else by
     reporter.require_columns(names, ("deduplicate", "by"), columns)
     is_secret = any(column in pipeline.mask for column in names)
     otherwise = hide(identify_by_change(key)) if is_change_format else None
     identify = identify_by_columns(names, is_secret=is_secret, unless_sent=otherwise)
-    return Deduplication(identify=identify, keep_ms=keep_ms), repr(names)
+    serial = None if is_secret else serial_of_columns(names, columns)
+    return Deduplication(identify=identify, serial=serial, keep_ms=keep_ms), repr(names)
 
 
 def event_time_of(reporter: Reporter, name: str | None, columns: Mapping[str, Column]) -> EventTime:

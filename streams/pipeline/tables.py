@@ -213,10 +213,15 @@ def values_changelog(table: str) -> str:
     return f"{table}-values"
 
 
+def _serial(plan: Plan) -> str:
+    rule = plan.deduplicate
+    return "" if rule is None or rule.serial is None else rule.serial.name
+
+
 def open_tables(plan: Plan, store: Store, *, partitions: int = 1) -> PipelineTables:
     """The tables of ``plan`` over ``store``; ``partitions``: how many each of its inputs has."""
     return PipelineTables(
-        seen=PackedTable(state_changelog(plan), b"s", store),
+        seen=PackedTable(state_changelog(plan), b"s", store, serial=_serial(plan)),
         progress=_open(state_changelog(plan), decode_progress, store, cached=1, prefix=b"p"),
         upstreams=_open(state_changelog(plan), decode_upstream, store, cached=CACHED_UPSTREAMS, prefix=b"u"),
         partitions=partitions,

@@ -7,12 +7,13 @@ stand one by one, as in any table, and beside them for each pack the time when i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from struct import Struct as Layout
 
 import msgspec
 
+from .newest import Newest
 from .overlay import Changes, Entry, Overlay, TableSpec, store_key
 from .stores.base import Store
 
@@ -36,11 +37,20 @@ class PackedTable:
     Nothing that is committed stays in memory: a key comes once, as a rule.
     """
 
-    def __init__(self, changelog: str, prefix: bytes, store: Store) -> None:
+    def __init__(self, changelog: str, prefix: bytes, store: Store, *, serial: str = "") -> None:
+        """``serial`` names the numbers that are given to ``may_hold``; ``""``: there are none."""
         self.changelog = changelog
         self._prefix = prefix
         self._entries = _times(changelog, prefix, store)
         self._packs = _times(changelog, PACK_KEY, store)
+        self._newest = Newest(changelog, prefix, store, serial=serial, is_empty=self._is_empty)
+
+    def _is_empty(self) -> bool:
+        return next(self._entries.scan(), None) is None
+
+    def may_hold(self, keys: Sequence[bytes | None], serials: Sequence[float]) -> Sequence[bytes | None]:
+        """Those of ``keys``, which are about to be put, that may have been put before."""
+        return self._newest.may_hold(keys, serials)
 
     def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, int | None]:
         """When each of ``keys`` expires; missing or ``None`` for those that are not known."""
@@ -102,12 +112,14 @@ class PackedTable:
             key = PACK_KEY + _number.pack(number, part // PACKED_ENTRIES)
             packs.append((key, _encode((self._prefix, pack))))
             marks.append((store_key(self.changelog, key), _time.pack(max([expires_ms for _, expires_ms in pack]))))
-        return Changes(entries=[*entries, *gone.entries, *marks], records=[*gone.records, *packs])
+        newest, told = self._newest.changes() if times else ([], [])
+        return Changes(entries=[*entries, *gone.entries, *marks, *newest], records=[*gone.records, *packs, *told])
 
     def commit(self) -> None:
         """The store holds the changes now."""
         self._entries.commit()
         self._packs.commit()
+        self._newest.commit()
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
