@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from streams.contracts import Contract, Contracts, UnknownContractError, read_contracts
-from streams.contracts.compatibility import KINDS, RULES, Comparison, Difference, Mode, SchemaTextError, compare_history
+from streams.contracts.compatibility import (
+    KINDS,
+    RULES,
+    Comparison,
+    Difference,
+    Mode,
+    SchemaTextError,
+    Verdict,
+    compare_history,
+)
 from streams.contracts.compatibility.compare import Kind, Rules
 from streams.contracts.compatibility.versions import next_schemaver, next_semver
 from streams.contracts.iglu import is_version, split_format
@@ -56,10 +66,8 @@ def compare(
     texts = [_read(name, folder) for name in schemas_]
     kind = kind or _kind_of(schemas_[-1], texts[-1])
     resources = {str(path): path.read_text("utf-8") for path in references}
-    try:
-        verdict = compare_history(texts[:-1], texts[-1], mode=Mode(mode), kind=kind, rules=rules, resources=resources)
-    except SchemaTextError as error:
-        raise click.UsageError(f"cannot compare: {error}") from None
+    asked_of = partial(compare_history, mode=Mode(mode), kind=kind, rules=rules, resources=resources)
+    verdict = _verdict(asked_of, schemas_, texts)
     found = [(schemas_[place], comparison) for place, comparison in verdict.comparisons]
     versions = _next_versions(schemas_[-2], texts[-2], found[0][1]) if found else {}
     if output != "json":
@@ -90,7 +98,10 @@ def _read(name: str, folder: Path | None) -> str:
     """The text of a schema: of a file, else of a version in the folder."""
     path = Path(name)
     if path.is_file():
-        return path.read_text("utf-8")
+        try:
+            return path.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise click.UsageError(f"{name} is no text in UTF-8") from None
     contracts = read_contracts(folder or Settings.from_env().schemas)
     try:
         return _text_of(_resolved(contracts, name))
@@ -114,11 +125,31 @@ def _kind_of(name: str, text: str) -> Kind:
     by_ending: Mapping[str, Kind] = {".avsc": "avro", ".proto": "protobuf"}
     if Path(name).suffix in by_ending:
         return by_ending[Path(name).suffix]
-    if not text.lstrip().startswith(("{", "[", '"', "true", "false")):
+    if text.strip() and not text.lstrip().startswith(("{", "[", '"', "true", "false")):
         return "protobuf"
-    held = json.loads(text) if text.lstrip().startswith("{") else None
+    try:
+        held = json.loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return KINDS[0]
     is_avro = isinstance(held, dict) and held.get("type") in _NAMED and "name" in held
     return "avro" if is_avro else KINDS[0]
+
+
+def _verdict(ask: partial[Verdict], names: tuple[str, ...], texts: list[str]) -> Verdict:
+    """What ``ask`` says of the last of ``texts``; a schema that cannot be read is named."""
+    try:
+        return ask(texts[:-1], texts[-1])
+    except SchemaTextError as error:
+        broken = [name for name, text in zip(names, texts, strict=True) if _is_broken(ask, text)]
+        raise click.UsageError(f"cannot compare: {''.join(f'{name}: ' for name in broken[:1])}{error}") from None
+
+
+def _is_broken(ask: partial[Verdict], text: str) -> bool:
+    try:
+        ask([text], text, rules="confluent-strict")
+    except SchemaTextError:
+        return True
+    return False
 
 
 def _next_versions(name: str, old: str, comparison: Comparison) -> dict[str, str]:

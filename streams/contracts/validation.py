@@ -101,7 +101,7 @@ def compile_validator(
             offline=True,
         )
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-        message = f"a $ref leads nowhere: {_first_line(error).split(' and retrieving it failed')[0]}"
+        message = _message_of(_first_line(error))
         raise SchemaError((Violation(path="", code="$ref", message=message),)) from None
     shape = compile_shape(schema) if formats and kind == "2020-12" else None
     return Validator(inner, names if hides_names else None, shape=shape)
@@ -146,6 +146,12 @@ def _is_uuid(text: object) -> bool:
 def _place_of(error: Any) -> tuple[str, ...]:
     missing = (error.kind.property,) if error.kind.name == "required" else ()
     return (*map(str, error.evaluation_path), *missing)
+
+
+def _message_of(told: str) -> str:
+    if "Recursion limit" in told:
+        return "is nested too deep"
+    return f"a $ref leads nowhere: {told.split(' and retrieving it failed')[0]}"
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli.contracts import command
@@ -85,6 +86,28 @@ def test_avro_and_protobuf_are_known_by_name_or_content(tmp_path: Path) -> None:
     result = run(a_file(tmp_path, "p", proto.format("int32")), a_file(tmp_path, "q", proto.format("string")))
     assert result.exit_code == 1
     assert "FIELD_SCALAR_KIND_CHANGED" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "told"),
+    [
+        ("row", b'{"properties": {"a": {"type": "strnig"}}}', "properties.a.type"), ("row", b"{bad", "JSON"),
+        ("row", b"\x00\xff", "UTF-8"), ("row", b"{" * 100_000, "cannot compare"), ("row", b"", "cannot compare"),
+        ("m.proto", b'syntax = "proto3"; message M {', "before the end"), ("r.avsc", b'{"type": "record"}', "name"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_cannot_be_read_is_named_with_the_place(
+    tmp_path: Path, name: str, broken: bytes, told: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(broken)
+
+    result = run(str(file), str(file))
+
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert str(file) in " ".join(result.output.split())
+    assert told in result.output
 
 
 def test_versions_of_the_folder_have_names() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from .avro.compare import compare_avro
 from .json_schema.compare import compare_as_registry
 from .json_schema.evidence import compare_proof
-from .model import Comparison, Named
+from .model import Comparison, Named, SchemaTextError
 from .protobuf.compare import compare_protobuf
 
 Kind = Literal["json", "avro", "protobuf"]
@@ -38,7 +38,11 @@ def compare(
     if rules not in RULES:
         raise ValueError(f"rules are one of {', '.join(RULES)}")
     named = resources or {}
-    return _COMPARERS[kind](old, new, rules, Named(old=named if old_resources is None else old_resources, new=named))
+    both = Named(old=named if old_resources is None else old_resources, new=named)
+    try:
+        return _COMPARERS[kind](old, new, rules, both)
+    except RecursionError:
+        raise SchemaTextError("is nested too deep to be compared") from None
 
 
 def _compare_json(old: Any, new: Any, rules: Rules, resources: Named) -> Comparison:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +67,9 @@ def _breaks(document: Any, writer: Any, reader: Any) -> bool:
     """The writer's schema admits it, the reader's does not; without formats, another library says so, too."""
     valid = [_is_valid(schema)(document) for schema in (writer, reader)]
     if not any("format" in words_of(schema) for schema in (writer, reader)):
-        valid += [Draft202012Validator(schema).is_valid(document) for schema in (writer, reader)]
+        # The other library does not end where a schema refers to itself and to nothing else.
+        with suppress(RecursionError):
+            valid += [Draft202012Validator(schema).is_valid(document) for schema in (writer, reader)]
     return valid in ([True, False], [True, False] * 2)
 
 

@@ -123,6 +123,16 @@ def test_a_recursive_schema_is_proven_or_refuted(recursive: Any) -> None:
     assert compare(recursive(INTEGER), recursive(INTEGER)).bump == "none"
 
 
+def test_a_recursive_schema_may_begin_with_a_reference_or_with_what_that_means() -> None:
+    def begun(value: Any, *, by_reference: bool) -> dict[str, Any]:
+        node = tree(value)["$defs"]["node"]
+        return {**({"$ref": "#/$defs/node"} if by_reference else node), "$defs": {"node": node}}
+
+    for first, second in ((True, False), (False, True)):
+        found = compare(begun(INTEGER, by_reference=first), begun(NUMBER, by_reference=second))
+        assert (found.backward, found.forward) == (True, False)
+
+
 def test_a_recursive_schema_may_grow_and_must_not_stop_to_recurse() -> None:
     assert compare(chain(INTEGER), chain(INTEGER, note=STRING)).full
     assert not compare(chain(INTEGER), row(value=INTEGER, following=STRING)).backward
@@ -176,7 +186,7 @@ def test_what_is_proven_holds_for_generated_documents_and_witnesses_break(old: A
 def written_under(schema: Any, *, count: int) -> list[Any]:
     written = ProducerView(schema, {}).closed()
     validator = Draft202012Validator(written)
-    return [one for one in documents(written, {}, count=count) if validator.is_valid(one)]
+    return [one for one in documents(written, {}, count=count, work=100 * count) if validator.is_valid(one)]
 
 
 @given(schema=SCHEMAS)

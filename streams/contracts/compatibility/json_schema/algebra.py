@@ -7,6 +7,7 @@ never a yes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -19,13 +20,14 @@ _SOME = {Satisfiability.YES: True, Satisfiability.NO: False}
 class DocumentSet:
     """The documents that a schema of 2020-12 admits."""
 
-    def __init__(self, schema: Any, resources: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Any, resources: Mapping[str, Any], *, is_asked: bool = True) -> None:
+        """``is_asked``: whether the algebra is to be asked; it is slow where thousands of values are listed."""
         registry = jsonschema_rs.Registry(list(resources.items())) if resources else None
-        self._canonical = _asked(
-            lambda: jsonschema_rs.canonicalize(
-                schema, draft=jsonschema_rs.Draft202012, validate_formats=True, registry=registry, offline=True
-            )
-        )
+        form = partial(
+            jsonschema_rs.canonicalize, schema, draft=jsonschema_rs.Draft202012, validate_formats=True,
+            registry=registry, offline=True,
+        )  # fmt: skip
+        self._canonical: Any = _asked(form) if is_asked else None
         self._validator = jsonschema_rs.Draft202012Validator(
             schema, validate_formats=True, registry=registry, offline=True
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .found import Compare, Found, under
 from .shapes import Shape
@@ -19,15 +19,16 @@ def combined_changes(
         return
     before, after = old.shapes(), new.shapes()
     yield from _size_change(len(before), len(after), old, new)
-    edges: dict[int, dict[int, tuple[Found, ...]]] = {}
-    for place, part in enumerate(before):
-        for other, candidate in enumerate(after):
-            found = compare(part, candidate)
-            if is_compatible(found):
-                edges.setdefault(place, {})[other] = under((old.criterion, str(place)), found)
-    pairs = largest_matching(edges)
+
+    def fitting(place: int) -> Iterator[int]:
+        part = before[place]
+        # What is written alike fits, and mostly nothing else has to be asked.
+        order = sorted(range(len(after)), key=lambda other: after[other].text != part.text)
+        return (other for other in order if is_compatible(compare(part, after[other])))
+
+    pairs = largest_matching(len(before), fitting)
     for other, place in sorted(pairs.items(), key=lambda pair: pair[1]):
-        yield from edges[place][other]
+        yield from under((old.criterion, str(place)), compare(before[place], after[other]))
     if len(pairs) < min(len(before), len(after)):
         yield Found("COMBINED_TYPE_SUBSCHEMAS_CHANGED")
 
@@ -49,12 +50,16 @@ def _criterion_change(old: Shape, new: Shape) -> str | None:
     return "COMBINED_TYPE_EXTENDED" if is_wider else "COMBINED_TYPE_CHANGED"
 
 
-def largest_matching(edges: dict[int, dict[int, tuple[Found, ...]]]) -> dict[int, int]:
-    """Right side → left side of what fits what, as many pairs as possible (augmenting paths)."""
+def largest_matching(count: int, fitting: Callable[[int], Iterable[int]]) -> dict[int, int]:
+    """Right side → left side, as many pairs as possible (augmenting paths).
+
+    ``fitting``: of a place on the left, from 0 to ``count`` - 1, what on the right may stand for it; asked as far as
+    it is needed.
+    """
     taken: dict[int, int] = {}
 
     def seat(left: int, tried: set[int]) -> bool:
-        for right in edges[left]:
+        for right in fitting(left):
             if right in tried:
                 continue
             tried.add(right)
@@ -63,6 +68,6 @@ def largest_matching(edges: dict[int, dict[int, tuple[Found, ...]]]) -> dict[int
                 return True
         return False
 
-    for left in edges:
+    for left in range(count):
         seat(left, set())
     return taken

@@ -58,7 +58,7 @@ def changes_of(
             for schema, named in ((old, resources.old), (new, resources.new))
         )
         found = Differ(compatible).changes(before, after)
-    except (UnknownReferenceError, RecursionError) as error:
+    except UnknownReferenceError as error:
         raise SchemaTextError(str(error)) from None
     return tuple(
         Found(code=one.code, path=one.path, breaks=one.code not in compatible, message=message_of(one.code),

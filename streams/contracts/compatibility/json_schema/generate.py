@@ -15,6 +15,8 @@ from .references import References, UnknownReferenceError
 from .texts import has_pattern, matching, text_for
 
 _DEPTH = 6
+_WORK = 30_000
+"""Values made for one search: of schemas with hundreds of properties, fewer documents are made."""
 _LARGEST = 60
 """Items or properties of one value; what needs more is not made."""
 _NAMES = ("extra", "a", "x1", "", "Z_9", "é")
@@ -32,22 +34,26 @@ class NothingFitsError(Exception):
     """A schema that admits nothing, as far as can be seen from here."""
 
 
-def documents(schema: Any, resources: Mapping[str, Any], *, count: int) -> Iterator[Any]:
-    """Up to ``count`` documents, the small ones first; the same each time."""
+def documents(schema: Any, resources: Mapping[str, Any], *, count: int, work: int = _WORK) -> Iterator[Any]:
+    """Up to ``count`` documents, the small ones first; the same each time. ``work``: values made for all of them."""
     maker = _Maker(schema, resources)
     for seed in range(count):
+        if maker.made > work:
+            return
         try:
             yield maker.make(schema, Dice(seed), 0 if seed >= 2 else _DEPTH - 1)
-        except (NothingFitsError, UnknownReferenceError, RecursionError):
+        except (NothingFitsError, UnknownReferenceError, RecursionError, OverflowError):
             continue
 
 
 class _Maker:
     def __init__(self, document: Any, resources: Mapping[str, Any]) -> None:
         self._references = References(document, resources)
+        self.made = 0
 
     def make(self, schema: Any, dice: Dice, depth: int) -> Any:
         """One document; deep inside, the shortest there is."""
+        self.made += 1
         if schema is False or depth > 4 * _DEPTH:
             raise NothingFitsError
         if not isinstance(schema, dict) or not schema:

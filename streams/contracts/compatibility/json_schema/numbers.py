@@ -24,7 +24,7 @@ def number_for(schema: Mapping[str, Any], dice: Dice, *, is_whole: bool) -> int 
     near = [value for limit, side in ((least, 1), (most, -1)) if limit is not None
             for value in (limit, limit + side * beside)]  # fmt: skip
     if least is not None and most is not None:
-        near.append((least + most) / 2)
+        near.append((least + most) // 2 if is_whole and isinstance(least + most, int) else (least + most) / 2)
     fitting = [value for value in (*_USUAL, *(() if is_whole else _BROKEN))
                if (least is None or value >= least) and (most is None or value <= most)]  # fmt: skip
     chosen = dice.one_of(near if near and (not fitting or dice.below(3)) else fitting)

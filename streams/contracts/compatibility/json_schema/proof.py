@@ -21,6 +21,7 @@ from ..model import SchemaTextError
 from .algebra import DocumentSet
 from .documents import checked_draft
 from .generate import documents
+from .lists import is_wider_list, lists_many, only_in
 from .normal import in_newest
 from .recursion import covers_recursively
 from .views import ProducerView
@@ -61,9 +62,10 @@ class Side:
         self.resources = {uri: in_newest(held, draft_within(held, self.draft)) for uri, held in resources.items()}
         self.normal = in_newest(schema, self.draft)
         self.written = ProducerView(self.normal, self.resources).closed()
+        self.lists_many = lists_many(self.normal)
         try:
-            self.admits = DocumentSet(self.normal, self.resources)
-            self.writes = DocumentSet(self.written, self.resources)
+            self.admits = DocumentSet(self.normal, self.resources, is_asked=not self.lists_many)
+            self.writes = DocumentSet(self.written, self.resources, is_asked=not self.lists_many)
         except jsonschema_rs.ValidationError:
             # A word that its draft does not know, and later ones do, holds no schema.
             raise SchemaTextError("has words of a later draft that hold no schema; remove them") from None
@@ -75,7 +77,8 @@ def prove(reader: Side, writer: Side) -> Proof:
         return Proof(holds=True)
     verdict = writer.writes.is_empty() or reader.admits.covers(writer.writes)
     if verdict is None:
-        verdict = covers_recursively(reader.normal, writer.written, writer.resources) or None
+        is_wider = is_wider_list(reader.normal, writer.normal)
+        verdict = is_wider or covers_recursively(reader.normal, writer.written, writer.resources) or None
     found = tuple(islice(_refusals(reader, writer, _DOUBTS if verdict else _SEARCHED), _WITNESSES))
     return Proof(holds=verdict is True and not found, refusals=found)
 
@@ -99,6 +102,8 @@ def _refusals(reader: Side, writer: Side, count: int) -> Iterator[Refusal]:
 
 
 def _candidates(reader: Side, writer: Side, count: int) -> Iterator[Any]:
+    if writer.lists_many:
+        yield from documents(only_in(writer.written, reader.normal), writer.resources, count=count)
     difference = writer.writes.without(reader.admits)
     if difference is not None:
         yield from documents(difference, writer.resources, count=count)

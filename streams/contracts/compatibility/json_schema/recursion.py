@@ -98,7 +98,7 @@ def _bodies(schema: Any, names: frozenset[str]) -> dict[str, Any]:
         target = references.target(name, flat)
         body = {"allOf": [target, limits[name]]} if limits.get(name) else target
         bodies[name] = {**kept, **body} if isinstance(body, dict) else body
-    return bodies
+    return bodies if top is None else {"": bodies[top], **bodies}
 
 
 def _flat(schema: Any, names: frozenset[str], limits: dict[str, Any]) -> Any:

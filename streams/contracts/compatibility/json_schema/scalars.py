@@ -90,7 +90,7 @@ def enum_changes(old: Shape, new: Shape) -> Iterator[Found]:
 
 def listed_changes(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Found]:
     """The same of two lists."""
-    before, after = ([_key(value) for value in values] for values in (old, new))
+    before, after = ([json_key(value) for value in values] for values in (old, new))
     if set(before) != set(after):
         extended, narrowed = set(before) < set(after), set(after) < set(before)
         yield Found(f"ENUM_ARRAY_{'EXTENDED' if extended else 'NARROWED' if narrowed else 'CHANGED'}", ("enum",))
@@ -98,14 +98,14 @@ def listed_changes(old: Iterable[Any], new: Iterable[Any]) -> Iterator[Found]:
 
 def const_changes(old: Shape, new: Shape) -> Iterator[Found]:
     """Of the one value."""
-    if _key(old.rules["const"]) != _key(new.rules["const"]):
+    if json_key(old.rules["const"]) != json_key(new.rules["const"]):
         yield Found("ENUM_ARRAY_CHANGED", ("const",))
 
 
-def _key(value: Any) -> object:
+def json_key(value: Any) -> object:
     """``value`` so that two are equal as JSON: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, dict):
-        return frozenset((name, _key(held)) for name, held in value.items())
+        return frozenset((name, json_key(held)) for name, held in value.items())
     if isinstance(value, list):
-        return tuple(map(_key, value))
+        return tuple(map(json_key, value))
     return (isinstance(value, bool), value)

@@ -21,7 +21,7 @@ def karapace_changes(old: Any, new: Any, resources: Named) -> tuple[Found, ...]:
         checked_draft(schema, unnamed=_UNNAMED)
     try:
         found = Differ(Reader(old, resources.old), Reader(new, resources.new)).changes(old, new)
-    except (UnknownReferenceError, RecursionError) as error:
+    except UnknownReferenceError as error:
         raise SchemaTextError(str(error)) from None
     strange = (Change("KEYWORD_NOT_JUDGED", path) for schema in (old, new) for path in not_judged(schema))
     return tuple(

@@ -115,11 +115,13 @@ class Differ:
             yield Found(f"{word}_TYPE_{'EXTENDED' if len(was) < len(now) else 'NARROWED'}")
             if is_product == (len(was) < len(now)):
                 return
-        edges: dict[int, dict[int, tuple[Found, ...]]] = {}
-        for place, part in enumerate(was):
-            fits = {other: self.compare(part, held) for other, held in enumerate(now)}
-            edges[place] = {other: found for other, found in fits.items() if is_compatible(found)}
-        if len(largest_matching(edges)) < (len(now) if is_product else len(was)):
+
+        def fitting(place: int) -> Iterator[int]:
+            part = was[place]
+            order = sorted(range(len(now)), key=lambda other: now[other] != part)
+            return (other for other in order if is_compatible(self.compare(part, now[other])))
+
+        if len(largest_matching(len(was), fitting)) < (len(now) if is_product else len(was)):
             yield Found("COMBINED_TYPE_SUBSCHEMAS_CHANGED")
 
 
