@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from streams.contracts import compare
-from streams.contracts.compatibility import SchemaTextError
+from streams.contracts.compatibility import Mode, SchemaTextError, compare_history
 
 Case = tuple[str, str, bool, str | None]
 
@@ -233,6 +233,35 @@ def test_text_and_descriptors_of_one_file_are_the_same() -> None:
     for given in (data, b64encode(data).decode(), json_format.MessageToDict(held)):
         found = compare(given, text, kind="protobuf")
         assert (found.bump, found.differences) == ("none", ())
+
+
+def test_a_number_that_was_reserved_and_is_used_again_is_told() -> None:
+    reserved = 'reserved 2, 5 to 7, 100 to max; reserved "b";'
+    for number, is_told in ((2, True), (6, True), (3, False), (4096, True)):
+        found = compare(msg(f"string a = 1; {reserved}"), msg(f"string a = 1; int32 c = {number};"), kind="protobuf")
+        assert ("RESERVED_NUMBER_USED" in [one.code for one in found.differences]) is is_told
+        assert found.backward
+    old, new = (msg(f"enum E {{ X = 0; {inner} }} E e = 1;") for inner in ("reserved -1, 3 to 4;", "Y = 4;"))
+    assert "RESERVED_NUMBER_USED" in [one.code for one in compare(old, new, kind="protobuf").differences]
+    gone = compare(msg("string a = 1; string b = 2;"), msg(f"string a = 1; {reserved}"), kind="protobuf")
+    assert (gone.backward, gone.forward) == (True, True)
+    first = msg("string a = 1; string b = 2;")
+    verdict = compare_history([first, msg(f"string a = 1; {reserved}")], msg("string a = 1; int32 c = 2;"),
+                              kind="protobuf", mode=Mode.BACKWARD_TRANSITIVE)  # fmt: skip
+    assert not verdict.is_compatible
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        "string a = 2; reserved 2;", "string a = 6; reserved 5 to 7;", 'string a = 1; reserved "a";',
+        "string a = 9; reserved 5 to max;", "oneof o { string a = 2; } reserved 1, 2;",
+        "enum E { X = 0; Y = 3; reserved 3; } E e = 1;", 'enum E { X = 0; reserved "X"; } E e = 1;',
+    ],
+)  # fmt: skip
+def test_what_a_message_reserves_it_must_not_use(used: str) -> None:
+    with pytest.raises(SchemaTextError, match="reserves"):
+        compare(msg(used), msg("string z = 1;"), kind="protobuf")
 
 
 @pytest.mark.parametrize("broken", ["message M {", "message M { string a = x; }", 7, "what ~ message", {"a": 1}])

@@ -67,6 +67,8 @@ def _message(held: DescriptorProto) -> ProtoMessage:
     message.oneofs = [one.name for place, one in enumerate(held.oneof_decl) if place not in synthetic]
     message.messages = {inner.name: _message(inner) for inner in held.nested_type if inner.name not in entries}
     message.enums = {inner.name: _enum(inner) for inner in held.enum_type}
+    message.reserved.ranges = [(part.start, part.end - 1) for part in held.reserved_range]
+    message.reserved.names = set(held.reserved_name)
     for one in held.field:
         entry = entries.get(one.type_name.rpartition(".")[2])
         message.fields[one.number] = _field(one, held, entry)
@@ -88,6 +90,8 @@ def _type(one: FieldDescriptorProto) -> str:
 
 def _enum(held: EnumDescriptorProto) -> ProtoEnum:
     enum = ProtoEnum(name=held.name)
+    enum.reserved.ranges = [(part.start, part.end) for part in held.reserved_range]
+    enum.reserved.names = set(held.reserved_name)
     for one in held.value:
         enum.constants[one.number] = (*enum.constants.get(one.number, ()), one.name)
     return enum

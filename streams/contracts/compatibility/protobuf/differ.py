@@ -59,6 +59,8 @@ class Differ:
                 yield from under(place, self._fields.changes(before, after, was, now))
             elif after is not None:
                 yield from _came_or_went("ADDED", after, after.oneof in old.oneofs)
+                if old.reserved.has_number(number):
+                    yield Found("RESERVED_NUMBER_USED", (str(number),))
             elif before is not None:
                 yield from _came_or_went("REMOVED", before, before.oneof in new.oneofs)
 
@@ -113,6 +115,8 @@ def _enum_changes(old: ProtoEnum, new: ProtoEnum) -> Iterator[Found]:
         before, after = old.constants.get(number), new.constants.get(number)
         if before is None or after is None:
             yield Found("ENUM_CONST_ADDED" if before is None else "ENUM_CONST_REMOVED", (str(number),))
+            if old.reserved.has_number(number):
+                yield Found("RESERVED_NUMBER_USED", (str(number),))
         elif set(before) != set(after):
             is_wider = set(before) < set(after)
             yield Found("ENUM_ALIAS_ADDED" if is_wider else "ENUM_CONST_CHANGED", (str(number),))

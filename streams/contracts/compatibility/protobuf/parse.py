@@ -14,7 +14,7 @@ MOST_FIELDS = (1 << 29) - 1
 ENUM_RANGE = 1 << 31
 _LABELS = ("optional", "required", "repeated")
 _PASSED_OVER = ("option", "service", "extend")
-_PASSED_OVER_INSIDE = ("option", "extend", "extensions", "reserved")
+_PASSED_OVER_INSIDE = ("option", "extend", "extensions")
 _VISIBILITY = ("export", "local")
 
 
@@ -74,10 +74,13 @@ def _body(tokens: Tokens, message: ProtoMessage) -> None:
             _enum(tokens, message)
         elif word == "oneof" and tokens.peek(2) == "{":
             _oneof(tokens, message)
+        elif word == "reserved":
+            message.reserved.read(tokens)
         elif word in _PASSED_OVER_INSIDE:
             tokens.skip_statement()
         elif not tokens.skip(";"):
             _field(tokens, message, oneof="")
+    message.reserved.check(message.name, ((number, held.name) for number, held in message.fields.items()))
 
 
 def _oneof(tokens: Tokens, message: ProtoMessage) -> None:
@@ -144,7 +147,7 @@ def _enum(tokens: Tokens, into: ProtoMessage) -> None:
         if tokens.skip(";"):
             continue
         if tokens.peek() in ("option", "reserved") and tokens.peek(1) != "=":
-            tokens.skip_statement()
+            enum.reserved.read(tokens) if tokens.peek() == "reserved" else tokens.skip_statement()
             continue
         name = tokens.take()
         tokens.take("=")
@@ -155,6 +158,7 @@ def _enum(tokens: Tokens, into: ProtoMessage) -> None:
         tokens.skip_brackets()
         tokens.take(";")
         enum.constants[number] = (*enum.constants.get(number, ()), name)
+    enum.reserved.check(enum.name, ((number, name) for number, names in enum.constants.items() for name in names))
 
 
 def _json_name(name: str, options: list[str]) -> str:

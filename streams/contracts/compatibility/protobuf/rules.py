@@ -27,6 +27,8 @@ MESSAGES: Mapping[str, str] = {
     "MESSAGE_MOVED": "a message stands at another place in the file",
     "ENUM_ADDED": "an enum was added",
     "ENUM_REMOVED": "an enum was removed",
+    "RESERVED_NUMBER_USED": "a number that was reserved is used again; data of versions before the last may still have"
+    " it: compare with those too",
     "ENUM_CONST_ADDED": "a constant was added; old readers keep its number",
     "ENUM_CONST_REMOVED": "a constant was removed; in JSON its name is refused",
     "ENUM_CONST_CHANGED": "a constant has another name; in JSON the old one is refused",

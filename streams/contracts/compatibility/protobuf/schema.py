@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .reserved import Reserved
+
 SCALARS = frozenset(
     ("double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32",
      "sfixed64", "bool", "string", "bytes")
@@ -35,6 +37,7 @@ class ProtoEnum:
 
     name: str
     constants: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    reserved: Reserved = field(default_factory=Reserved)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class ProtoMessage:
     oneofs: list[str] = field(default_factory=list)
     messages: dict[str, ProtoMessage] = field(default_factory=dict)
     enums: dict[str, ProtoEnum] = field(default_factory=dict)
+    reserved: Reserved = field(default_factory=Reserved)
 
 
 @dataclass(slots=True, kw_only=True)
