@@ -46,6 +46,8 @@ SIMPLE: list[Case] = [
     ({**S, "pattern": "x"}, S, True, None, "PATTERN_REMOVED"),
     ({**S, "pattern": "x"}, {**S, "pattern": "y"}, False, None, "PATTERN_CHANGED"),
     ({**S, "pattern": "x"}, {**S, "pattern": "x"}, True, None, ""),
+    ({**N, "multipleOf": 0.5}, {**N, "multipleOf": 10}, False, None, "MULTIPLE_OF_EXPANDED"),
+    ({**N, "multipleOf": 0.5}, {**N, "multipleOf": 0.50}, True, None, ""),
     ({**N, "maximum": 4}, N, True, None, "MAXIMUM_REMOVED"),
     ({**N, "maximum": 4}, {**N, "maximum": 5}, True, None, "MAXIMUM_INCREASED"),
     ({**N, "maximum": 5}, {**N, "maximum": 4}, False, None, "MAXIMUM_DECREASED"),

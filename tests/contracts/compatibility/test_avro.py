@@ -75,6 +75,19 @@ READS: list[tuple[Any, Any]] = [
     (deep("one"), deep("two")), (record(A), record(A, name="ns.R")),
     (record(field("b", INT, aliases=["a"])), record(A, field("c", "string"))),
     (record(A, name="New", aliases=["R"]), record(A, B)),
+    (enum("AB", name="New", aliases=["E"]), enum("AB")), ({**fixed(4, "New"), "aliases": ["F"]}, fixed(4)),
+    (record(A, name="y.New", aliases=["R"]), record(A, name="y.R")),
+    (record(A, name="y.New", aliases=["x.R"]), record(A, name="x.R")),
+    (record(field("a", LONG, aliases=["z"]), field("b", INT, aliases=["c"])), record(A, field("c", INT))),
+    (record(B, A), record(A, B)), (enum("BA"), enum("AB")), (enum("AB", default="B"), enum("CD")),
+    (record(field("r", ["null", record(A, name="In")])), record(field("r", record(A, name="In")))),
+    (record(field("r", record(A, DB, name="In"))), record(field("r", record(A, name="In")))),
+    (record(field("r", [record(A, name="x.In"), "null"])), record(field("r", ["null", record(A, B, name="y.In")]))),
+    (["null", array(LONG)], array(INT)), (mapped(["null", DOUBLE]), mapped(FLOAT)), ([LONG, "string"], [INT, "bytes"]),
+    (record(field("d", {"type": INT, "logicalType": "date"})), record(field("d", INT))),
+    (record(field("d", LONG)), record(field("d", {"type": LONG, "logicalType": "timestamp-millis"}))),
+    (record(field("n", {"type": "array", "items": "R"})), record(field("n", {"type": "array", "items": "R"}), A)),
+    (record(A, type="error"), record(A)),
 ]  # fmt: skip
 REFUSES: list[tuple[Any, Any, str, str]] = [
     # reader, writer, code, place in the reader
@@ -109,6 +122,20 @@ REFUSES: list[tuple[Any, Any, str, str]] = [
     (array(INT), array(LONG), "TYPE_MISMATCH", "#/items"),
     (mapped(INT), mapped(LONG), "TYPE_MISMATCH", "#/values"),
     (linked(INT), linked(LONG), "TYPE_MISMATCH", "#/fields/head/type"),
+    (record(A, name="y.New", aliases=["R"]), record(A, name="R"), "NAME_MISMATCH", "#/name"),
+    (record(A), record(A, name="New", aliases=["R"]), "NAME_MISMATCH", "#/name"),
+    (record(A), record(field("b", INT, aliases=["a"])), "READER_FIELD_MISSING_DEFAULT_VALUE", "#/fields/a"),
+    (record(field("r", record(A, name="In"))), record(field("r", ["null", record(A, name="In")])), "TYPE_MISMATCH",
+     "#/fields/r/type"),
+    (record(field("r", ["null", record(A, B, name="In")])), record(field("r", ["null", record(A, name="In")])),
+     "MISSING_UNION_BRANCH", "#/fields/r/type/1"),
+    (enum("AB", default="A"), enum("AB", name="Other"), "NAME_MISMATCH", "#/name"),
+    (["null", INT], ["null", LONG], "MISSING_UNION_BRANCH", "#/1"), (fixed(4), "bytes", "TYPE_MISMATCH", "#"),
+    ("bytes", fixed(4), "TYPE_MISMATCH", "#"), ("string", enum("AB"), "TYPE_MISMATCH", "#"),
+    (mapped(record(A)), record(A), "TYPE_MISMATCH", "#"), (array([INT]), array(["null", INT]), "MISSING_UNION_BRANCH",
+     "#/items/0"),
+    (record(field("d", {"type": INT, "logicalType": "date"})), record(field("d", LONG)), "TYPE_MISMATCH",
+     "#/fields/d/type"),
 ]  # fmt: skip
 
 
@@ -148,11 +175,13 @@ def datum_of(schema: Any) -> Any:
         case "enum":
             return schema["symbols"][-1]
         case "array":
-            return [datum_of(schema["items"])]
+            return [] if schema["items"] == "R" else [datum_of(schema["items"])]
         case "map":
             return {"k": datum_of(schema["values"])}
-        case _:
+        case "fixed":
             return b"x" * schema["size"]
+        case primitive:
+            return DATA[primitive]
 
 
 def decoded(reader: Any, writer: Any) -> Any:

@@ -96,6 +96,29 @@ OF_THE_DOCUMENTATION: list[Case] = [
      "FIELD_MADE_REQUIRED"),
     (msg("map<string, int32> a = 1;"), msg("map<int32, int32> a = 1;"), False, "FIELD_SCALAR_KIND_CHANGED"),
     (msg("string a = 1; string b = 2;"), msg("string a = 1; reserved 2; reserved \"b\";"), True, "FIELD_REMOVED"),
+    *((msg("E i = 1;", more="enum E { X = 0; }"), msg(f"{kind} i = 1;", more="enum E { X = 0; }"), is_same, None)
+      for kind, is_same in (("int32", True), ("uint64", True), ("bool", True), ("sint32", False), ("string", False))),
+    *((msg(f"repeated {kind} a = 1;"), msg(f"{kind} a = 1;"), is_same, None)
+      for kind, is_same in (("string", True), ("bytes", True), ("I", True), ("int32", False), ("double", False))),
+    (msg("repeated int32 a = 1;"), msg("repeated int32 a = 1 [packed = false];"), True, ""),
+    (msg("I a = 1;", more="message I { }"), msg("bytes a = 1;", more="message I { }"), False, "FIELD_KIND_CHANGED"),
+    (msg("map<string, int32> a = 1;"), msg("repeated E a = 1; message E { string key = 1; int32 value = 2; }"), False,
+     None),
+    (msg("map<string, int32> a = 1;"), msg("map<string, int64> a = 1;"), True, None),
+    (msg("map<string, I> a = 1;", more="message I { }"), msg("map<string, string> a = 1;", more="message I { }"), False,
+     "FIELD_KIND_CHANGED"),
+    (msg("oneof o { string a = 1; int32 b = 2; }"), msg("oneof o { bytes a = 1; int64 b = 2; }"), True, None),
+    (msg("oneof o { string a = 1; int32 b = 2; }"), msg("oneof o { string a = 1; string b = 2; }"), False, None),
+    (msg("oneof o { string a = 1; int32 b = 2; }"), msg("oneof o { string a = 1; } int32 b = 2;"), True, None),
+    (msg("string a = 1;"), msg("oneof o { int32 a = 1; }"), False, None),
+    (msg("int32 a = 1;"), msg("optional int32 a = 1;"), True, ""),
+    (msg("string a = 1;"), msg("string a = 1;", syntax="proto2").replace("string a", "optional string a"), True, ""),
+    (msg("message In { string s = 1; } In i = 1;"), msg("message In { int32 s = 1; } In i = 1;"), False,
+     "FIELD_SCALAR_KIND_CHANGED"),
+    (msg("A a = 1;", more="message A { B b = 1; } message B { A a = 1; }"),
+     msg("A a = 1;", more="message A { B b = 1; } message B { A a = 1; int32 n = 2; }"), True, "FIELD_ADDED"),
+    (msg("A a = 1;", more="message A { B b = 1; } message B { A a = 1; int32 n = 2; }"),
+     msg("A a = 1;", more="message A { B b = 1; } message B { A a = 1; string n = 2; }"), False, None),
 ]  # fmt: skip
 
 
