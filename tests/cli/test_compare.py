@@ -130,7 +130,7 @@ def test_versions_in_avro_are_compared_as_avro_and_rows_are_held_against_them(tm
     assert result.exit_code == 1, result.output
     told = json.loads(result.output)
     assert (told["kind"], told["backward"], told["schemaver"]) == ("avro", False, "2-0-0")
-    assert (told["records"]["rows"], told["records"]["failed"], told["records"]["failed_before"]) == (3, 2, 1)
+    assert (told["records"]["records"], told["records"]["failed"], told["records"]["failed_before"]) == (3, 2, 1)
 
 
 def test_wrong_use_ends_with_2(tmp_path: Path) -> None:
