@@ -79,6 +79,11 @@ class Catalog:
         if not held:
             del self._subjects[place[0]]
 
+    @property
+    def is_used(self) -> bool:
+        """Something was registered or set, and is not gone for good."""
+        return bool(self._subjects or self.settings)
+
     def subjects(self, *, deleted: bool = False, only_deleted: bool = False) -> list[str]:
         """In alphabetical order. A subject is deleted when all its versions are."""
         return sorted(
@@ -124,6 +129,10 @@ class Catalog:
             return self._schemas[schema_id]
         except KeyError:
             raise refusals.no_schema(schema_id) from None
+
+    def has_guid(self, guid: str) -> bool:
+        """Whether a schema is here."""
+        return guid.lower() in self._by_guid
 
     def schema_of_guid(self, guid: str) -> StoredSchema:
         """Of a GUID."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .catalog import Catalog
@@ -27,6 +28,11 @@ class Registry:
         self.catalog = Catalog(store.read())
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is kept."""
+        return self._store.folder
 
     def keep(self, change: Change) -> None:
         """Keep a change while nobody is served yet."""

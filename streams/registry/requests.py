@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from streams.contracts.registry import SchemaKind
 
 from . import refusals
 from .catalog import LARGEST_NUMBER
+from .contexts import full_subject, split_subject
 from .model import Draft, Reference
 
 LARGEST_SCHEMA = 4 << 20
@@ -17,17 +19,23 @@ _RESERVED = ("", "__GLOBAL", "__EMPTY")
 _TYPES = ", ".join(kind.value for kind in SchemaKind)
 
 
-def read_subject(name: str) -> str:
-    """The subject without its context, of which there is one; for requests that change something."""
-    subject = plain_subject(name)
+def check_subject(subject: str) -> str:
+    """``subject`` without its context; raises 42208 where nothing can be registered under it."""
     if subject in _RESERVED or subject.startswith(":") or re.search(r"[\x00-\x1f\x7f]", subject):
-        raise refusals.bad_subject(name)
+        raise refusals.bad_subject(subject)
     return subject
 
 
-def plain_subject(name: str) -> str:
-    """``:.:orders-value`` names the default context, which need not be named."""
-    return name.removeprefix(":.:")
+def in_context(draft: Draft, context: str) -> Draft:
+    """``draft`` with the full names of what it refers to: what says no context is in its own, as it has to be."""
+    return replace(draft, references=tuple(_placed(reference, context) for reference in draft.references))
+
+
+def _placed(reference: Reference, context: str) -> Reference:
+    named, subject = split_subject(reference.subject)
+    if named not in (None, context):
+        raise refusals.bad_schema("a reference leads to another context; register what it names in this one, too")
+    return replace(reference, subject=full_subject(context, subject))
 
 
 def read_draft(request: Any) -> Draft:
@@ -63,7 +71,7 @@ def _listed(held: Any) -> list[Any]:
 def _reference(held: Any) -> Reference:
     match held:
         case {"name": str(name), "subject": str(subject), "version": int(version)} if name and version >= -1:
-            return Reference(name=name, subject=plain_subject(subject), version=version)
+            return Reference(name=name, subject=subject, version=version)
     raise refusals.bad_schema("a reference has a name, a subject and a version")
 
 

@@ -16,7 +16,7 @@ from ..kinds.language import LANGUAGES
 from ..model import StoredVersion
 from ..search import PLACES, Index, answer_question, read_question
 from .answers import REGISTRY, answer, page
-from .subjects import subject_of
+from .asked import subject_of
 
 INDEX: web.AppKey[Index] = web.AppKey("index", Index)
 PAGE_HEADERS = {

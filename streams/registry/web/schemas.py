@@ -12,10 +12,11 @@ from streams.contracts.registry import SchemaKind
 
 from .. import refusals
 from ..catalog import Catalog
+from ..contexts import DEFAULT, full_subject, split_subject
 from ..kinds.language import LANGUAGES, serialized
 from ..model import StoredSchema, StoredVersion
-from ..requests import plain_subject
-from .answers import REGISTRY, answer, encode, is_set, page
+from .answers import answer, encode, is_set, page
+from .asked import CONTEXTS, asked_catalogs, catalog_of, context_of
 
 SERIALIZED = "serialized"
 KEPT_ANSWERS = 10_000
@@ -81,12 +82,12 @@ def _by_id(request: web.Request) -> StoredSchema:
     name = request.match_info["id"]
     if not (name.isascii() and name.isdecimal()):
         raise refusals.no_path()
-    return request.app[REGISTRY].catalog.schema(int(name))
+    return catalog_of(request).schema(int(name))
 
 
 async def get_by_id(request: web.Request) -> web.Response:
     """``/schemas/ids/{id}``."""
-    catalog, schema = request.app[REGISTRY].catalog, _by_id(request)
+    catalog, schema = catalog_of(request), _by_id(request)
     if not request.query_string:
         return answer(request, request.app[ENCODED].schema(catalog, schema, ""))
     if is_set(request, "fetchMaxId"):
@@ -97,26 +98,33 @@ async def get_by_id(request: web.Request) -> web.Response:
 async def get_text_by_id(request: web.Request) -> web.Response:
     """``/schemas/ids/{id}/schema``."""
     schema = _by_id(request)
-    return answer(request, text_of(request.app[REGISTRY].catalog, schema, form_of(request)).encode())
+    return answer(request, text_of(catalog_of(request), schema, form_of(request)).encode())
 
 
 async def get_by_guid(request: web.Request) -> web.Response:
     """``/schemas/guids/{guid}``."""
-    catalog = request.app[REGISTRY].catalog
-    schema = catalog.schema_of_guid(request.match_info["guid"])
+    _, catalog, schema = _by_guid(request)[0]
     return answer(request, request.app[ENCODED].schema(catalog, schema, form_of(request)))
 
 
 async def get_ids_of_guid(request: web.Request) -> web.Response:
-    """``/schemas/guids/{guid}/ids``: one, as there is one context."""
-    schema = request.app[REGISTRY].catalog.schema_of_guid(request.match_info["guid"])
-    return answer(request, [{"context": ".", "id": schema.id}])
+    """``/schemas/guids/{guid}/ids``: one of each context that has it."""
+    return answer(request, [{"context": context, "id": schema.id} for context, _, schema in _by_guid(request)])
+
+
+def _by_guid(request: web.Request) -> list[tuple[str, Catalog, StoredSchema]]:
+    """(context, its catalog, the schema) of each context that has it, at least one, the default one first."""
+    guid = request.match_info["guid"]
+    held = [(name, registry.catalog) for name, registry in request.app[CONTEXTS].all()]
+    found = [(name, catalog, catalog.schema_of_guid(guid)) for name, catalog in held if catalog.has_guid(guid)]
+    return found or [(DEFAULT, held[0][1], held[0][1].schema_of_guid(guid))]
 
 
 def _places(request: web.Request) -> list[StoredVersion]:
-    catalog, subject = request.app[REGISTRY].catalog, request.query.get("subject")
+    catalog, asked = catalog_of(request), split_subject(request.query.get("subject", ""))[1]
+    subject = full_subject(context_of(request), asked)
     found = catalog.places(_by_id(request).id, deleted=is_set(request, "deleted"))
-    return [held for held in found if subject in (None, "", held.subject)]
+    return [held for held in found if subject in ("", held.subject)]
 
 
 async def get_subjects_of_id(request: web.Request) -> web.Response:
@@ -138,16 +146,15 @@ async def get_types(request: web.Request) -> web.Response:
 
 async def list_schemas(request: web.Request) -> web.Response:
     """``/schemas``: all versions, or each subject's newest."""
-    catalog, form = request.app[REGISTRY].catalog, form_of(request)
-    found = page(request, list(_listed(request, catalog)))
-    return answer(request, [version_facts(catalog, held, form) for held in found])
+    catalogs, beginning = asked_catalogs(request, "")
+    found = page(request, [(one, held) for one in catalogs for held in _listed(request, one, beginning)])
+    return answer(request, [version_facts(catalog, held, form_of(request)) for catalog, held in found])
 
 
-def _listed(request: web.Request, catalog: Catalog) -> Iterator[StoredVersion]:
-    prefix = plain_subject(request.query.get("subjectPrefix", "").removeprefix(":*:"))
+def _listed(request: web.Request, catalog: Catalog, beginning: str) -> Iterator[StoredVersion]:
     deleted, is_newest = is_set(request, "deleted"), is_set(request, "latestOnly")
     for subject in catalog.subjects(deleted=deleted):
-        if subject.startswith(prefix):
+        if split_subject(subject)[1].startswith(beginning):
             versions = catalog.versions(subject, deleted=deleted)
             yield from versions[-1:] if is_newest else versions
 

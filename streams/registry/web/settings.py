@@ -10,80 +10,71 @@ from aiohttp import web
 from .. import registering, terms
 from ..catalog import Catalog
 from ..model import Change
-from ..requests import plain_subject, read_subject
-from .answers import REGISTRY, answer, is_set, logger, read_body
-from .subjects import prepared, subject_of
-
-
-def _scope(request: web.Request) -> str:
-    """The subject of the path, empty: all of them."""
-    return plain_subject(request.match_info.get("subject", ""))
-
-
-def _written_scope(request: web.Request) -> str:
-    return read_subject(request.match_info["subject"]) if "subject" in request.match_info else ""
+from .answers import answer, is_set, logger, read_body
+from .asked import catalog_of, change, subject_of, written_scope
+from .subjects import prepared
 
 
 async def get_config(request: web.Request) -> web.Response:
     """``/config`` and ``/config/{subject}``."""
     is_wide = is_set(request, "defaultToGlobal")
-    return answer(request, terms.config(request.app[REGISTRY].catalog, _scope(request), or_global=is_wide))
+    return answer(request, terms.config(catalog_of(request), subject_of(request), or_global=is_wide))
 
 
 async def put_config(request: web.Request) -> web.Response:
     """What is set is answered."""
-    subject, body = _written_scope(request), await read_body(request)
+    subject, body = written_scope(request), await read_body(request)
 
     def decide(catalog: Catalog) -> tuple[dict[str, Any], Change]:
         return terms.set_config(catalog, subject, body)
 
-    told = await request.app[REGISTRY].change(decide)
+    told = await change(request, decide)
     logger.info("set %s of %s", told, subject or "all subjects")
     return answer(request, told)
 
 
 async def delete_config(request: web.Request) -> web.Response:
     """What was set is answered."""
-    subject = _scope(request)
+    subject = subject_of(request)
 
     def decide(catalog: Catalog) -> tuple[dict[str, Any], Change]:
         return terms.delete_config(catalog, subject)
 
-    return answer(request, await request.app[REGISTRY].change(decide))
+    return answer(request, await change(request, decide))
 
 
 async def get_mode(request: web.Request) -> web.Response:
     """``/mode`` and ``/mode/{subject}``."""
     is_wide = is_set(request, "defaultToGlobal")
-    found = terms.mode(request.app[REGISTRY].catalog, _scope(request), or_global=is_wide)
+    found = terms.mode(catalog_of(request), subject_of(request), or_global=is_wide)
     return answer(request, {"mode": found.value})
 
 
 async def put_mode(request: web.Request) -> web.Response:
     """What is set is answered."""
-    subject, body, is_forced = _written_scope(request), await read_body(request), is_set(request, "force")
+    subject, body, is_forced = written_scope(request), await read_body(request), is_set(request, "force")
 
     def decide(catalog: Catalog) -> tuple[dict[str, Any], Change]:
         return terms.set_mode(catalog, subject, body, is_forced=is_forced)
 
-    told = await request.app[REGISTRY].change(decide)
+    told = await change(request, decide)
     logger.info("set %s of %s", told, subject or "all subjects")
     return answer(request, told)
 
 
 async def delete_mode(request: web.Request) -> web.Response:
     """What was set is answered."""
-    subject = _scope(request)
+    subject = subject_of(request)
 
     def decide(catalog: Catalog) -> tuple[dict[str, Any], Change]:
         return terms.delete_mode(catalog, subject)
 
-    return answer(request, await request.app[REGISTRY].change(decide))
+    return answer(request, await change(request, decide))
 
 
 async def test_compatibility(request: web.Request) -> web.Response:
     """Beside one version, or beside those that registering would ask; ``verbose`` says why not."""
-    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    catalog, subject = catalog_of(request), subject_of(request)
     draft = await prepared(request, subject)
     name = request.match_info.get("version")
     found = await asyncio.to_thread(registering.is_allowed, catalog, subject, draft, name)

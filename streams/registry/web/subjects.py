@@ -6,33 +6,30 @@ from aiohttp import web
 
 from .. import deleting, refusals, registering, terms
 from ..catalog import Catalog
+from ..contexts import EVERYWHERE, split_subject
 from ..model import Change, Draft
 from ..registering import Registered
-from ..requests import plain_subject, read_draft, read_subject
-from .answers import REGISTRY, answer, is_deleted_only, is_set, logger, page, read_body
+from ..requests import in_context, read_draft
+from .answers import answer, is_deleted_only, is_set, logger, page, read_body
+from .asked import asked_catalogs, catalog_of, change, context_of, registry_of, subject_of, written_subject
 from .schemas import ENCODED, SERIALIZED, form_of, text_of, version_facts
 
 LARGEST_KEPT = 1 << 14
 """Bytes of a request whose answer is kept."""
 
 
-def subject_of(request: web.Request) -> str:
-    """The subject of the path."""
-    return plain_subject(request.match_info["subject"])
-
-
 async def list_subjects(request: web.Request) -> web.Response:
     """``/subjects``."""
-    prefix = plain_subject(request.query.get("subjectPrefix", "").removeprefix(":*:"))
-    found = request.app[REGISTRY].catalog.subjects(
-        deleted=is_set(request, "deleted"), only_deleted=is_deleted_only(request)
-    )
-    return answer(request, page(request, [subject for subject in found if subject.startswith(prefix)]))
+    catalogs, beginning = asked_catalogs(request, EVERYWHERE)
+    deleted, only = is_set(request, "deleted"), is_deleted_only(request)
+    found = [subject for catalog in catalogs for subject in catalog.subjects(deleted=deleted, only_deleted=only)
+             if split_subject(subject)[1].startswith(beginning)]  # fmt: skip
+    return answer(request, page(request, found))
 
 
 async def list_versions(request: web.Request) -> web.Response:
     """``/subjects/{subject}/versions``."""
-    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    catalog, subject = catalog_of(request), subject_of(request)
     only, deleted = is_deleted_only(request), is_set(request, "deleted")
     catalog.known_versions(subject, deleted=deleted or only)
     found = [held.version for held in catalog.versions(subject, deleted=deleted, only_deleted=only)]
@@ -41,28 +38,28 @@ async def list_versions(request: web.Request) -> web.Response:
 
 async def get_version(request: web.Request) -> web.Response:
     """``/subjects/{subject}/versions/{version}``."""
-    catalog = request.app[REGISTRY].catalog
+    catalog = catalog_of(request)
     held = catalog.version(subject_of(request), request.match_info["version"], deleted=is_set(request, "deleted"))
     return answer(request, request.app[ENCODED].version(catalog, held, form_of(request)))
 
 
 async def get_text(request: web.Request) -> web.Response:
     """``/subjects/{subject}/versions/{version}/schema``."""
-    catalog = request.app[REGISTRY].catalog
+    catalog = catalog_of(request)
     held = catalog.version(subject_of(request), request.match_info["version"], deleted=is_set(request, "deleted"))
     return answer(request, text_of(catalog, catalog.schema_of(held), form_of(request)).encode())
 
 
 async def get_referrers(request: web.Request) -> web.Response:
     """``/subjects/{subject}/versions/{version}/referencedby``: ids."""
-    catalog = request.app[REGISTRY].catalog
+    catalog = catalog_of(request)
     held = catalog.version(subject_of(request), request.match_info["version"], deleted=True)
     return answer(request, page(request, catalog.referrers(held.subject, held.version)))
 
 
 async def get_by_metadata(request: web.Request) -> web.Response:
     """``/subjects/{subject}/metadata``: the newest version whose metadata has all the properties asked for."""
-    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    catalog, subject = catalog_of(request), subject_of(request)
     wanted = dict(zip(request.query.getall("key", []), request.query.getall("value", []), strict=False))
     for held in reversed(catalog.known_versions(subject, deleted=is_set(request, "deleted"))):
         properties = (catalog.schema_of(held).metadata or {}).get("properties") or {}
@@ -73,15 +70,15 @@ async def get_by_metadata(request: web.Request) -> web.Response:
 
 async def prepared(request: web.Request, subject: str) -> Draft:
     """The schema of the body as it is kept."""
-    draft = read_draft(await read_body(request))
-    catalog = request.app[REGISTRY].catalog
+    draft = in_context(read_draft(await read_body(request)), context_of(request))
+    catalog = catalog_of(request)
     normalize = is_set(request, "normalize") or bool(terms.config_in_force(catalog, subject).get("normalize"))
     return registering.prepare(catalog, draft, normalize=normalize)
 
 
 async def look_up(request: web.Request) -> web.Response:
     """``POST /subjects/{subject}``: the version that a schema is."""
-    catalog, subject = request.app[REGISTRY].catalog, subject_of(request)
+    catalog, subject = catalog_of(request), subject_of(request)
     name = (subject, request.query_string, await request.read())
     body = request.app[ENCODED].found(catalog).get(name)
     if body is None:
@@ -95,7 +92,7 @@ async def look_up(request: web.Request) -> web.Response:
 
 async def register(request: web.Request) -> web.Response:
     """``POST /subjects/{subject}/versions``."""
-    registry, subject = request.app[REGISTRY], read_subject(request.match_info["subject"])
+    registry, subject = registry_of(request), written_subject(request)
     draft = await prepared(request, subject)
 
     def decide(catalog: Catalog) -> tuple[Registered, Change | None]:
@@ -120,7 +117,7 @@ async def delete_subject(request: web.Request) -> web.Response:
     def decide(catalog: Catalog) -> tuple[list[int], Change]:
         return deleting.delete_subject(catalog, subject, is_permanent=is_permanent)
 
-    gone = await request.app[REGISTRY].change(decide)
+    gone = await change(request, decide)
     logger.info("deleted %s versions %s%s", subject, gone, " for good" if is_permanent else "")
     return answer(request, gone)
 
@@ -133,7 +130,7 @@ async def delete_version(request: web.Request) -> web.Response:
     def decide(catalog: Catalog) -> tuple[int, Change]:
         return deleting.delete_version(catalog, subject, name, is_permanent=is_permanent)
 
-    gone = await request.app[REGISTRY].change(decide)
+    gone = await change(request, decide)
     logger.info("deleted %s version %d%s", subject, gone, " for good" if is_permanent else "")
     return answer(request, gone)
 
