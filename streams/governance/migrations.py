@@ -1,63 +1,29 @@
 """Migrations: rows of one version of a contract as rows of the next, and back.
 
-A column that both versions have goes along as it is, a column that the other version lacks is left behind, and ``up``
-and ``down`` say the rest in SQL. NULL is null where the column takes it; elsewhere the row goes without that column.
+What both versions have goes along, and ``up`` and ``down`` say the rest in SQL. NULL is null where the column takes it;
+elsewhere the row goes without that column.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlglot import exp
-
-from streams.contracts import Column, Contract, Validator, compile_validator
-from streams.contracts.columns import json_types
+from streams.contracts import Contract, Validator, compile_validator
 from streams.contracts.documents import Document, DocumentError, parse_yaml
 from streams.contracts.shape import shape_problems
 from streams.errors import Problem
-from streams.pipeline.expressions import ExpressionError, Scope, compile_expression, to_json
-from streams.pipeline.expressions.compile import parse
-from streams.records import ChangeEvent, Operation, Row, SourceRecord
+from streams.records import Row
 
+from .mapping import Mapper, read_mapper
 from .places import placed, problem_at
 
-Compute = Callable[[Row], object]
 UP, DOWN = "up", "down"
-_NOWHERE = SourceRecord(topic="", partition=0, offset=0, timestamp_ms=0, key=None, value=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mapper:
-    """One way of a migration."""
-
-    target: Contract
-    carried: frozenset[str]
-    """Columns of both versions."""
-    left: frozenset[str]
-    """Columns that the target lacks."""
-    computed: Mapping[str, Compute]
-    takes_null: frozenset[str]
-
-    def __call__(self, row: Row) -> dict[str, object]:
-        """The row of the target's version."""
-        is_open = not self.target.is_closed
-        mapped = {
-            name: value
-            for name, value in row.items()
-            if name in self.carried or (is_open and name not in self.left and name not in self.target.columns)
-        }
-        for name, compute in self.computed.items():
-            value = compute(row)
-            mapped.pop(name, None)
-            if value is not None or name in self.takes_null:
-                mapped[name] = value
-        return mapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +46,8 @@ def read_migration(text: str, file: str, old: Contract, new: Contract, problems:
         return None
     found = list(map(placed, shape_problems(document, _grammar(), _grammar_validator())))
     if not found:
-        up = _mapper(document, UP, old, new, found)
-        down = _mapper(document, DOWN, new, old, found)
+        up = read_mapper(document, UP, old, new, found)
+        down = read_mapper(document, DOWN, new, old, found)
     problems += found
     if found:
         return None
@@ -98,48 +64,6 @@ def _grammar() -> dict[str, Any]:
 @cache
 def _grammar_validator() -> Validator:
     return compile_validator(_grammar())
-
-
-def _mapper(document: Document, way: str, source: Contract, target: Contract, problems: list[Problem]) -> Mapper:
-    computed: dict[str, Compute] = {}
-    for name, text in document.value.get(way, {}).items():
-        column = target.columns.get(name)
-        if column is None:
-            known = ", ".join(sorted(target.columns))
-            problems.append(document.problem((way, name), f"{target.version} has no column {name!r}; it has: {known}"))
-            continue
-        try:
-            computed[name] = _compute(text, source.columns, column)
-        except ExpressionError as error:
-            problems.append(document.problem((way, name), f"of a row of {source.version}: {error.message}"))
-    return Mapper(
-        target=target,
-        carried=frozenset(source.columns.keys() & target.columns.keys()),
-        left=frozenset(source.columns.keys() - target.columns.keys()),
-        computed=computed,
-        takes_null=frozenset(name for name in computed if _takes_null(target, name)),
-    )
-
-
-def _compute(text: str, columns: Mapping[str, Column], column: Column) -> Compute:
-    expression = compile_expression(text, Scope(columns=columns, envelope=False))
-    tree = parse(text)
-    if isinstance(tree, exp.Column) and len(tree.parts) == 1:  # another name for the same value, to the last byte
-        named = tree.name
-        return lambda row: row.get(named)
-    evaluate = expression.evaluate
-    return lambda row: to_json(evaluate(_as_event(row)), column)
-
-
-def _as_event(row: Row) -> ChangeEvent:
-    return ChangeEvent(record=_NOWHERE, operation=Operation.READ, row=dict(row), source={}, key={}, event_time_ms=0)
-
-
-def _takes_null(contract: Contract, name: str) -> bool:
-    properties: Any = contract.schema["properties"]
-    shape = properties[name]
-    types = json_types(shape) if isinstance(shape, dict) else set()
-    return not types or "null" in types
 
 
 def _exact(value: Any) -> Any:

@@ -12,9 +12,10 @@ from streams.cli.bump import bump_command
 from streams.cli.check import check
 from streams.contracts import load_contracts
 from streams.contracts.exports import export_dataset
+from streams.governance.migrations import read_migration
 from tests.contracts.builders import a_contract, a_folder
 
-from .builders import MIGRATION, PLACE, TEXT, a_version, commit, committed, findings, git, told, versions
+from .builders import ID, MIGRATION, PLACE, TEXT, a_version, commit, committed, findings, git, told, versions
 
 FIRST = a_version("1-0-0")
 ROW = {"id": 1, "first": "Ada", "last": "Byron"}
@@ -309,3 +310,58 @@ def test_an_older_version_that_comes_late_shifts_no_number_that_is_published(tmp
     assert bumped.exit_code == 0, bumped.output
     assert proto_numbers(folder, "2-0-1") == {**before, "more": "5"}
     assert not [one for one in findings(folder).problems if "numbers" in one.file]
+
+
+def an_object(**columns: object) -> dict[str, object]:
+    return {"type": "object", "properties": columns, "additionalProperties": False}
+
+
+def test_columns_inside_of_objects_and_lists_are_migrated_by_name(tmp_path: Path) -> None:
+    old = {
+        "city": TEXT, "zip": TEXT, "who": an_object(first=TEXT, last=TEXT, age=ID),
+        "lines": {"type": "array", "items": an_object(sku=TEXT, price={"type": "string"}, was=TEXT)},
+    }  # fmt: skip
+    new = {
+        "at": an_object(city=TEXT, zip=TEXT), "who": an_object(name=TEXT, age=ID),
+        "lines": {"type": "array", "items": an_object(code=TEXT, cents=ID)},
+    }  # fmt: skip
+    rows = [
+        {"id": 1, "city": "Ulm", "who": {"first": "Ada", "last": "Byron", "age": 3},
+         "lines": [{"sku": "a", "price": "1.50", "was": "x"}, {}]},
+        {"id": 2},
+    ]  # fmt: skip
+    up = (
+        "up:\n  at.city: city\n  at.zip: zip\n  who.name: who.first || ' ' || who.last\n  lines[].code: sku\n"
+        "  lines[].cents: cast(cast(price as numeric) * 100 as integer)\n"
+    )
+    down = (
+        "down:\n  city: at.city\n  zip: at.zip\n  who.first: left(who.name, strpos(who.name, ' ') - 1)\n"
+        "  who.last: substring(who.name, strpos(who.name, ' ') + 1)\n  lines[].sku: code\n"
+        "  lines[].price: cast(round(cast(cents as numeric) / 100, 2) as text)\n"
+    )
+    files = versions(
+        v1_0_0=a_version("1-0-0", examples=rows, **old), v2_0_0=a_version("2-0-0", **new)
+    ) | {f"{MIGRATION}/2-0-0.yaml": up + down}  # fmt: skip
+    folder = a_folder(tmp_path, files)
+    assert findings(folder).problems == ()
+
+    first, last = (load_contracts(folder).resolve(f"iglu:{PLACE}/{one}").newest for one in ("1-0-0", "2-0-0"))
+    migration = read_migration(up + down, "", first, last, [])
+    assert migration is not None
+    assert [migration.up(row) for row in rows] == [
+        {"id": 1, "at": {"city": "Ulm"}, "who": {"name": "Ada Byron", "age": 3},
+         "lines": [{"code": "a", "cents": 150}, {}]},
+        {"id": 2},
+    ]  # fmt: skip
+    assert migration.down(migration.up(rows[0])) == {
+        "id": 1, "city": "Ulm", "who": {"first": "Ada", "last": "Byron", "age": 3},
+        "lines": [{"sku": "a", "price": "1.50"}, {}],
+    }  # fmt: skip
+
+    wrong = "up: {at.town: city, 'lines[].code': city, who.name.x: city}\n"
+    a_folder(folder, {f"{MIGRATION}/2-0-0.yaml": wrong + down})
+    assert sorted(told(findings(folder))) == [
+        (f"{MIGRATION}/2-0-0.yaml", 1, "up.at.town", "2-0-0 has no"),
+        (f"{MIGRATION}/2-0-0.yaml", 1, "up.lines[].code", "of a row"),
+        (f"{MIGRATION}/2-0-0.yaml", 1, "up.who.name.x", "2-0-0 has no"),
+    ]
