@@ -72,6 +72,9 @@ public class RegistryClient {
         say("version", () -> client.getVersion("user", new AvroSchema(WITH_NAME)));
         say("id", () -> client().getId("user", new AvroSchema(USER)));
         say("text", () -> client().getSchemaById(1).canonicalString().equals(new AvroSchema(USER).canonicalString()));
+        say("in a context", () -> client.register(":.team:user", new AvroSchema(OF_TEXT)));
+        say("read there", () -> client().getSchemaBySubjectAndId(":.team:user", 1).canonicalString().contains("string"));
+        say("as before", () -> client().getSchemaById(1).canonicalString().contains("string"));
         say("latest", () -> client.getLatestSchemaMetadata("user").getVersion());
         say("round trip", () -> read(written(user(WITH_NAME, 7L))));
         say("refused by the serializer", () -> {

@@ -28,6 +28,9 @@ versions = [1, 2]
 version = 2
 id = 1
 text = true
+in a context = 1
+read there = true
+as before = false
 latest = 2
 round trip = {"id": 7, "name": "b"}
 refused by the serializer = 409
@@ -41,7 +44,7 @@ mode = READONLY READONLY
 read only refused 422 42205
 writable = READWRITE
 delete = [1]
-subjects = [topic-value, user]
+subjects = [topic-value, user, :.team:user]
 by prefix = [user]
 where = [{subject=user,version=1}]
 for good = [1]
