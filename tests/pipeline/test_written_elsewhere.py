@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import fastavro
+import pytest
 from google.protobuf import json_format, message_factory
 
 from streams.contracts.compatibility.protobuf.compile import compile_text
@@ -22,6 +23,8 @@ from streams.registry.kinds.protobuf import resolve, to_serialized
 from streams.testing import Driver
 from tests.contracts.builders import a_contract, a_folder
 from tests.contracts.test_rows import KEY
+
+from .captured import a_registry, captured_table, registered_schemas, topic_of
 
 TOPIC, OUT, DEAD = "things", "things.v1", "things-things-dlt"
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}
@@ -169,3 +172,32 @@ def test_rows_that_come_as_json_are_held_to_the_same_schema() -> None:
 
     assert driver.ledger() == {"processed": 1, "dead": 3}
     assert rows(driver)[0]["at"] == "1970-01-01T00:00:00.000000Z"
+
+
+def the_row(schema: Any) -> Any:
+    """What a connector's schema says of the table's rows, as a schema of its own."""
+    fields = {field["name"]: field["type"] for field in schema["fields"]}
+    return {**next(kind for kind in fields["before"] if kind != "null"), "namespace": schema["namespace"]}
+
+
+@pytest.mark.parametrize("table", ["users", "orders", "products"])
+def test_rows_of_a_real_connector_are_rows_of_the_schema_that_it_registered(table: str) -> None:
+    topic = topic_of(table, "debezium-avro")
+    held = [json.loads(text) for text in registered_schemas().values()]
+    *_, newest = (one for one in held if (one.get("namespace"), one["name"]) == (topic, "Envelope"))
+    pipeline = {
+        "pipeline": "things", "route": [{"to": OUT}],
+        "source": {"topic": topic, "format": "debezium-avro", "contract": "iglu:com.acme/things/avro/1-*-*"},
+    }  # fmt: skip
+    files = {
+        "com.acme/things/avro/1-0-0": json.dumps(the_row(newest)),
+        "com.acme/things/contract.yaml": a_contract(KEY),
+        "pipelines/things.yaml": json.dumps(pipeline),
+    }
+    with TemporaryDirectory() as folder:
+        driver = Driver(a_folder(Path(folder), files), registry=a_registry())
+    for record in captured_table(table, "debezium-avro"):
+        driver.send(topic, key=record.key, value=record.value, timestamp_ms=record.timestamp_ms, headers=record.headers)
+
+    ledger = driver.ledger()
+    assert (ledger["processed"] > 10, ledger.keys() - {"processed", "filtered"}) == (True, set())
