@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from streams.contracts import Column, Contracts
+from streams.contracts.registry import SchemaKind
 
 from .files import subject_of
 from .kinds.language import LANGUAGES
@@ -51,8 +52,11 @@ def read_abouts(contracts: Contracts | None) -> Mapping[str, SubjectFacts]:
     """By subject, what the contracts of ``schemas/`` say."""
     if contracts is None:
         return {}
-    return {subject_of(family.subject): _subject_facts(contracts, family.subject, family.newest.columns)
-            for family in contracts.families.values()}  # fmt: skip
+    return {
+        subject_of(family.subject, leads=leads): _subject_facts(contracts, family.subject, family.newest.columns)
+        for leads, families in ((True, contracts.families), (False, contracts.beside))
+        for family in families.values()
+    }
 
 
 def _subject_facts(contracts: Contracts, subject: str, columns: Mapping[str, Column]) -> SubjectFacts:
@@ -90,15 +94,17 @@ def fields_of(schema: StoredSchema, facts: SubjectFacts) -> tuple[FieldFacts, ..
     tags = (schema.metadata or {}).get("tags") or {}
     found: dict[str, FieldFacts] = {}
     for path, definition in LANGUAGES[schema.kind].fields(schema):
-        told = (*_inline(definition), *facts.field_tags.get(path, ()), *_tagged(tags, path))
+        # Of Protobuf a path begins with its message, and what contracts speak of is a column.
+        column = path.partition(".")[2] if schema.kind is SchemaKind.PROTOBUF else path
+        told = (*_inline(definition), *facts.field_tags.get(column, ()), *_tagged(tags, path))
         found.setdefault(
             path,
             FieldFacts(
                 path=path,
                 type=_type(definition.get("type")),
-                description=_text(definition, facts.descriptions.get(path)),
+                description=_text(definition, facts.descriptions.get(column)),
                 tags=tuple(dict.fromkeys(told)),
-                classification=facts.classes.get(path, ""),
+                classification=facts.classes.get(column, ""),
             ),
         )
     return tuple(found.values())

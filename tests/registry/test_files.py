@@ -10,7 +10,7 @@ import pytest
 
 from streams.contracts import load_contracts
 from streams.errors import ConfigurationError
-from tests.contracts.builders import a_folder
+from tests.contracts.builders import a_contract, a_folder
 
 from .running import ask, code_of, put, running
 
@@ -118,6 +118,9 @@ def test_avro_and_protobuf_are_served_as_they_are_written(tmp_path: Path) -> Non
     proto = 'syntax = "proto3";\nmessage Thing {\n  // The key\n  int64 id = 1;\n}\n'
     files = {
         "com.acme/things/avro/1-0-0": record, "com.acme/things/protobuf/1-0-0": proto,
+        "com.acme/things/contract.yaml": a_contract(
+            "{name: id, logicalType: integer, primaryKey: true, classification: pii}"
+        ),
         "com.acme/carts/protobuf/1-0-0": proto,
     }  # fmt: skip
     folder = a_folder(tmp_path / "schemas", files)
@@ -126,12 +129,14 @@ def test_avro_and_protobuf_are_served_as_they_are_written(tmp_path: Path) -> Non
             subjects = ask(url, "GET", "/subjects")[1]
             held = [ask(url, "GET", f"/subjects/{subject}/versions/1")[1] for subject in subjects]
             own = ask(url, "GET", "/schemas/com.acme/things/avro/1-0-0")[1]
+            private = ask(url, "GET", "/search?q=class:pii")[1]["results"]
 
         assert subjects == ["com.acme.carts", "com.acme.things", "com.acme.things.protobuf"]
         assert [one.get("schemaType", "AVRO") for one in held] == ["PROTOBUF", "AVRO", "PROTOBUF"]
         assert (held[0]["schema"], json.loads(held[1]["schema"])) == (proto, own)
         assert own == json.loads(record)
         assert held[0]["id"] == held[2]["id"]
+        assert [one["subject"] for one in private] == ["com.acme.things", "com.acme.things.protobuf"]
 
     a_folder(folder, {"com.acme/carts/protobuf/1-0-0": proto.replace("int64", "int32")})
     with pytest.raises(ConfigurationError, match="says something else now"), running(

@@ -25,7 +25,7 @@ def context_of(request: web.Request) -> str:
     return (
         split_subject(said.get("subject", ""))[0]
         or said.get("context", "").strip(":")
-        or split_subject(request.query.get("subject", ""))[0]
+        or (split_subject(request.query.get("subject", ""))[0] if request.query_string else None)
         or DEFAULT
     )
 
