@@ -16,6 +16,7 @@ from streams.contracts.compatibility.protobuf.compile import compile_text
         ('syntax = "proto3"; message M { string a = -1; }', "from 1 to 536870911"),
         ('syntax = "proto3"; enum E { A = 2147483648; }', "no 32-bit integer"),
         ('edition = "99999999999"; message M {}', "not known here"),
+        ('syntax = "proto3"; message M { string a = 1 [json_name "b"]; }', "says nothing"),
     ],
 )
 def test_numbers_out_of_range_are_refused_by_name(text: str, why: str) -> None:

@@ -164,7 +164,10 @@ def _enum(tokens: Tokens, into: ProtoMessage) -> None:
 def _json_name(name: str, options: list[str]) -> str:
     """The name in JSON: what the option says, else the field's name in camel case."""
     if "json_name" in options:
-        return options[options.index("json_name") + 2].strip("\"'")
+        said = options[options.index("json_name") + 1 :]
+        if len(said) < 2 or said[0] != "=":
+            raise SchemaTextError(f"is no Protobuf: the json_name of {name} says nothing")
+        return said[1].strip("\"'")
     return json_name(name)
 
 
