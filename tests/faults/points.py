@@ -26,7 +26,6 @@ def die() -> None:
 def die_soon() -> None:
     """The kernel ends this process within the next call, whatever holds the interpreter."""
     os.write(2, b"killed at the named point\n")
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, MOST_WRITE_S))
 
 

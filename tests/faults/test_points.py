@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,50 +12,54 @@ from tests.bench.oracle import differing_totals, expected_totals, published_tota
 from .arena import Arena
 from .points import POINTS
 
-Provoke = Callable[[Arena, int], None]
-
-
-def _by_itself(arena: Arena, number: int) -> None:
-    """Checkpoints come by themselves."""
-
-
-def _by_a_newcomer(arena: Arena, number: int) -> None:
-    """Somebody else joins, and the tasks are shared anew."""
-    arena.wait_ready("a")
-    arena.start(f"c{number}")
-
-
-PROVOKED: dict[str, Provoke] = {"mid_revoke": _by_a_newcomer}
+STAGES = {
+    "of a checkpoint": (
+        "before_changelog", "after_changelog", "before_offsets", "after_offsets", "before_commit", "after_commit",
+    ),
+    "of a store": ("before_store", "in_store", "after_store"),
+    "of a change of hands": ("mid_send", "mid_restore", "mid_revoke", "mid_assign"),
+}  # fmt: skip
 SEVERAL = {"mid_restore": 2, "mid_revoke": 1, "mid_assign": 2, "mid_send": 400, "before_store": 40, "in_store": 40}
-"""Up to which pass a worker lives; others: some checkpoints."""
+"""Up to which pass of a point a worker lives; others: some checkpoints."""
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.fault("FT02", "kill -9 at a named point", protection="one transaction, the store written after it")
-def test_a_worker_killed_at_a_named_point_loses_and_repeats_nothing(arena: Arena, point: str) -> None:
+def test_every_named_point_is_in_one_stage() -> None:
+    assert sorted(point for points in STAGES.values() for point in points) == sorted(POINTS)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.fault("FT02", "kill -9 at named points", protection="one transaction, the store written after it")
+def test_a_worker_killed_at_a_named_point_loses_and_repeats_nothing(arena: Arena, stage: str) -> None:
     arena.start_all("a", "b")
     with arena.load(0.1):
-        for number in range(arena.pick(short=1, long=4)):
-            arena.kill("a")
-            if point == "mid_restore":
-                shutil.rmtree(arena.folder / "data" / arena.app / "a")
-            passes = arena.chance.randint(1, SEVERAL.get(point, 12))
-            arena.start("a", SABOTAGE=f"{point}:{passes}")
-            PROVOKED.get(point, _by_itself)(arena, number)
-            arena.await_death("a")
-            arena.count("kills")
-            arena.start("a")
-            arena.await_recovery()
-            arena.retire(f"c{number}")
+        for point in STAGES[stage]:
+            for number in range(arena.pick(short=1, long=4)):
+                _kill_at(arena, point, f"{point}-{number}")
 
     arena.judge()
+
+
+def _kill_at(arena: Arena, point: str, newcomer: str) -> None:
+    """``a`` comes to ``point``, is dead, and comes back."""
+    arena.kill("a")
+    if point == "mid_restore":
+        shutil.rmtree(arena.folder / "data" / arena.app / "a")
+    arena.start("a", SABOTAGE=f"{point}:{arena.chance.randint(1, SEVERAL.get(point, 12))}")
+    if point == "mid_revoke":
+        dying = arena.workers["a"]
+        arena.await_that(lambda: arena.has_tasks("a") or dying.poll() is not None, "tasks to give up", revives=False)
+        arena.start(newcomer)
+    arena.await_death("a")
+    arena.count(point)
+    arena.start("a")
+    arena.await_recovery()
+    arena.retire(newcomer)
 
 
 @pytest.mark.fault("FT02", "kill -9 while a repartition topic is written", protection="one transaction for all stages")
 def test_a_worker_killed_in_the_middle_of_a_repartition_changes_no_total(arena: Arena) -> None:
     stamp = arena.source.removesuffix(".orders.v1")
     arena.pipeline.write_text(W2.pipelines[0].read_text().replace("bench.", f"{stamp}."))
-    between = f"{arena.app}-{W2.between}"
     arena.start_all("a", "b")
     with arena.load(0.05):
         for _ in range(arena.pick(short=1, long=4)):
@@ -69,8 +71,7 @@ def test_a_worker_killed_in_the_middle_of_a_repartition_changes_no_total(arena: 
             arena.await_recovery()
 
     arena.await_done()
-    arena.await_that(lambda: arena.lag(between) == 0, "the second stage")
-    time.sleep(1.0)  # results of the last batch come with the next checkpoint
+    arena.await_that(lambda: arena.is_caught_up("a", "b"), "the second stage")
     arena.stop_all()
     sent = arena.read(arena.source)
     found = differing_totals(expected_totals(sent), published_totals(arena.read(f"{stamp}.products.v1")))
