@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from streams.embedded.kafka_node import KafkaNode
 
 from .arena import Arena
 from .brokers import Brokers
-from .watching import Memory, Progress
+from .watching import Memory, Progress, let_pass
 
 WORKERS = ("a", "b")
 LOAD = 0.05
@@ -94,7 +93,7 @@ def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(
         memory.look()
         before = dict(memory.most)
         network.kafka.kill()
-        _wait(arena, memory, arena.pick(short=20, long=seconds))
+        let_pass(arena, arena.pick(short=20, long=seconds), memory.look)
         network.kafka.start()
         network.await_in_sync()
         arena.await_recovery()
@@ -111,12 +110,12 @@ def test_a_stalled_broker_costs_no_memory(network: Brokers, arena: Arena, who: s
     arena.fed = arena.pick(short=100_000, long=400_000)
     with Progress(arena) as progress:
         progress.await_more(20_000, "all brokers there")
-        _wait(arena, memory, 1)
+        let_pass(arena, 1, memory.look)
         before = dict(memory.most)
         stalled = network.kafka.nodes if who == "all" else [ROLES[who](network, arena)]
         for node in stalled:
             node.suspend()
-        _wait(arena, memory, arena.pick(short=25, long=90))
+        let_pass(arena, arena.pick(short=25, long=90), memory.look)
         for node in stalled:
             node.resume()
         network.await_in_sync()
@@ -125,14 +124,6 @@ def test_a_stalled_broker_costs_no_memory(network: Brokers, arena: Arena, who: s
 
     arena.judge()
 
-
-def _wait(arena: Arena, memory: Memory, seconds: float) -> None:
-    """Time goes by; a supervisor looks after the workers."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        arena.revive()
-        memory.look()
-        time.sleep(0.2)
 
 
 def _check_memory(arena: Arena, before: dict[str, float], memory: Memory) -> None:

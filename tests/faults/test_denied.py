@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
@@ -22,7 +21,7 @@ from tests.integration.orders_cluster import CUSTOMERS
 
 from .arena import Arena
 from .brokers import Brokers, await_that
-from .watching import Progress
+from .watching import Progress, let_pass
 
 WORKERS = ("a", "b")
 LOAD = 0.05
@@ -99,7 +98,7 @@ def _deny_again_and_again(network: Brokers, arena: Arena, what: str) -> None:
             ended = arena.figures.get("restarts", 0)
             with _denied(network, topics):
                 arena.await_that(lambda: arena.figures.get("restarts", 0) > ended, "a worker ends")  # noqa: B023
-                _wait(arena, arena.chance.uniform(0, 5))
+                let_pass(arena, arena.chance.uniform(0, 5))
             arena.await_recovery()
     said = "".join(arena.log(name) for name in WORKERS)
     last_words = re.findall(r"stopping with exit code 3.*", said)
@@ -155,7 +154,7 @@ def test_a_deleted_topic_of_dead_letters_is_made_anew_and_has_all_that_came_sinc
     await_that(lambda: arena.dead not in admin.list_topics(timeout=10).topics, "a topic is gone", patience_s=60)
 
     with arena.load(LOAD):
-        _wait(arena, 15)
+        let_pass(arena, 15)
         arena.await_recovery()
     assert arena.dead in admin.list_topics(timeout=10).topics
 
@@ -167,11 +166,3 @@ def _valid(count: int, first: int, seed: int) -> Iterator[SourceEvent]:
     for event in workload(count, first=first, customers=CUSTOMERS, seed=seed):
         if b'"amount":"' not in event.value and b"nobody" not in event.value:
             yield event
-
-
-def _wait(arena: Arena, seconds: float) -> None:
-    """Time goes by; a supervisor looks after the workers."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        arena.revive()
-        time.sleep(0.2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from .arena import Arena
 from .brokers import Brokers, await_that
 from .proxy import Weather
-from .watching import Progress
+from .watching import Progress, let_pass
 
 WORKERS = ("a", "b")
 LOAD = 0.05
@@ -50,7 +49,7 @@ def test_a_worker_that_is_cut_off_repeats_nothing_and_is_back_when_it_is_healed(
         progress.await_more(MOVED, "a whole network")
         for _ in range(arena.pick(short=1, long=3)):
             network.proxy.cut(*_gates(network, arena, role))
-            _wait(arena, arena.pick(short=30, long=90))
+            let_pass(arena, arena.pick(short=30, long=90))
             network.proxy.heal()
             arena.count("slow to rejoin", arena.await_that(lambda: _own_all(arena), "both at work") > AFTER_HEAL_S)
             arena.await_recovery()
@@ -84,7 +83,7 @@ def test_a_slow_and_lossy_network_moves_no_task_and_keeps_pace(network: Brokers,
         progress.await_more(MOVED, "a clear sky")
         network.proxy.set_weather(BAD_WEATHER)
         fed, done, passed = feeder.acknowledged, progress.committed, network.proxy.passed()
-        _wait(arena, arena.pick(short=60, long=600))
+        let_pass(arena, arena.pick(short=60, long=600))
         fed, done = feeder.acknowledged - fed, progress.committed - done
         assert network.proxy.passed() > passed
         network.proxy.heal()
@@ -103,7 +102,7 @@ def test_connections_that_break_lose_and_repeat_nothing(network: Brokers, arena:
         for _ in range(arena.pick(short=15, long=150)):
             network.proxy.break_connections(*arena.chance.sample(range(6), arena.chance.randint(1, 6)))
             arena.count("breaks")
-            _wait(arena, arena.chance.uniform(0.2, 2.0))
+            let_pass(arena, arena.chance.uniform(0.2, 2.0))
         arena.await_recovery()
 
     arena.judge()
@@ -134,11 +133,3 @@ def _is_restoring(arena: Arena) -> bool:
     """Worker ``a`` has read some of a changelog, and not all."""
     shares = re.findall(r"cdc_restored_ratio{.*?} (\S+)", arena.get("a", "/metrics")[1])
     return any(0 < float(share) < 1 for share in shares)
-
-
-def _wait(arena: Arena, seconds: float) -> None:
-    """Time goes by; a supervisor looks after the workers."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        arena.revive()
-        time.sleep(0.2)

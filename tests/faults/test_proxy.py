@@ -6,6 +6,7 @@ import random
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -33,7 +34,7 @@ def echo() -> Iterator[int]:
 
 
 def _answer(connection: socket.socket) -> None:
-    with connection:
+    with connection, suppress(ConnectionResetError):
         while data := connection.recv(1 << 16):
             connection.sendall(data)
 

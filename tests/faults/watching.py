@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -56,6 +56,15 @@ class Progress:
         """Wait until so many more are committed than now."""
         wanted = self.committed + records
         self._arena.await_that(lambda: self.committed >= wanted, f"progress with {what}", patience_s=patience_s)
+
+
+def let_pass(arena: Arena, seconds: float, look: Callable[[], None] = lambda: None) -> None:
+    """Time goes by; a supervisor looks after the workers, and ``look`` at whatever it wants to see."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        arena.revive()
+        look()
+        time.sleep(0.2)
 
 
 class Memory:

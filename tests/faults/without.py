@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 from confluent_kafka import TopicPartition
 
 import streams.pipeline.process as process
+import streams.worker.changelogs as changelogs
+import streams.worker.host as host
 from streams.state.changelog import Marker, read_marker
 from streams.worker.checkpoint import Checkpointer
 from streams.worker.engine import Engine
 from streams.worker.membership import Membership
 from streams.worker.restore import Restorer
+from streams.worker.transactions import TransactionFailedError, Transactions
 from streams.worker.watchdog import Watchdog
 
 from .points import WATCHED, spy
@@ -145,6 +149,38 @@ def _forgiving(watch: Callable[..., Any]) -> Callable[..., Any]:
         return watch(send, arguments, named)
 
     return forgive
+
+
+def without_crash_only(_: str) -> None:
+    """A transaction that failed is dropped and the worker goes on behind it, as if its records had been processed."""
+
+    def go_on(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Transactions, *arguments: Any) -> Any:
+            try:
+                return method(self, *arguments)
+            except TransactionFailedError:
+                if method is commit:
+                    self.abort()
+                return {}
+
+        return call
+
+    commit = Transactions.commit
+    for name in ("commit", "send", "send_changelog"):
+        setattr(Transactions, name, go_on(getattr(Transactions, name)))
+
+
+def without_restore_limit(_: str) -> None:
+    """A restore that does not move is waited for, and nobody looks at it."""
+    vars(changelogs)["STUCK_SECONDS"] = math.inf
+    Restorer._fence_owners = lambda *_: False  # type: ignore[method-assign]
+    without_watchdog("")
+
+
+def without_bounded_buffers(_: str) -> None:
+    """Whatever Kafka has is fetched, and nobody asks why nothing goes out."""
+    vars(host)["BUFFERED_RUNS"] = 1 << 20
+    without_watchdog("")
 
 
 WITHOUT: dict[str, Callable[[str], None]] = {
