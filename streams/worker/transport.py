@@ -36,13 +36,18 @@ class PartitionState(subscription_state.TopicPartitionState):  # type: ignore[mi
     """Remembers that a read was out of range: aiokafka goes on at the first record there is, and tells nobody."""
 
     out_of_range: int | None = None
-    """The offset that was to be read."""
+    """The offset that was to be read, since it was sought."""
 
     def await_reset(self, strategy: int) -> None:
         """Also called where there is no position yet."""
         if self.has_valid_position:
             self.out_of_range = int(self.position)
         super().await_reset(strategy)
+
+    def seek(self, position: int) -> None:
+        """Where the group stood before a task begins is not yet its business."""
+        self.out_of_range = None
+        super().seek(position)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
