@@ -52,7 +52,8 @@ class Quarantiner:
         """All there are, by topic, partition and offset."""
         notes = self._log.read(committed=True)
         ids, skips = self._ids({note.topic for note in notes}), [note for note in notes if note.kind == "skipped"]
-        told = sorted((note for note in notes if note.kind != "skipped"), key=lambda note: (*note.place, note.first))
+        told = [note for note in notes if note.kind != "skipped"]
+        told.sort(key=lambda note: (*note.place, note.first, note.kind))
         return [self._standing(note, ids, skips) for note in told]
 
     def _ids(self, topics: set[str]) -> Mapping[str, str]:

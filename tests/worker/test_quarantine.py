@@ -38,7 +38,7 @@ def a_quarantine(*notes: Note) -> Quarantine:
     return held
 
 
-def processed(folder: Path, *notes: Note, offsets: range) -> tuple[list[BatchResult], list[object]]:
+def processed(folder: Path, *notes: Note, offsets: range) -> tuple[list[BatchResult], list[bytes]]:
     """What a task makes of records at ``offsets``, and what it has of them in its table then."""
     engine = an_engine(folder)
     engine.batches.quarantine = a_quarantine(*notes)
