@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import mmap
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -60,9 +61,14 @@ class InHand:
     def open(self, path: Path) -> None:
         """Begin: look what is left in the file, and use it from now on."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as held:
-            held.truncate(2 * HALF)
-            self._map = mmap.mmap(held.fileno(), 2 * HALF)
+        try:
+            with path.open("ab+") as held:
+                # To write where a full disk has no block yet would end the process.
+                os.posix_fallocate(held.fileno(), 0, 2 * HALF)
+                self._map = mmap.mmap(held.fileno(), 2 * HALF)
+        except OSError as error:
+            logger.warning("what is in hand is not kept: %s", error.strerror)
+            return
         died = self._read(0)
         self.suspect = None if died is None else died.after(self._read(HALF))
         self._write(HALF, self.suspect)

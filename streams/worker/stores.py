@@ -91,7 +91,9 @@ class FolderStores:
             return RocksStore(folder)
         except StoreLockedError:
             stop_process(ExitCode.STORE_FAILED, f"another process holds {folder}; two workers of one STREAMS_INSTANCE?")
-        except Exception:  # rocksdict's one exception: corrupt files
+        except Exception as error:  # rocksdict's one exception: corrupt files
+            if "No space left" in str(error):
+                stop_process(ExitCode.STORE_FAILED, f"no space is left for {folder}; free some, start again")
             logger.warning("local state %s is corrupt: rebuilding it from the changelogs", folder)
             shutil.rmtree(folder)
             return RocksStore(folder)
