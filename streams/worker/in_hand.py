@@ -118,7 +118,7 @@ class InHand:
 
 
 def _place(held: Suspect) -> str:
-    return f"{held.topic}[{held.partition}] {held.first} to {held.last}"
+    return f"{held.topic}[{held.partition}]@{held.first}" + (f" to {held.last}" if held.first < held.last else "")
 
 
 def _command(held: Suspect) -> str:

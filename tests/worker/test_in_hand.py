@@ -55,7 +55,7 @@ def test_the_record_that_was_alone_in_hand_is_told_with_the_command(
     with caplog.at_level(logging.ERROR):
         a_start(tmp_path)
 
-    assert f"3 runs ended at {TOPIC}[0] 123 to 123" in caplog.text
+    assert f"3 runs ended at {TOPIC}[0]@123;" in caplog.text
     assert f"streams quarantine add {TOPIC} 0 123-123 --why TEXT" in caplog.text
 
 
