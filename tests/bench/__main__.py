@@ -49,10 +49,10 @@ class Sitting:
 def main(only: tuple[str, ...], events: int, runs: int, quick: bool, output: str) -> None:
     """Workloads, exactly once: events a second, CPU an event, memory, and of W the latency at half load.
 
-    W sums by the topic's key, W2 by another column (two workers, a repartition topic), W3 joins to a table. The
-    workers and the floor (consume, decode, produce, nothing else) are pinned to one core in turn; the broker and
-    everything else run on the other. Every result is compared with an independent recomputation: exit code 1 if one
-    differs.
+    W sums by the topic's key (WR with its tables in Redis), W2 by another column (two workers, a repartition topic),
+    W3 joins to a table. The workers and the floor (consume, decode, produce, nothing else) are pinned to one core in
+    turn; the broker and everything else run on the other. Every result is compared with an independent recomputation:
+    exit code 1 if one differs.
     """
     events, runs = (QUICK_EVENTS, 1) if quick else (events, runs)
     cores = sorted(os.sched_getaffinity(0))
@@ -136,6 +136,9 @@ def _print_table(sitting: Sitting) -> None:
         )
     table.add_row("worker ÷ floor", "", _spread(sitting.ratios, ".2f"), "")
     Console().print(table)
+    if job.is_on_redis:
+        spent = [run.store_cpu_s / run.events * 1e6 for run in workers]
+        print(f"the Redis: {_spread(spent, '.1f')} CPU µs an event, {max(run.store_mb for run in workers):,.0f} MB")
     grown = max(run.peak_mb - run.idle_mb for run in workers)
     print(f"memory grows by at most {grown:,.0f} MB while {workers[0].events:,} events wait")
 

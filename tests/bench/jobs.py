@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .oracle import (
@@ -42,6 +42,8 @@ class Job:
     """End of the name of the topic through which events go once more: the floor reads and writes them once more."""
     further_events: int = 0
     """Besides the orders."""
+    is_on_redis: bool = False
+    """Tables are in a Redis, which runs beside the broker."""
 
 
 def _judge_sums(read: Read) -> dict[str, int]:
@@ -72,6 +74,7 @@ W = Job(
     sources={ORDERS: workload},
     judge=_judge_sums,
 )
+WR = replace(W, name="WR", title="W with its tables in Redis", is_on_redis=True)
 W2 = Job(
     name="W2",
     title="sums by product: groups are not the topic's key, two workers",
@@ -89,4 +92,4 @@ W3 = Job(
     judge=_judge_joined,
     further_events=USERS,
 )
-JOBS = {job.name: job for job in (W, W2, W3)}
+JOBS = {job.name: job for job in (W, WR, W2, W3)}

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
+from streams.embedded import EmbeddedRedis
 from tests.integration.cluster import Cluster, produce
 
 from .jobs import Job
@@ -36,6 +37,9 @@ class Measurement:
     peak_mb: float
     idle_mb: float = 0.0
     """Memory before the first record."""
+    store_cpu_s: float = 0.0
+    """Of the Redis that has the tables, if one has."""
+    store_mb: float = 0.0
 
     @property
     def events_per_s(self) -> float:
@@ -120,6 +124,16 @@ class Bench:
         self, job: Job, sources: Sources, count: int, **environment: str
     ) -> tuple[Measurement, dict[str, int]]:
         """The workers over everything that waits in ``sources``, and what the oracle finds wrong."""
+        if not job.is_on_redis:
+            return self._run_workers(job, sources, count, {})
+        with EmbeddedRedis(self._folder / f"redis{self._runs}") as server:
+            measured, found = self._run_workers(job, sources, count, {"STREAMS_STORE": server.url})
+            cpu_s, mb = cpu_seconds(server.pid), memory_mb(server.pid, "VmHWM")
+            return replace(measured, store_cpu_s=cpu_s, store_mb=mb), found
+
+    def _run_workers(
+        self, job: Job, sources: Sources, count: int, environment: Mapping[str, str]
+    ) -> tuple[Measurement, dict[str, int]]:
         with self.cluster(job, sources) as cluster:
             pids = [self.start(cluster, name, **environment) for name in job.workers]
             cluster.wait_until(lambda: any("begins at" in cluster.log(name) for name in job.workers), every_s=0.005)

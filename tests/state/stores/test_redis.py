@@ -216,6 +216,29 @@ def test_a_zombie_in_the_middle_of_a_write_is_stopped_there(
     assert taken[0].get_many([b"\0marker", ENTRIES[-1][0]]) == [None, None]
 
 
+def test_an_older_copy_that_takes_the_server_s_place_in_the_middle_of_a_write_gets_no_marker(
+    stores: RedisStores, server: client.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_store, "SENT_CHUNKS", 1)
+    store = stores.open(("t", 0))
+    store.write(marked(1))
+    copies = {key: server.dump(key) for key in server.scan_iter() if stores._app.encode() in key}
+    execute = RedisStore._execute
+
+    def swapped(self: RedisStore, script: str, calls: list[object]) -> list[object]:
+        answers = execute(self, script, calls)
+        if script is redis_store.WRITE and copies:
+            for key in list(copies):
+                server.restore(key, 0, copies.pop(key), replace=True)
+        return answers
+
+    monkeypatch.setattr(RedisStore, "_execute", swapped)
+    with pytest.raises(StoreLostError, match=LOST):
+        store.write([*ENTRIES, *marked(2)])
+
+    assert content(stores.open(("t", 0))) == {b"\0marker": b"1"}
+
+
 def test_a_scan_that_has_begun_does_not_see_what_is_deleted_then(stores: RedisStores) -> None:
     store = stores.open(("t", 0))
     store.write([*ENTRIES, *marked(1)])
