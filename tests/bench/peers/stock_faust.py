@@ -61,8 +61,11 @@ def application(place: Place) -> faust.App:
 
     @app.agent(orders)
     async def process(stream: faust.Stream) -> None:
-        say_begins()
+        begun = False
         async for event in stream.events():
+            if not begun:
+                say_begins()
+                begun = True
             row = read_row(event.value)
             if row is None:
                 dead.send_soon(key=event.key, value=event.value)
@@ -76,5 +79,5 @@ if __name__ == "__main__":
     calm_collector()
     logging.disable(logging.DEBUG)
     app = application(read_place())
-    sys.argv[1:] = ["worker", "--loglevel", "warning", "--without-web"]
+    sys.argv[1:] = ["worker", "--loglevel", "warn", "--without-web"]
     app.main()
