@@ -61,10 +61,10 @@ final class Sums implements Processor<byte[], Change, byte[], byte[]> {
         System.out.println("late: " + late);
     }
 
+    /** Kept for an hour: a segment is a RocksDB of its own, and one a minute would be opened and closed all the time. */
     static StoreBuilder<WindowStore<Long, Total>> builder() {
-        Duration size = Duration.ofMillis(MINUTE_MS);
         return Stores.windowStoreBuilder(
-                        Stores.persistentWindowStore(NAME, size.plusMillis(GRACE_MS), size, false),
+                        Stores.persistentWindowStore(NAME, Duration.ofHours(1), Duration.ofMillis(MINUTE_MS), false),
                         Serdes.Long(),
                         Total.serde())
                 .withCachingEnabled()
