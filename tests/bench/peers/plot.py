@@ -13,11 +13,11 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot
 
-OURS, OTHERS, FLOOR = "#1f6f5c", "#8a94a6", "#d8dce4"
+OURS, OTHERS, FLOOR = "#1f6f5c", "#5b6b8c", "#9aa3b2"
 
 
 def draw(facts: dict[str, Any], target: Path) -> None:
-    """CPU an event of each engine: a bar for the median, a line from the least to the greatest, the ratio beside it."""
+    """CPU an event of each engine: a dot for the median, a line from the least to the greatest, the ratio beside it."""
     engines = sorted(facts["engines"], key=lambda engine: median(run["cpu_us"] for run in engine["runs"]), reverse=True)
     figure, axes = pyplot.subplots(figsize=(9, 0.62 * len(engines) + 1.4), layout="constrained")
     for place, engine in enumerate(engines):
@@ -25,7 +25,7 @@ def draw(facts: dict[str, Any], target: Path) -> None:
         middle = median(costs)
         colour = {"worker": OURS, "floor": FLOOR}.get(engine["engine"], OTHERS)
         reach = [[middle - min(costs)], [max(costs) - middle]]
-        axes.barh(place, middle, color=colour, xerr=reach, error_kw={"ecolor": "#333", "capsize": 3})
+        axes.errorbar(middle, place, xerr=reach, fmt="o", markersize=9, color=colour, capsize=4)
         ratio = "" if engine["engine"] == "worker" else f"  {median(engine['ratios']):.2g} ×"
         axes.annotate(f"{middle:.1f} µs{ratio}", (max(costs), place), (8, 0), textcoords="offset points", va="center")
     names = [f"{engine['title']}\n{engine['guarantee']}".strip() for engine in engines]
@@ -33,7 +33,9 @@ def draw(facts: dict[str, Any], target: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("CPU microseconds an event, whole process (log); × is times contract-streams")
     axes.set_title(f"{facts['job']}: {facts['title']}", loc="left")
-    axes.margins(x=0.25)
+    axes.margins(x=0.2, y=0.12)
+    axes.grid(axis="x", which="both", color="#e6e9ef", linewidth=0.8)
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(target)
 
