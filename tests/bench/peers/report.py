@@ -38,8 +38,9 @@ class Run:
     def line(self) -> str:
         """For whoever watches."""
         verdict = "" if not self.wrong else "correct" if not any(self.wrong.values()) else f"WRONG: {self.wrong}"
-        return (f"{TITLES[self.engine]:24} {self.events / self.wall_s:>9,.0f} events/s {self.cpu_us:7.1f} CPU µs "
-                f"(second half {self.later_cpu_us:.1f})  {self.peak_mb:,.0f} MB   {verdict}")  # fmt: skip
+        later = f"(second half {self.later_cpu_us:.1f})" if self.later_cpu_us else ""
+        return (f"{TITLES[self.engine]:20} {self.events / self.wall_s:>9,.0f} events/s {self.cpu_us:7.1f} CPU µs "
+                f"{later:20} {self.peak_mb:5,.0f} MB  {verdict}")  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from tests.bench.jobs import ORDERS, PEOPLE, Job
 from tests.bench.measure import Bench, Measurement, Sources, cpu_seconds, memory_mb
 from tests.integration.cluster import read_committed
 
-from .spec import DEAD, OUT_BY_JOB, STREAMS_SETTINGS, Peer
+from .spec import DEAD, OUT_BY_JOB, ROOT, STREAMS_SETTINGS, Peer
 
 EVERY_S = 0.1
 PATIENCE_S = 1_800.0
@@ -48,6 +48,7 @@ class Watched:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                cwd=ROOT,
                 # Before it starts: a JVM asks once how many cores there are.
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509
             )
