@@ -26,7 +26,7 @@ def draw(facts: dict[str, Any], target: Path) -> None:
         colour = {"worker": OURS, "floor": FLOOR}.get(engine["engine"], OTHERS)
         reach = [[middle - min(costs)], [max(costs) - middle]]
         axes.errorbar(middle, place, xerr=reach, fmt="o", markersize=9, color=colour, capsize=4)
-        ratio = "" if engine["engine"] == "worker" else f"  {median(engine['ratios']):.2g} ×"
+        ratio = "" if engine["engine"] == "worker" or not engine["ratios"] else f"  {median(engine['ratios']):.2g} ×"
         axes.annotate(f"{middle:.1f} µs{ratio}", (max(costs), place), (8, 0), textcoords="offset points", va="center")
     names = [f"{engine['title']}\n{engine['guarantee']}".strip() for engine in engines]
     axes.set_yticks(range(len(engines)), names)

@@ -65,7 +65,8 @@ class Sitting:
     def ratios(self, engine: str) -> list[float]:
         """CPU an event by that of the worker, round by round."""
         worker_by_round = {run.round: run for run in self.of(WORKER)}
-        return [run.cpu_us / worker_by_round[run.round].cpu_us for run in self.of(engine)]
+        runs = [run for run in self.of(engine) if run.round in worker_by_round]
+        return [run.cpu_us / worker_by_round[run.round].cpu_us for run in runs]
 
     @property
     def broken(self) -> bool:
@@ -118,7 +119,7 @@ def table(sitting: Sitting) -> Table:
             _text([run.cpu_us for run in runs], ".1f"),
             _text(later, ".1f") if all(later) else "",
             _text([run.peak_mb for run in runs], ",.0f"),
-            _text(sitting.ratios(engine), ".2f"),
+            _text(ratios, ".2f") if (ratios := sitting.ratios(engine)) else "",
             _verdict(runs),
         )
     return told

@@ -19,7 +19,7 @@ from tests.integration.cluster import read_committed
 from .spec import DEAD, OUT_BY_JOB, ROOT, STREAMS_SETTINGS, Peer
 
 EVERY_S = 0.1
-PATIENCE_S = 1_800.0
+PATIENCE_S = 600.0
 
 
 class PeerFailedError(Exception):
@@ -139,6 +139,8 @@ class _Course:
 def run_peer(bench: Bench, job: Job, peer: Peer, sources: Sources, count: int, **options: float) -> PeerRun:
     """A peer over ``count`` orders in ``sources``; ``options`` change settings of the engine."""
     place = _place(bench, job, sources, options)
+    for name in peer.changelogs:
+        bench.create(f"{place['app']}-{name}-changelog")
     folder = Path(str(place["folder"]))
     watched = Watched(peer.command(job.name, folder), folder / "log", bench.core)
     try:

@@ -30,6 +30,8 @@ class Peer:
     jobs: tuple[str, ...] = ("W",)
     share: float = 1.0
     """Of the events that the worker gets: who is slow gets fewer."""
+    changelogs: tuple[str, ...] = ()
+    """Tables whose changelogs are made for it: stock Faust makes them, too, but may not see them when it has begun."""
     ends: bool = False
     """It ends by itself where its topics end; others are done when their group has committed all."""
 
@@ -86,6 +88,7 @@ PEERS = {
             form="one agent, two plain tables on RocksDB (rocksdict); nothing expires",
             tuned="raw bytes, `send_soon`, no standbys, larger buffers, no debug records, commit every 2.8 s (default)",
             share=0.05,
+            changelogs=("seen", "totals"),
         ),
     )
 }
