@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -47,21 +48,24 @@ def main(name: str, chosen: tuple[str, ...], events: int, runs: int, quick: bool
     console = Console(stderr=output == "json", width=160)
     with tempfile.TemporaryDirectory(prefix="streams-bench-") as place, EmbeddedKafka(Path(place) / "kafka") as kafka:
         bench = Bench(kafka.bootstrap, Path(place), core=cores[0])
-        sitting = sit(bench, job, peers, (events, runs), console)
-    results = save(sitting, folder)
+        sitting = Sitting(job=job.name, title=job.title, runs=[])
+        for line in sit(bench, sitting, peers, (events, runs)):
+            console.print(line, markup=False)
+            # A sitting takes long, and what ends it early should not take what was measured.
+            results = save(sitting, folder)
     subprocess.run([str(PYTHON), "-m", "tests.bench.peers.plot", str(results)], cwd=ROOT, check=True)
     print(results.read_text()) if output == "json" else console.print(table(sitting))
     console.print(f"{results} and {results.with_suffix('.svg')}")
     sys.exit(1 if sitting.broken else 0)
 
 
-def sit(bench: Bench, job: Job, peers: list[Peer], size: tuple[int, int], console: Console) -> Sitting:
-    """All runs: ``size`` is (events, runs)."""
+def sit(bench: Bench, sitting: Sitting, peers: list[Peer], size: tuple[int, int]) -> Iterator[str]:
+    """All runs, with a line after each: ``size`` is (events, runs)."""
     events, runs = size
+    job = JOBS[sitting.job]
     counts = {peer.name: max(int(events * peer.share), 10_000) for peer in peers}
-    console.print(f"{job.name}: {job.title}; filling topics")
+    yield f"{job.name}: {job.title}; filling topics"
     filled = {count: bench.preload(job, count) for count in sorted({events, *counts.values()})}
-    sitting = Sitting(job=job.name, title=job.title, runs=[])
     for number in range(1, runs + 1):
         say = f"  run {number} of {runs}  "
         for engine in (FLOOR, WORKER, *counts):
@@ -69,11 +73,10 @@ def sit(bench: Bench, job: Job, peers: list[Peer], size: tuple[int, int], consol
                 run = _run(bench, job, engine, filled, counts.get(engine, events), number)
             except (PeerFailedError, AssertionError) as error:  # a worker's end fails the wait for it
                 sitting.failed.append(engine)
-                console.print(f"{say}{engine} failed: {str(error)[-2_000:]}", markup=False)
+                yield f"{say}{engine} failed: {str(error)[-2_000:]}"
             else:
                 sitting.runs.append(run)
-                console.print(say + run.line, markup=False)
-    return sitting
+                yield say + run.line
 
 
 def _run(bench: Bench, job: Job, engine: str, filled: dict[int, Sources], count: int, number: int) -> Run:
