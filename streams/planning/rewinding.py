@@ -77,7 +77,7 @@ class Rewinder:
         partitions = {topic: counts.get(topic, counts[source_of[topic]]) for topic in topics}
         there = {topic: partitions[topic] for topic in topics if topic in counts}
         starts = self._read_starts(there)
-        if all(start.is_first for start in starts.values()):
+        if _never_ran(shares, starts, counts):
             raise RefusedError(f"{', '.join(names)}: has not run as {self._app}; there is nothing to forget")
         found, ends = find_offsets(self._options, there, since)
         none = {(topic, number): 0 for topic in topics for number in range(partitions[topic])}
@@ -192,6 +192,12 @@ class Rewinder:
                 "linger.ms": 5,
             }
         )
+
+
+def _never_ran(shares: Iterable[Share], starts: Mapping[Place, Start], topics: Collection[str]) -> bool:
+    """Neither offsets nor changelogs are there; Kafka forgets offsets where a source is deleted."""
+    kept = {topic for share in shares for topic in share.changelogs.values()}
+    return all(start.is_first for start in starts.values()) and kept.isdisjoint(topics)
 
 
 def _check_offsets(shares: Iterable[Share], partitions: Mapping[str, int], since: Since) -> None:

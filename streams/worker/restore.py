@@ -196,6 +196,13 @@ class Restorer:
             return
         if start.offset not in found:
             as_of = ", ".join(map(str, sorted(found))) or "nothing"
+            if start.is_first:
+                stop_process(
+                    ExitCode.STATE_REFUSED,
+                    f"{place}: the state is as of {as_of}, and Kafka has no offset of this group any more: it forgets"
+                    " them where a topic is deleted and re-created, or where nobody ran for long (offsets.retention);"
+                    " let its pipelines begin anew: streams reset PIPELINE",
+                )
             stop_process(
                 ExitCode.STATE_REFUSED,
                 f"{place}: the state is as of {as_of}, the committed offset is {start.offset}; they were"
