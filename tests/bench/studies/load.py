@@ -65,8 +65,6 @@ def study_load(bench: Bench, rate: float, seconds: float) -> Course:
         observer, feeder = Observer(cluster, pid, sources[ORDERS]), Feeder(bench.brokers, sources[ORDERS], rate)
         feeder.start()
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            observer.look()
-            time.sleep(0.5)
+        observer.until(lambda _: time.monotonic() >= deadline, patience_s=seconds + 60)
         sent = feeder.end()
         return observer.until(lambda done: done >= sent, patience_s=600)

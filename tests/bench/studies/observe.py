@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -29,18 +30,16 @@ class Observer:
     def look(self) -> int:
         """Note a point; how many events are committed."""
         events = sum(max(place.offset, 0) for place in self._consumer.committed(self._places, 30))
-        self.course.add(
-            Point(
-                at_s=time.monotonic(), events=events, cpu_s=cpu_seconds(self._pid),
-                memory_mb=memory_mb(self._pid, "VmRSS"),
-            )
-        )  # fmt: skip
+        with suppress(LookupError):  # it has ended: whoever waits is told with its log
+            memory = memory_mb(self._pid, "VmRSS")
+            self.course.add(
+                Point(at_s=time.monotonic(), events=events, cpu_s=cpu_seconds(self._pid), memory_mb=memory)
+            )  # fmt: skip
         return events
 
     def until(self, is_done: Callable[[int], bool], *, patience_s: float) -> Course:
         """Look until what is committed will do."""
         self._cluster.wait_until(lambda: is_done(self.look()), patience_s=patience_s, every_s=EVERY_S)
-        self._consumer.close()
         return self.course
 
 
