@@ -51,6 +51,8 @@ def recompute(records: Iterable[LogRecord], committed: Mapping[int, int]) -> Exp
     newest: dict[int, int] = defaultdict(int)
     for record in records:
         row = read_order(record)
+        if record.value is None:
+            continue  # a tombstone says nothing of an order, and is nobody's fault
         if row is None:
             wanted.dead[record.partition, record.offset] += 1
             continue

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from streams.pipeline import process
 from streams.worker.batches import Batches
 from streams.worker.changelogs import ChangelogReader
 from streams.worker.transport import ConsumerThread
@@ -29,15 +32,42 @@ def say(text: str) -> None:
 
 def slow(seconds: str) -> None:
     """Batches with a slow record take so long, and the loop with them."""
-    process = Batches.process
+    process_batch = Batches.process
 
     def wrapped(self: Any, owned: Any, batch: Any, transactions: Any) -> bool:
         if any(SLOW in (record.value or b"") for record in batch.records):
             say("a slow record is in hand")
             time.sleep(float(seconds))
-        return process(self, owned, batch, transactions)
+        return process_batch(self, owned, batch, transactions)
 
     Batches.process = wrapped  # type: ignore[method-assign]
+
+
+def deadly(text: str) -> None:
+    """A record with this text in it kills the process that decodes it, as the kernel does."""
+    decode = process.decode_records
+
+    def wrapped(records: Any, *rest: Any) -> Any:
+        if any(text.encode() in (record.value or b"") for record in records):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(records, *rest)
+
+    vars(process)["decode_records"] = wrapped
+
+
+def clock(path: str) -> None:
+    """The wall clock is off by the seconds that stand in a file, whenever they change."""
+    true_s, true_ns = time.time, time.time_ns
+    held = [0.0, 0.0]
+    """When the file was read last, monotonic, and what it said."""
+
+    def off_s() -> float:
+        now = time.monotonic()
+        if now - held[0] > 0.05:
+            held[:] = now, float(Path(path).read_text() or 0)
+        return held[1]
+
+    vars(time).update(time=lambda: true_s() + off_s(), time_ns=lambda: true_ns() + int(off_s() * 1e9))
 
 
 def coordinator_dies(seconds: str) -> None:
@@ -115,6 +145,8 @@ def tell_restores(_: str) -> None:
 
 TROUBLES: dict[str, Callable[[str], None]] = {
     "slow": slow,
+    "deadly": deadly,
+    "clock": clock,
     "coordinator_dies": coordinator_dies,
     "always_rebalanced": always_rebalanced,
     "fail_sends": fail_sends,

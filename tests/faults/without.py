@@ -11,18 +11,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import TopicPartition
+from msgspec import structs
 
 import streams.pipeline.process as process
 import streams.worker.changelogs as changelogs
 import streams.worker.host as host
+from streams.ledger import Ledger
 from streams.state.changelog import Marker, read_marker
 from streams.state.stores.redis import RedisStore
 from streams.state.stores.redis_scripts import STAMP_FIELD, WRITE
 from streams.worker.checkpoint import Checkpointer
 from streams.worker.engine import Engine
+from streams.worker.in_hand import InHand
 from streams.worker.membership import Membership
+from streams.worker.quarantine import Quarantine
 from streams.worker.restore import Restorer
+from streams.worker.source_watch import SourceWatch
 from streams.worker.transactions import TransactionFailedError, Transactions
+from streams.worker.transport import PartitionState
 from streams.worker.watchdog import Watchdog
 
 from .points import WATCHED, spy
@@ -196,6 +202,60 @@ def _send_whatever_was_said(self: Any, steps: Any) -> None:
     for _, after, *chunk in steps:
         self._execute(WRITE, [(stamp, after, *chunk)])
         stamp = after
+
+
+def without_heads(_: str) -> None:
+    """Nobody asks whether a changelog is whole."""
+    Restorer._check_heads = lambda *_: None  # type: ignore[method-assign]
+
+
+def without_topic_ids(_: str) -> None:
+    """A topic is what its name says."""
+    Restorer._check_source = lambda *_, **__: None  # type: ignore[method-assign]
+    SourceWatch.look = lambda self: None  # type: ignore[method-assign]
+
+
+def without_range_check(_: str) -> None:
+    """Where an offset is gone, the client goes on at the first that is there, as aiokafka does."""
+    PartitionState.await_reset = PartitionState.__mro__[1].await_reset  # type: ignore[method-assign]
+
+
+def without_trace(_: str) -> None:
+    """What was in hand goes with the process."""
+    InHand._read = lambda self, at: None  # type: ignore[method-assign]
+
+
+def without_quarantine(_: str) -> None:
+    """Ranges are read, and nothing is stepped over."""
+    Quarantine.step_over = lambda self, batch: batch  # type: ignore[method-assign]
+
+
+def without_dead_letters(_: str) -> None:
+    """What cannot be decoded is dropped, as where a deserializer's error is passed over."""
+    bury = Ledger.bury
+
+    def without_decode_failures(self: Any, record: Any, error: Any, **more: Any) -> None:
+        if error.reason != "decode_failed":
+            bury(self, record, error, **more)
+
+    Ledger.bury = without_decode_failures  # type: ignore[method-assign]
+
+
+def without_pause(_: str) -> None:
+    """A disk may get as full as it likes."""
+    Watchdog._check_disk = lambda *_: None  # type: ignore[method-assign]
+
+
+def without_event_time(_: str) -> None:
+    """Events happen when they are read."""
+    vars(process)["validate_events"] = _timed_now(process.validate_events)
+
+
+def _timed_now(validate: Callable[..., Any]) -> Callable[..., Any]:
+    def validated(events: Any, *rest: Any, now_ms: int) -> Any:
+        return [structs.replace(event, event_time_ms=now_ms) for event in validate(events, *rest, now_ms=now_ms)]
+
+    return validated
 
 
 WITHOUT: dict[str, Callable[[str], None]] = {

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from streams.embedded import EmbeddedKafka
-from streams.state.changelog import MARKER_KEY, Marker, encode_marker, read_marker
+from streams.state.changelog import read_marker
 from streams.state.stores.rocksdb import RocksStore
 from streams.worker.stop import ExitCode
 
@@ -109,25 +109,6 @@ def run_through(cluster: OrdersCluster, first: int) -> None:
     cluster.start("a")
     cluster.wait_done()
     assert cluster.stop("a") == 0
-
-
-def test_local_state_that_is_corrupt_foreign_or_gone_is_rebuilt_exactly(settled: OrdersCluster) -> None:
-    (settled.state("a", 0) / "CURRENT").write_bytes(b"")
-    for manifest in settled.state("a", 1).glob("MANIFEST-*"):
-        manifest.write_bytes(b"garbage" * 1_000)
-    foreign = RocksStore(settled.state("a", 2))
-    foreign.write({MARKER_KEY: encode_marker(Marker(fingerprint="of another plan"))}.items())
-    foreign.close()
-    shutil.rmtree(settled.state("a", 3))
-
-    settled.feed(2_000, first=2_000)
-    settled.start("a")
-    settled.wait_done()
-    assert settled.stop("a") == 0
-
-    settled.assert_exactly_once()
-    for partition, what in enumerate(("corrupt", "corrupt", "of another plan")):
-        assert f"local state {settled.state('a', partition)} is {what}: rebuilding" in settled.log("a")
 
 
 def test_a_store_that_was_only_restored_is_as_old_as_its_restore(settled: OrdersCluster) -> None:
