@@ -19,6 +19,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from streams.embedded.process import free_port
 from tests.bench.workload import SourceEvent, workload
 from tests.integration.cluster import Hang, produce
 from tests.integration.orders_cluster import CUSTOMERS, OrdersCluster
@@ -50,6 +51,7 @@ class Arena(OrdersCluster):
         self.fed = 0
         self._acknowledged = 0
         self._environment: Mapping[str, str] = {}
+        self._ports: dict[str, int] = {}
         self._without = without()
         assert not self._without or f"without_{self._without}" in WITHOUT, f"of {sorted(WITHOUT)}"
         self.brokers_of: Mapping[str, str] = {}
@@ -106,7 +108,12 @@ class Arena(OrdersCluster):
         orders = [f"without_{self._without}"] if self._without else []
         orders = [*filter(None, [environment.pop("SABOTAGE", "")]), *orders]
         self.program = "tests.faults.saboteur" if orders else "faust"
-        own = {"STREAMS_BROKERS": self.brokers_of.get(instance, self.brokers), "PYTHONPATH": str(ROOT)}
+        port = self._ports.setdefault(instance, free_port())  # where the others look for it, also after a restart
+        own = {
+            "STREAMS_BROKERS": self.brokers_of.get(instance, self.brokers),
+            "STREAMS_WEB_PORT": str(port),
+            "PYTHONPATH": str(ROOT),
+        }
         return super().start(instance, **own, **environment, SABOTAGE=",".join(orders))
 
     def revive_with(self, **environment: str) -> None:
@@ -197,6 +204,7 @@ class Arena(OrdersCluster):
         """Wait until all is done; then every figure of the oracle must be zero: in Kafka, over HTTP, on the disks."""
         self.await_done()
         found = oracle.compare_windows(self._windows(), self.rows("totals_by_customer"))
+        self.await_that(self._are_up, "workers that heed SIGTERM")
         stores = self._stores()
         self.stop_all()
         topics = self.topics()
@@ -243,6 +251,9 @@ class Arena(OrdersCluster):
             stop.join()
         codes = {name: worker.returncode for name, worker in self.workers.items()}
         assert set(codes.values()) <= {0}, f"asked to stop, workers end with {codes}"
+
+    def _are_up(self) -> bool:
+        return all(self.get(name, "/health/live")[0] == 200 for name in self.workers)
 
     def stop_one(self, name: str) -> None:
         """SIGTERM; how long it takes to end is a figure."""

@@ -69,6 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.stash[SHARD] = _shard_of(item, mark)
             if results.profile() == "long" or not mark.kwargs.get("short", False):
                 item.add_marker(pytest.mark.faults)
+            item.add_marker(pytest.mark.integration)
         (kept if _is_wanted(item, mark) else gone).append(item)
     if gone:
         config.hook.pytest_deselected(items=gone)
