@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from threading import Thread
@@ -42,7 +40,7 @@ def test_what_waits_for_a_kafka_that_stands_still_is_bounded_in_bytes(
     kafka: EmbeddedKafka, unique: Callable[[str], str]
 ) -> None:
     options = CaptureOptions(database="", tables=(), kafka={"bootstrap.servers": kafka.bootstrap}, app=unique("app"))
-    topic, taken = unique("large"), 0
+    topic, taken, (broker,) = unique("large"), 0, kafka.nodes
     value = bytes(900_000)
     count = 2 * QUEUE_BYTES // len(value)
 
@@ -55,13 +53,13 @@ def test_what_waits_for_a_kafka_that_stands_still_is_bounded_in_bytes(
     with closing(Sink(options)) as sink:
         sink.start([topic])
         sender = Thread(target=lambda: sink.send(records()), daemon=True)
-        os.kill(kafka._server.server_pid(), signal.SIGSTOP)
+        broker.suspend()
         try:
             sender.start()
             sender.join(5)
             waiting = taken
         finally:
-            os.kill(kafka._server.server_pid(), signal.SIGCONT)
+            broker.resume()
         sender.join(60)
         sink.commit(Position(end_lsn=1))
 
