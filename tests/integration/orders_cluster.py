@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.oracle import differences, expected, published
@@ -39,6 +41,25 @@ class OrdersCluster(Cluster):
         """``count`` events of workload W, numbered from ``first`` on: some of them twice, some invalid."""
         events = workload(count, first=first, customers=CUSTOMERS, seed=seed)
         produce(self.brokers, self.source, ({"key": event.key, "value": event.value} for event in events))
+
+    @contextmanager
+    def steady_load(self, first: int) -> Iterator[None]:
+        """Feed 100 orders twenty times a second, from ``first`` on, as long as the block lasts."""
+        is_over = threading.Event()
+
+        def feed() -> None:
+            for start in range(first, first + 1_000_000, 100):
+                self.feed(100, start)
+                if is_over.wait(0.05):
+                    return
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            feeder.join()
 
     def wait_done(self) -> None:
         """Wait until every order is committed."""

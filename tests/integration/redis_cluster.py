@@ -10,6 +10,7 @@ from pathlib import Path
 import redis
 
 from streams.embedded import EmbeddedRedis
+from streams.embedded.process import free_port
 from streams.state.stores.redis_scripts import STAMP_FIELD
 from streams.worker.stop import ExitCode
 
@@ -25,11 +26,14 @@ class RedisCluster(OrdersCluster):
     def __init__(self, brokers: str, server: EmbeddedRedis, folder: Path, name: Callable[[str], str]) -> None:
         super().__init__(brokers, folder, name)
         self.server = server
+        self._ports: dict[str, int] = {}
         self.codes: list[int] = []
         """With which workers ended, as ``revive`` found them."""
 
     def start(self, instance: str, **environment: str) -> subprocess.Popen[bytes]:
-        return super().start(instance, **{"STREAMS_STORE": self.server.url, **environment})
+        port = self._ports.setdefault(instance, free_port())  # where the others look for it, also after a restart
+        own = {"STREAMS_STORE": self.server.url, "STREAMS_WEB_PORT": str(port)}
+        return super().start(instance, **{**own, **environment})
 
     def redis(self) -> redis.Redis:
         """As somebody else sees the server."""
