@@ -1,6 +1,6 @@
 # make help explains the targets. Nothing needs to be run first: every target sets itself up.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench bench-capture bench-registry faults fuzz proofs lock clean
+.PHONY: help setup demo test check lint long bench bench-capture bench-registry faults fuzz proofs lock clean
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
@@ -32,10 +32,13 @@ $(READY): .ci/requirements.txt pyproject.toml
 demo: $(READY)  ## a whole shop on this machine: database, Kafka, capture, two workers; ends by comparing the books
 	$(BIN)/python -m streams.demo --seconds $(SECONDS)
 
-test: $(READY)  ## all tests but the long fault injections; installs Debian packages they need where it may
+test: $(READY)  ## all tests but long ones and fault injections; installs Debian packages they need where it may
 	@.ci/install
-	$(BIN)/python -m pytest -m 'not (faults or integration or browser)' -n $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest -m '(integration or browser) and not faults' $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m 'not (faults or long or integration or browser)' -n $(JOBS) --dist loadfile $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m '(integration or browser) and not (faults or long)' $(ARGS) || [ $$? -eq 5 ]
+
+long: $(READY)  ## the tests that take a minute or more each
+	$(BIN)/python -m pytest -m 'long and not faults' $(ARGS)
 
 check: lint test  ## all that CI asks for: lint, types, contracts, tests
 

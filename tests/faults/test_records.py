@@ -23,7 +23,7 @@ MANY = 10_000_000
 
 
 @pytest.mark.fault("FT16", "poison directly behind a slow record, then kill -9",
-                   protection="offsets of what is processed, not of what was fetched", short=True)  # fmt: skip
+                   protection="offsets of what is processed, not of what was fetched")  # fmt: skip
 def test_a_slow_record_in_front_of_poison_is_processed_after_a_kill(arena: Arena) -> None:
     for number in range(arena.pick(short=1, long=10)):
         arena.retire("a")

@@ -64,7 +64,7 @@ def test_rolling_restarts_repeat_nothing_and_lose_nothing(arena: Arena) -> None:
     assert repeated == 0
 
 
-@pytest.mark.fault("FT10", "workers join and leave, all the time", short=True,
+@pytest.mark.fault("FT10", "workers join and leave, all the time",
                    protection="a last checkpoint before giving up tasks")  # fmt: skip
 def test_a_storm_of_rebalances_loses_and_repeats_nothing(arena: Arena) -> None:
     arena.start_all("a", "b")

@@ -10,8 +10,7 @@ import pytest
 from .arena import SESSION_S, Arena
 
 
-@pytest.mark.fault("FT05", "SIGSTOP for two sessions, then SIGCONT", protection="generation and member in each commit",
-                   short=True)  # fmt: skip
+@pytest.mark.fault("FT05", "SIGSTOP for two sessions, then SIGCONT", protection="generation and member in each commit")
 def test_a_worker_that_slept_past_its_session_writes_nothing_that_counts(arena: Arena) -> None:
     arena.start_all("a", "b")
     for _ in range(arena.pick(short=1, long=4)):

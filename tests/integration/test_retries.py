@@ -129,6 +129,7 @@ def dead_of(records: Iterable[object]) -> object:
     return {place: sorted(held, key=repr) for place, held in by_key(records, has_broker_time=True).items()}
 
 
+@pytest.mark.long
 def test_users_after_their_orders_and_a_worker_that_dies_while_events_wait(
     cluster: Cluster, unique: Callable[[str], str]
 ) -> None:

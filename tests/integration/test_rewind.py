@@ -135,6 +135,7 @@ def bench(kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]) ->
         yield held
 
 
+@pytest.mark.long
 def test_a_reset_gives_what_a_first_run_gave_and_touches_nobody_else(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_reset_gives_what_a_first_run_gave_and_touches_nobody_else(
     assert worked == by_key(driver.records(f"{bench.stamp}.enriched.v1"), has_broker_time=False)
 
 
+@pytest.mark.long
 def test_a_table_may_have_another_window_under_its_name_after_a_reset(bench: Bench) -> None:
     bench.feed(10_000)
     bench.work()
@@ -238,6 +240,7 @@ def test_a_backfill_publishes_once_more_what_came_since_as_todays_file_says(benc
     assert told_of == {status: (len(held), sum(held), max(held)) for status, held in groups.items()}
 
 
+@pytest.mark.long
 def test_pipelines_that_begin_anew_together_are_joined_as_in_a_first_run(
     kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]
 ) -> None:

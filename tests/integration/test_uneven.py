@@ -239,6 +239,7 @@ def test_a_worker_dead_for_longer_than_its_session_while_its_partitions_fall_two
     judge(cluster)
 
 
+@pytest.mark.long
 def test_a_worker_that_is_started_again_before_anybody_takes_its_partitions(cluster: Uneven) -> None:
     away, _ = stand_still(cluster, cluster.kill)
 
@@ -248,6 +249,7 @@ def test_a_worker_that_is_started_again_before_anybody_takes_its_partitions(clus
     judge(cluster)
 
 
+@pytest.mark.long
 def test_a_worker_that_freezes_for_longer_than_an_input_may_be_silent(cluster: Uneven) -> None:
     away, _ = stand_still(cluster, cluster.freeze)
 
