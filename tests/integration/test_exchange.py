@@ -81,6 +81,7 @@ def cluster(kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]) 
         yield held
 
 
+@pytest.mark.long
 def test_what_has_been_read_is_trimmed_under_load_and_a_killed_worker_still_finds_what_it_needs(
     cluster: Totals,
 ) -> None:

@@ -202,6 +202,7 @@ def test_a_table_may_have_another_window_under_its_name_after_a_reset(bench: Ben
     assert after["digits.v1"] == before["digits.v1"]
 
 
+@pytest.mark.long
 def test_a_backfill_publishes_once_more_what_came_since_as_todays_file_says(bench: Bench) -> None:
     bench.feed(5_000)
     bench.work()
