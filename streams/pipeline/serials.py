@@ -62,9 +62,10 @@ def _is_whole(column: Column | None) -> bool:
 
 def _serial_of(name: str) -> Serial:
     def read(events: list[ChangeEvent]) -> list[float]:
+        # What was not sent, as on DELETE, is part of the identity, too: none with a number is equal to it.
         values = [event.row.get(name) for event in events]
         if set(map(type, values)) == {int}:
             return cast("list[float]", values)
-        return [value if type(value) is int else UNKNOWN for value in values]
+        return [value if type(value) is int else NO_SERIAL if value is None else UNKNOWN for value in values]
 
     return Serial(name, read)

@@ -73,4 +73,8 @@ class Newest:
 
     def commit(self) -> None:
         """The store holds the changes now."""
-        self._stored = self._told or self._stored
+        self._stored, self._told = self._told or self._stored, None
+
+    def abort(self) -> None:
+        """It does not: what was told has to be told again."""
+        self._told = None

@@ -125,6 +125,7 @@ class PackedTable:
         """Nothing since the last checkpoint happened."""
         self._entries.abort()
         self._packs.abort()
+        self._newest.abort()
 
 
 def _times(changelog: str, prefix: bytes, store: Store) -> Overlay[int]:

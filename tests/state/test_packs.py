@@ -57,9 +57,11 @@ class Laws(RuleBasedStateMachine):
         self.held |= self.open
         self.open = {}
 
-    @rule()
-    def abort(self) -> None:
-        """What was put since the last commit was not."""
+    @rule(is_prepared=st.booleans())
+    def abort(self, is_prepared: bool) -> None:
+        """What was put since the last commit was not, perhaps because the commit failed."""
+        if is_prepared:
+            self.table.changes(self.number + 1)
         self.table.abort()
         self.open = {}
 
@@ -90,6 +92,22 @@ def test_a_key_with_a_larger_serial_than_all_before_is_not_looked_for_whoever_as
     for owner in (table, a_table(store)):
         assert owner.may_hold([b"new", b"other"], [8, 9]) == ()
     assert a_table(store).may_hold([b"new", b"again"], [8, 7]) == [b"again"]
+
+
+def test_what_a_failed_commit_said_is_said_again() -> None:
+    store = MemoryStore()
+    table = a_table(store)
+    put(table, 3)
+    commit(table, store, 1)
+    put(table, 7)
+    table.changes(2)
+    table.abort()
+    commit(table, store, 2)  # of nothing
+
+    key = put(table, 5)
+    commit(table, store, 3)
+
+    assert a_table(store).may_hold([key], [5]) == [key]
 
 
 def test_what_was_kept_before_serials_were_is_looked_for() -> None:
