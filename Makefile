@@ -64,7 +64,7 @@ bench: $(READY) $(if $(PEERS),$(PEERS_READY))  ## events a second, CPU, memory, 
 bench-capture: $(READY)  ## changes a second of the capture, beside a real Debezium and pg_recvlogical, and killed every 20 s
 	$(BIN)/python -m tests.bench.capture $(if $(QUICK),--quick) $(ARGS)
 
-faults: $(READY)  ## break everything and judge by an oracle; goes on where it stopped. ONLY=FT01,FT04 SEED=7 ROUNDS=50 AGAIN=1
+faults: $(READY)  ## break everything and judge by an oracle; goes on where it stopped. ONLY=FT01,FT04 SEED=7 ROUNDS=50 AGAIN=1 WITHOUT=each
 	PROFILE=$(PROFILE) ONLY=$(ONLY) SEED=$(SEED) ROUNDS=$(ROUNDS) AGAIN=$(AGAIN) WITHOUT=$(WITHOUT) \
 	  $(BIN)/python -m pytest $(if $(filter long,$(PROFILE)),-m faults,-m fault) $(if $(ONLY),tests/faults) $(ARGS)
 

@@ -26,7 +26,7 @@ from tests.integration.orders_cluster import CUSTOMERS, OrdersCluster
 
 from . import kafkalog, oracle
 from .feeding import Feeder, Make
-from .results import ROOT, Shard, without
+from .results import ROOT, Shard
 from .without import WITHOUT
 
 RESTARTABLE = frozenset({3, 4, 9})
@@ -52,7 +52,7 @@ class Arena(OrdersCluster):
         self._acknowledged = 0
         self._environment: Mapping[str, str] = {}
         self._ports: dict[str, int] = {}
-        self._without = without()
+        self._without = shard.without
         assert not self._without or f"without_{self._without}" in WITHOUT, f"of {sorted(WITHOUT)}"
         self.brokers_of: Mapping[str, str] = {}
         """By worker, where it gets to the brokers if not directly."""

@@ -4,11 +4,13 @@
     ONLY=FT01,FT04 make faults           these cases; SEED=7 another seed; ROUNDS=50 seeds from there on
     AGAIN=1 make faults                  also what has passed on these very sources before; else runs go on where they
                                          stopped. PROFILE=short: as ``make test`` runs it
-    WITHOUT=fencing ONLY=FT05 make faults    with a protection of the engine taken out (``without.py``): must fail
+    WITHOUT=each make faults             each case with what protects from it taken out (``without.py``): it must fail
+    WITHOUT=fencing ONLY=FT05 make faults    with this protection taken out
 
 A case is a test with a mark and the fixture ``arena`` (pipeline ``w`` on the session's broker) or ``shard`` alone::
 
-    @pytest.mark.fault("FT01", "kill -9 of a random worker", protection="stores are written after the commit")
+    @pytest.mark.fault("FT01", "kill -9 of a random worker", protection="stores are written after the commit",
+                       without="store_last")
     def test_…(arena: Arena) -> None:
         arena.start_all("a", "b", "c")
         with arena.load(0.1):                        # a share of what one worker was measured to take
@@ -22,7 +24,8 @@ A case is a test with a mark and the fixture ``arena`` (pipeline ``w`` on the se
 decides. ``arena.figures`` go into the report, ``arena.restartable`` says after which exit codes the supervisor starts
 a worker again. Cases with brokers of their own build ``Arena(shard, brokers, tmp_path, unique)`` and note their
 figures in it: ``arena_of(...)`` does both. Verdicts: PASS; FAIL, an assertion did not hold; HANG, a wait ran out
-(``Hang``); UNKNOWN, any other exception: the test's own trouble.
+(``Hang``); UNKNOWN, any other exception: the test's own trouble. ``without`` names the protection that ``WITHOUT=each``
+takes out, by variant where it is a dictionary; then FAIL and HANG are what must be seen.
 
 Results accumulate in ``.streams/faults/results.jsonl``; the end of a run prints the table of all of them and writes
 ``.streams/faults/report.html``.
@@ -32,7 +35,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +83,16 @@ def _is_wanted(item: pytest.Item, mark: pytest.Mark | None) -> bool:
     only = results.only()
     if mark is None:
         return not only
-    return (not only or mark.args[0].upper() in only) and not _has_passed(item)
+    if results.without() and not item.stash[SHARD].without:
+        return False
+    return (not only or mark.args[0].upper() in only) and not _is_done(item)
 
 
-def _has_passed(item: pytest.Item) -> bool:
+def _is_done(item: pytest.Item) -> bool:
     """Runs go on where they stopped; ``make test`` has no past."""
     if os.environ.get("AGAIN") or (results.profile() != "long" and not os.environ.get("ROUNDS")):
         return False
-    return item.stash[SHARD] in Results().passed(results.code_digest(item.path))
+    return item.stash[SHARD] in Results().done(results.code_digest(item.path))
 
 
 def _shard_of(item: pytest.Item, mark: pytest.Mark) -> Shard:
@@ -95,7 +100,17 @@ def _shard_of(item: pytest.Item, mark: pytest.Mark) -> Shard:
     values: dict[str, Any] = dict(call.params) if call is not None else {}
     seed = values.pop("seed", 1)
     variant = " ".join(str(getattr(value, "__name__", value)) for value in values.values())
-    return Shard(case=mark.args[0], variant=variant, seed=seed, profile=results.profile())
+    return Shard(
+        case=mark.args[0], variant=variant, seed=seed, profile=results.profile(), without=_without(mark, variant)
+    )
+
+
+def _without(mark: pytest.Mark, variant: str) -> str:
+    """What is taken out of the engine; empty: nothing, or nothing that is known."""
+    if (asked := results.without()) != "each":
+        return asked
+    own: str | dict[str, str] = mark.kwargs.get("without", "")
+    return own if isinstance(own, str) else own.get(variant, "")
 
 
 # -- fixtures
@@ -143,11 +158,11 @@ def capacity(
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Each shard's verdict, as soon as there is one."""
     if call.when == "setup":
         item.stash[BEGAN] = time.time() - call.duration
-    yield
+    report = (yield).get_result()
     if SHARD not in item.stash or (call.excinfo is None and call.when != "call"):
         return
     if call.excinfo is not None and call.excinfo.errisinstance(pytest.skip.Exception):
@@ -157,6 +172,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     verdict = _verdict_of(call)
     result = _result_of(item, mark, verdict, "" if call.excinfo is None else str(call.excinfo.value))
     Results().add(result)
+    if result.without and verdict is not Verdict.UNKNOWN:
+        report.outcome = "passed" if result.is_as_it_should_be else "failed"
+        report.longrepr = None if result.is_as_it_should_be else f"nothing is seen without {result.without}"
 
 
 def _verdict_of(call: pytest.CallInfo[None]) -> Verdict:
@@ -176,7 +194,7 @@ def _result_of(item: pytest.Item, mark: pytest.Mark, verdict: Verdict, message: 
         protection=mark.kwargs["protection"], verdict=verdict, seconds=round(time.time() - began, 1),
         code=results.code_digest(item.path), commit=results.commit(),
         began=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(began)), message=message[:2_000],
-        figures=dict(item.stash.get(FIGURES, {})),
+        figures=dict(item.stash.get(FIGURES, {})), without=shard.without,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -43,6 +43,8 @@ class Row:
     """When and on which commit it was run last."""
     trouble: tuple[Result, ...]
     """What did not pass, newest first."""
+    without: str
+    """What the case showed with a protection taken out: ``fencing: 1 FAIL``."""
 
     @property
     def verdict(self) -> Verdict:
@@ -63,12 +65,13 @@ def rows_of(results: Iterable[Result]) -> list[Row]:
     """The last result of every shard, gathered by case and variant."""
     last = {result.shard: result for result in results}
     groups: dict[tuple[str, str], list[Result]] = {}
+    bare: dict[tuple[str, str], list[Result]] = {}
     for result in sorted(last.values(), key=lambda result: (result.case, result.variant, result.seed)):
-        groups.setdefault((result.case, result.variant), []).append(result)
-    return [_row(group) for group in groups.values()]
+        (bare if result.without else groups).setdefault((result.case, result.variant), []).append(result)
+    return [_row(group, bare.get(place, ())) for place, group in groups.items()]
 
 
-def _row(group: list[Result]) -> Row:
+def _row(group: list[Result], bare: Sequence[Result]) -> Row:
     newest = max(group, key=lambda result: result.began)
     figures: dict[str, float] = {}
     for result in group:
@@ -80,8 +83,14 @@ def _row(group: list[Result]) -> Row:
         case=newest.case, variant=newest.variant, title=newest.title, protection=newest.protection, figures=figures,
         verdicts=Counter(result.verdict for result in group), seconds=sum(result.seconds for result in group),
         last=f"{newest.began} on {newest.commit}",
-        trouble=tuple(sorted(trouble, key=lambda result: result.began, reverse=True)),
+        trouble=tuple(sorted(trouble, key=lambda result: result.began, reverse=True)), without=_bare(bare),
     )  # fmt: skip
+
+
+def _bare(results: Sequence[Result]) -> str:
+    """What was seen without each protection."""
+    seen = Counter((result.without, result.verdict) for result in results)
+    return ", ".join(f"{word}: {count} {verdict}" for (word, verdict), count in sorted(seen.items()))
 
 
 def _counts(row: Row) -> str:
@@ -103,12 +112,12 @@ def _sums(row: Row) -> str:
 def print_table(results: Iterable[Result]) -> str:
     """The table as text for the terminal."""
     table = Table(title="fault suite", title_justify="left")
-    for name in ("case", "what breaks", "shards", "lost, repeated, wrong", "measured", "s"):
+    for name in ("case", "what breaks", "shards", "lost, repeated, wrong", "without", "measured", "s"):
         table.add_column(name, justify="right" if name == "s" else "left")
     for row in rows_of(results):
         counts = f"[{COLOURS[row.verdict]}]{_counts(row)}[/]"
         name = f"{row.case} {row.variant}".strip()
-        table.add_row(name, row.title, counts, _sums(row), _figures(row.measures), f"{row.seconds:.0f}")
+        table.add_row(name, row.title, counts, _sums(row), row.without, _figures(row.measures), f"{row.seconds:.0f}")
     out = io.StringIO()
     Console(file=out, width=160, force_terminal=False).print(table)
     return out.getvalue()
@@ -127,11 +136,12 @@ def write_page(results: Iterable[Result], folder: Path) -> Path:
 
 
 def _page_row(row: Row) -> str:
-    cells = (row.title, row.protection, _sums(row), _figures(row.measures), f"{row.seconds:.0f}", row.last)
+    told = (row.title, row.protection, row.without or "-", _sums(row), _figures(row.measures))
+    cells = (*told, f"{row.seconds:.0f}", row.last)
     name = escape(f"{row.case} {row.variant}".strip())
     verdict = f'<td class="{row.verdict.lower()}">{escape(_counts(row))}</td>'
     lines = "".join(f"<li>seed {bad.seed}, {bad.profile}: {bad.verdict} {_told(bad)}</li>" for bad in row.trouble)
-    more = f'<tr class="trouble"><td></td><td colspan="7"><ul>{lines}</ul></td></tr>' if lines else ""
+    more = f'<tr class="trouble"><td></td><td colspan="8"><ul>{lines}</ul></td></tr>' if lines else ""
     return f"<tr><th>{name}</th>{verdict}{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>{more}"
 
 
@@ -151,7 +161,8 @@ td.pass { color: #12703a; font-weight: 600 } td.fail { color: #b3121f; font-weig
 td.hang { color: #8a1c8f; font-weight: 600 } td.unknown { color: #8a5a00; font-weight: 600 }
 .trouble td { background: #fff8f4 } pre { overflow: auto; max-height: 20rem } summary { cursor: pointer }
 </style></head><body><h1>Fault suite</h1><p>{head}; of every shard its last run.</p>
-<table><thead><tr><th>case</th><th>shards</th><th>what breaks</th><th>what protects</th><th>lost, repeated, wrong</th>
+<table><thead><tr><th>case</th><th>shards</th><th>what breaks</th><th>what protects</th>
+<th>seen without it</th><th>lost, repeated, wrong</th>
 <th>measured (greatest)</th><th>seconds</th><th>last run (UTC)</th></tr></thead><tbody>{rows}</tbody></table>
 </body></html>
 """

@@ -43,6 +43,8 @@ class Shard:
     variant: str
     seed: int
     profile: str
+    without: str = ""
+    """The protection of the engine that is taken out; then the case must fail."""
 
     @property
     def is_long(self) -> bool:
@@ -67,17 +69,30 @@ class Result:
     began: str
     message: str = ""
     figures: dict[str, float] = field(default_factory=dict)
+    without: str = ""
 
     @property
     def shard(self) -> Shard:
-        return Shard(case=self.case, variant=self.variant, seed=self.seed, profile=self.profile)
+        return Shard(
+            case=self.case, variant=self.variant, seed=self.seed, profile=self.profile, without=self.without
+        )
+
+    @property
+    def is_as_it_should_be(self) -> bool:
+        """A case passes, and is seen to fail where what protects from it is gone."""
+        return is_expected(self.verdict, self.without)
+
+
+def is_expected(verdict: Verdict, without: str) -> bool:
+    """Whether a shard showed what it had to show; a test's own trouble shows nothing."""
+    return verdict in ((Verdict.FAIL, Verdict.HANG) if without else (Verdict.PASS,))
 
 
 class Results:
     """All results there are, oldest first."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._file = folder / (f"without-{without()}.jsonl" if without() else "results.jsonl")
+        self._file = folder / "results.jsonl"
 
     def add(self, result: Result) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -90,10 +105,10 @@ class Results:
             return []
         return [result for line in self._file.read_text().splitlines() if (result := _read(line)) is not None]
 
-    def passed(self, code: str) -> set[Shard]:
-        """Shards whose last run on these sources passed."""
-        last = {result.shard: result.verdict for result in self.read() if result.code == code}
-        return {shard for shard, verdict in last.items() if verdict is Verdict.PASS}
+    def done(self, code: str) -> set[Shard]:
+        """Shards whose last run on these sources showed what it had to."""
+        last = {result.shard: result for result in self.read() if result.code == code}
+        return {shard for shard, result in last.items() if result.is_as_it_should_be}
 
 
 def _read(line: str) -> Result | None:
@@ -137,7 +152,7 @@ def profile() -> str:
 
 
 def without() -> str:
-    """A protection of the engine that is taken out, so that the suite is seen to fail; empty: none."""
+    """A protection of the engine that is taken out, so that cases are seen to fail; ``each``: of every case its own."""
     return os.environ.get("WITHOUT") or ""
 
 

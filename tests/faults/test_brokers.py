@@ -44,7 +44,9 @@ ROLES: dict[str, Callable[[Brokers, Arena], KafkaNode]] = {
 
 
 @pytest.mark.fault(
-    "FT06", "kill -9 of a broker by its role, 5 bounces", protection="a transaction of unknown outcome ends the process"
+    "FT06", "kill -9 of a broker by its role, 5 bounces",
+    protection="a transaction of unknown outcome ends the process",
+    without="crash_only",
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_a_broker_killed_loses_and_repeats_nothing_and_work_goes_on_without_it(
@@ -79,7 +81,8 @@ def test_brokers_restarted_one_after_the_other_lose_and_repeat_nothing(network: 
 
 
 @pytest.mark.fault(
-    "FT07", "all brokers killed and away", protection="watchdog of the transaction; a worker without broker ends"
+    "FT07", "all brokers killed and away", protection="watchdog of the transaction; a worker without broker ends",
+    without="crash_only",
 )
 @pytest.mark.parametrize("seconds", [70, 1_500])
 def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(
@@ -102,7 +105,8 @@ def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(
     arena.judge()
 
 
-@pytest.mark.fault("FT07", "brokers stand still while the source is full", protection="bounded queues and fetches")
+@pytest.mark.fault("FT07", "brokers stand still while the source is full", protection="bounded queues and fetches",
+                   without="bounded_buffers")  # fmt: skip
 @pytest.mark.parametrize("who", ["output leader", "all"])
 def test_a_stalled_broker_costs_no_memory(network: Brokers, arena: Arena, who: str) -> None:
     memory = Memory(arena)

@@ -11,7 +11,10 @@ EXIT_S = 60.0
 
 
 @pytest.mark.parametrize("trouble", ["coordinator_dies", "always_rebalanced"])
-@pytest.mark.fault("FT11", "the membership dies inside the client", protection="check of the coordination; watchdog")
+@pytest.mark.fault(
+    "FT11", "the membership dies inside the client", protection="check of the coordination; watchdog; crash only",
+    without={"coordinator_dies": "coordination_check", "always_rebalanced": "crash_only"},
+)  # fmt: skip
 def test_a_worker_without_a_membership_ends_instead_of_doing_nothing(arena: Arena, trouble: str) -> None:
     arena.start_all("a", "b")
     with arena.load(0.1):
@@ -28,7 +31,8 @@ def test_a_worker_without_a_membership_ends_instead_of_doing_nothing(arena: Aren
     arena.judge()
 
 
-@pytest.mark.fault("FT28", "every 1,000th send fails for good", protection="a commit fails where a send has")
+@pytest.mark.fault("FT28", "every 1,000th send fails for good", protection="a commit fails where a send has",
+                   without="failed_sends")  # fmt: skip
 def test_a_send_that_fails_ends_in_no_commit(arena: Arena) -> None:
     arena.start_all("a", "b")
     with arena.load(0.1):

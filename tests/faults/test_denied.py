@@ -76,14 +76,17 @@ def _topics(arena: Arena, what: str) -> list[str]:
             return sorted(arena.topics().changelogs.values())
 
 
-@pytest.mark.fault("FT14", "dead letters may not be written", protection="dead letters are in the transaction")
+@pytest.mark.fault("FT14", "dead letters may not be written", protection="dead letters are in the transaction",
+                   without="crash_only")  # fmt: skip
 @pytest.mark.parametrize("what", ["dead letters"])
 def test_dead_letters_that_may_not_be_written_are_not_lost(network: Brokers, arena: Arena, what: str) -> None:
     _deny_again_and_again(network, arena, what)
 
 
 @pytest.mark.fault(
-    "FT28", "what a worker writes is refused for good", protection="no commit after a failed send; a new start re-emits"
+    "FT28", "what a worker writes is refused for good",
+    protection="no commit after a failed send; a new start re-emits",
+    without="crash_only",
 )
 @pytest.mark.parametrize("what", ["outputs", "changelogs"])
 def test_no_offset_is_committed_past_what_was_refused(network: Brokers, arena: Arena, what: str) -> None:
@@ -139,7 +142,8 @@ class _denied:  # noqa: N801
             done.result(30)
 
 
-@pytest.mark.fault("FT14", "the topic of dead letters is deleted", protection="a new start makes what is missing")
+@pytest.mark.fault("FT14", "the topic of dead letters is deleted", protection="a new start makes what is missing",
+                   without="crash_only")  # fmt: skip
 def test_a_deleted_topic_of_dead_letters_is_made_anew_and_has_all_that_came_since(
     network: Brokers, arena: Arena
 ) -> None:

@@ -55,7 +55,8 @@ def is_paused(arena: Arena) -> bool:
     return "cdc_intake_paused 1.0" in arena.get("a", "/metrics")[1]
 
 
-@pytest.mark.fault("FT13", "a full disk under the state, then room", protection="the watchdog pauses the intake")
+@pytest.mark.fault("FT13", "a full disk under the state, then room", protection="the watchdog pauses the intake",
+                   without="pause")  # fmt: skip
 def test_a_full_disk_pauses_the_intake_and_gives_it_back(arena: Arena) -> None:
     arena.restartable.add(ExitCode.STORE_FAILED)
     with small_disk(arena.folder / "data") as disk:

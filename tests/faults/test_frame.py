@@ -117,15 +117,23 @@ def test_a_shard_that_passed_is_done_for_its_sources_alone(results: Results) -> 
     results.add(RESULT)
     results.add(replace(RESULT, seed=2, verdict=Verdict.FAIL))
 
-    assert results.passed("c0de") == {RESULT.shard}
-    assert results.passed("0ther") == set()
+    assert results.done("c0de") == {RESULT.shard}
+    assert results.done("0ther") == set()
 
 
 def test_the_last_run_of_a_shard_counts(results: Results) -> None:
     results.add(RESULT)
     results.add(replace(RESULT, verdict=Verdict.HANG))
 
-    assert results.passed("c0de") == set()
+    assert results.done("c0de") == set()
+
+
+def test_a_shard_without_its_protection_is_done_when_it_was_seen_to_fail(results: Results) -> None:
+    bare = replace(RESULT, without="fencing")
+    for seed, verdict in enumerate(Verdict):
+        results.add(replace(bare, seed=seed, verdict=verdict))
+
+    assert {shard.seed for shard in results.done("c0de")} == {1, 2}, "PASS and UNKNOWN show nothing"
 
 
 def test_a_line_that_a_kill_cut_off_is_no_result(results: Results, tmp_path: Path) -> None:
@@ -142,6 +150,7 @@ MANY = [
     replace(RESULT, seed=3, verdict=Verdict.FAIL, message="lost: 2\n<b>log</b>",
             figures={"lost": 2, "recovery s": 4.0}),
     replace(RESULT, case="FT05", title="asleep", verdict=Verdict.HANG, message="no end\nlog"),
+    replace(RESULT, case="FT05", verdict=Verdict.FAIL, without="fencing", figures={"duplicated": 9}),
 ]
 
 
@@ -152,6 +161,8 @@ def test_the_report_sums_what_must_be_zero_and_tells_the_greatest_of_the_rest() 
     assert "lost 2" in text
     assert "recovery s 9" in text
     assert "1 HANG" in text
+    assert "fencing: 1 FAIL" in text
+    assert "duplicated" not in text, "what is wrong without a protection is no figure of the case"
 
 
 @pytest.fixture

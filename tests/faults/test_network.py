@@ -39,7 +39,8 @@ def arena(network: Brokers, arena_of: Callable[[str], Arena]) -> Iterator[Arena]
 
 
 @pytest.mark.fault(
-    "FT08", "a worker cut off from one broker", protection="generation in the commit; watchdog of the transaction"
+    "FT08", "a worker cut off from one broker", protection="generation in the commit; watchdog of the transaction",
+    without={"group coordinator": "fencing", "every broker": "fencing", "transaction coordinator": "crash_only"},
 )
 @pytest.mark.parametrize("role", ["group coordinator", "transaction coordinator", "source leader", "every broker"])
 def test_a_worker_that_is_cut_off_repeats_nothing_and_is_back_when_it_is_healed(
@@ -108,7 +109,8 @@ def test_connections_that_break_lose_and_repeat_nothing(network: Brokers, arena:
     arena.judge()
 
 
-@pytest.mark.fault("FT29", "no broker answers during a restore", protection="a restore that does not move ends")
+@pytest.mark.fault("FT29", "no broker answers during a restore", protection="a restore that does not move ends",
+                   without="restore_limit")  # fmt: skip
 def test_a_restore_without_answers_ends_or_goes_on_and_never_idles(network: Brokers, arena: Arena) -> None:
     arena.feed(100_000)
     arena.fed = 100_000

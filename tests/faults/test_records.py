@@ -22,7 +22,7 @@ MANY = 10_000_000
 """Numbers of orders that nobody else feeds."""
 
 
-@pytest.mark.fault("FT16", "poison directly behind a slow record, then kill -9",
+@pytest.mark.fault("FT16", "poison directly behind a slow record, then kill -9", without="processed_offsets",
                    protection="offsets of what is processed, not of what was fetched")  # fmt: skip
 def test_a_slow_record_in_front_of_poison_is_processed_after_a_kill(arena: Arena) -> None:
     for number in range(arena.pick(short=1, long=10)):
@@ -44,7 +44,8 @@ def _slow(number: int) -> SourceEvent:
     return SourceEvent(event.key, event.value.replace(b"c0@example.com", b"slow@example.com"))
 
 
-@pytest.mark.fault("FT17", "each record three times, shuffled within 1,000", protection="deduplication by identity")
+@pytest.mark.fault("FT17", "each record three times, shuffled within 1,000", protection="deduplication by identity",
+                   without="deduplication")  # fmt: skip
 def test_copies_and_another_order_change_no_total(arena: Arena) -> None:
     arena.start_all("a", "b")
     with arena.load(0.05, make=lambda count, first: _shuffled(count, first, arena.shard.seed)) as feeder:

@@ -15,7 +15,8 @@ from .watching import time_at_work
 WORKERS = ("a", "b", "c")
 
 
-@pytest.mark.fault("FT03", "kill -9 of all workers at once", protection="local state as of its marker is used again")
+@pytest.mark.fault("FT03", "kill -9 of all workers at once", protection="local state as of its marker is used again",
+                   without="local_state")  # fmt: skip
 def test_all_workers_killed_at_once_go_on_with_the_state_they_have(arena: Arena) -> None:
     arena.start_all(*WORKERS, SABOTAGE="tell_restores")
     for _ in range(arena.pick(short=1, long=5)):
@@ -46,7 +47,8 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-@pytest.mark.fault("FT04", "SIGTERM under load, worker after worker", protection="a last checkpoint before leaving")
+@pytest.mark.fault("FT04", "SIGTERM under load, worker after worker", protection="a last checkpoint before leaving",
+                   without="last_checkpoint")  # fmt: skip
 def test_rolling_restarts_repeat_nothing_and_lose_nothing(arena: Arena) -> None:
     arena.restartable.clear()
     arena.start_all(*WORKERS)
@@ -65,7 +67,7 @@ def test_rolling_restarts_repeat_nothing_and_lose_nothing(arena: Arena) -> None:
 
 
 @pytest.mark.fault("FT10", "workers join and leave, all the time",
-                   protection="a last checkpoint before giving up tasks")  # fmt: skip
+                   protection="a last checkpoint before giving up tasks", without="last_checkpoint")  # fmt: skip
 def test_a_storm_of_rebalances_loses_and_repeats_nothing(arena: Arena) -> None:
     arena.start_all("a", "b")
     with arena.load(0.1), time_at_work(arena):

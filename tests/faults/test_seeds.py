@@ -53,7 +53,8 @@ class Chaos:
         self._arena.start(names[0])
 
 
-@pytest.mark.fault("MIX", "kills, sleeps, stops and lost state at random", protection="all of them")
+@pytest.mark.fault("MIX", "kills, sleeps, stops and lost state at random", protection="all of them",
+                   without="store_last")  # fmt: skip
 def test_whatever_happens_to_workers_each_event_has_its_effect_once(arena: Arena) -> None:
     arena.start_all(*WORKERS)
     chaos = Chaos(arena)

@@ -40,7 +40,7 @@ def poison(number: int) -> SourceEvent:
 
 @pytest.mark.fault(
     "FT15", "1 % poison, and thousands in a row", protection="a record that makes a step fail is found and set aside",
-    short=True,
+    without="dead_letters", short=True,
 )  # fmt: skip
 def test_poison_is_a_dead_letter_once_and_holds_up_nothing(arena: Arena) -> None:
     def make(count: int, first: int) -> Iterator[SourceEvent]:
@@ -80,6 +80,7 @@ DEADLY = b"this-kills-whoever-reads-it"
 
 @pytest.mark.fault(
     "FT15Q", "a record that kills the process", protection="what is in hand outlives the process; quarantine",
+    without="trace",
 )  # fmt: skip
 def test_a_record_that_kills_the_process_is_found_and_stepped_over(arena: Arena) -> None:
     arena.restartable.add(-signal.SIGKILL)
@@ -119,7 +120,8 @@ def cut_source(arena: Arena, number: int, before: int) -> None:
     next(iter(admin.delete_records([TopicPartition(arena.source, number, before)]).values())).result(30)
 
 
-@pytest.mark.fault("FT22", "retention overtakes a worker that runs", protection="an offset out of range is noticed")
+@pytest.mark.fault("FT22", "retention overtakes a worker that runs", protection="an offset out of range is noticed",
+                   without="range_check")  # fmt: skip
 def test_what_retention_took_from_a_running_worker_is_told_exactly(arena: Arena) -> None:
     arena.restartable.add(ExitCode.STATE_REFUSED)
     arena.start_all("a")
@@ -146,7 +148,8 @@ def test_what_retention_took_from_a_running_worker_is_told_exactly(arena: Arena)
     assert kinds == [("lost", at, end - 8), ("quarantine", at, end - 8)]
 
 
-@pytest.mark.fault("FT23", "partitions added under load", protection="a task of a partition that is new is refused")
+@pytest.mark.fault("FT23", "partitions added under load", protection="a task of a partition that is new is refused",
+                   without="topic_ids")  # fmt: skip
 def test_more_partitions_than_before_are_refused_and_nothing_is_lost(arena: Arena) -> None:
     arena.start_all("a")
     with arena.load(0.1):
@@ -166,11 +169,12 @@ def test_more_partitions_than_before_are_refused_and_nothing_is_lost(arena: Aren
 
 def _await_end(arena: Arena) -> float:
     begun = time.monotonic()
-    arena.workers["a"].wait(90)
+    arena.await_that(lambda: arena.workers["a"].poll() is not None, "the end of a", revives=False)
     return time.monotonic() - begun
 
 
-@pytest.mark.fault("FT23R", "the source deleted and re-created", protection="offsets are committed with topic ids")
+@pytest.mark.fault("FT23R", "the source deleted and re-created", protection="offsets are committed with topic ids",
+                   without="topic_ids")  # fmt: skip
 def test_a_source_that_was_made_anew_is_refused_at_its_start_and_while_it_is_read(arena: Arena) -> None:
     arena.feed(1_000)
     arena.start_all("a")
@@ -193,7 +197,7 @@ def test_a_source_that_was_made_anew_is_refused_at_its_start_and_while_it_is_rea
     arena.await_done()
     _make_anew(arena)
     arena.feed(4_000, first=5_000)
-    arena.workers["a"].wait(90)
+    _await_end(arena)
     assert arena.workers["a"].returncode == ExitCode.STATE_REFUSED, arena.log("a")[-2_000:]
     assert f"{arena.source}: the topic was deleted and re-created: its offsets are of other records" in arena.log("a")
 
@@ -211,7 +215,8 @@ def _make_anew(arena: Arena) -> None:
             time.sleep(0.2)
 
 
-@pytest.mark.fault("FT27", "a transactional source with gaps", protection="places are judged by position, not by count")
+@pytest.mark.fault("FT27", "a transactional source with gaps", protection="places are judged by position, not by count",
+                   without="positions")  # fmt: skip
 def test_gaps_of_aborted_transactions_and_control_records_lose_nothing(arena: Arena) -> None:
     """Scaled: every tenth order is followed by the end of a transaction; every third transaction is aborted."""
     orders = arena.pick(short=3_000, long=30_000)
@@ -235,7 +240,8 @@ def test_gaps_of_aborted_transactions_and_control_records_lose_nothing(arena: Ar
     arena.judge()
 
 
-@pytest.mark.fault("FT27C", "a compacted source with holes", protection="places are judged by position, not by count")
+@pytest.mark.fault("FT27C", "a compacted source with holes", protection="places are judged by position, not by count",
+                   without="positions")  # fmt: skip
 def test_holes_of_compaction_lose_nothing(arena: Arena) -> None:
     options = {"cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.01"}
     set_options(arena.brokers, arena.source, options)
@@ -253,7 +259,8 @@ def test_holes_of_compaction_lose_nothing(arena: Arena) -> None:
     arena.judge()
 
 
-@pytest.mark.fault("FT18", "clocks: source ±1 h, worker ±5 min", protection="windows go by event time, timers by none")
+@pytest.mark.fault("FT18", "clocks: source ±1 h, worker ±5 min", protection="windows go by event time, timers by none",
+                   without="event_time")  # fmt: skip
 def test_clocks_that_step_change_no_result(arena: Arena) -> None:
     clock = arena.folder / "clock"
     clock.write_text("0")

@@ -76,7 +76,7 @@ ALL: tuple[tuple[Damage, ...], ...] = ((table_files, manifest, current, marker_g
 
 @pytest.mark.fault(
     "FT19", "broken and foreign local state", protection="a store is held against its marker before it is used",
-    short=True,
+    without="markers", short=True,
 )  # fmt: skip
 def test_broken_state_is_rebuilt_for_its_partition_alone(arena: Arena) -> None:
     arena.restartable.add(ExitCode.STORE_FAILED)  # what cannot be read may be found only while it is used
@@ -131,7 +131,7 @@ def cut(arena: Arena, topic: str, share: float) -> None:
 
 @pytest.mark.fault(
     "FT20", "a changelog's head deleted, all of it, the topic re-created",
-    protection="a restore asks where a changelog begins, and what its topic is called", short=True,
+    protection="a restore asks where a changelog begins, and what its topic is called", without="heads", short=True,
 )  # fmt: skip
 def test_a_changelog_that_lost_something_is_refused_or_not_needed(arena: Arena) -> None:
     changelog = f"{arena.app}-totals_by_customer-changelog"
@@ -161,7 +161,8 @@ def owned(arena: Arena, instance: str) -> int:
     return len(json.loads(body)["tasks"]) if status == 200 else 0
 
 
-@pytest.mark.fault("FT21", "failover under write load", protection="tasks are restored from changelogs to their ends")
+@pytest.mark.fault("FT21", "failover under write load", protection="tasks are restored from changelogs to their ends",
+                   without="whole_restores")  # fmt: skip
 def test_who_takes_over_under_load_has_the_same_state(arena: Arena) -> None:
     """There are no standbys: the other worker restores, from its own disk what it had before."""
     arena.start_all("a", "b")

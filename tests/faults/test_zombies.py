@@ -10,7 +10,8 @@ import pytest
 from .arena import SESSION_S, Arena
 
 
-@pytest.mark.fault("FT05", "SIGSTOP for two sessions, then SIGCONT", protection="generation and member in each commit")
+@pytest.mark.fault("FT05", "SIGSTOP for two sessions, then SIGCONT", protection="generation and member in each commit",
+                   without="fencing")  # fmt: skip
 def test_a_worker_that_slept_past_its_session_writes_nothing_that_counts(arena: Arena) -> None:
     arena.start_all("a", "b")
     for _ in range(arena.pick(short=1, long=4)):

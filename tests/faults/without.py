@@ -1,16 +1,15 @@
 """Protections taken out, one by one: with any of them gone the suite must fail, or it tests nothing.
 
-``WITHOUT=fencing ONLY=FT05 make faults`` runs a case so; its results stay out of the report.
+``WITHOUT=fencing ONLY=FT05 make faults`` runs a case so. Transactions and the order of a checkpoint are in
+``without_commits``.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import TopicPartition
 from msgspec import structs
 
 import streams.pipeline.process as process
@@ -20,75 +19,16 @@ from streams.ledger import Ledger
 from streams.state.changelog import Marker, read_marker
 from streams.state.stores.redis import RedisStore
 from streams.state.stores.redis_scripts import STAMP_FIELD, WRITE
-from streams.worker.checkpoint import Checkpointer
-from streams.worker.engine import Engine
+from streams.worker.changelogs import ChangelogReader
 from streams.worker.in_hand import InHand
-from streams.worker.membership import Membership
 from streams.worker.quarantine import Quarantine
 from streams.worker.restore import Restorer
 from streams.worker.source_watch import SourceWatch
-from streams.worker.transactions import TransactionFailedError, Transactions
 from streams.worker.transport import PartitionState
 from streams.worker.watchdog import Watchdog
 
-from .points import WATCHED, spy
-from .troubles import NOWHERE
-
-GAP_S = 0.15
-"""Between two commits that should be one."""
-
-
-def without_fencing(_: str) -> None:
-    """Transactions name no generation, and a producer that was fenced is built anew: so do naive consumers."""
-    Membership.metadata = lambda self: _member(self.group)  # type: ignore[method-assign]
-
-
-def _member(group: str) -> bytes:
-    return b"CGMDv2:" + (-1).to_bytes(4, "little", signed=True) + group.encode() + b"\0\0\x01"
-
-
-def without_one_commit(_: str) -> None:
-    """Outputs and changelogs are committed first, offsets in a transaction of their own."""
-    spy()
-
-    def offsets_later(call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        producer = call.__self__  # type: ignore[attr-defined]
-        producer.commit_transaction(8)
-        time.sleep(GAP_S)
-        producer.begin_transaction()
-        call(*arguments, **named)
-
-    WATCHED["send_offsets_to_transaction"] = offsets_later
-
-
-def without_store_last(_: str) -> None:
-    """Stores are written before the commit, and nobody compares what they say with the committed offsets."""
-    prepare = Checkpointer.prepare
-
-    def prepare_and_write(self: Any, touched: Any) -> Any:
-        prepared = prepare(self, touched)
-        for owned in touched:
-            owned.task.store.write(owned.task._prepared.entries)
-        return prepared
-
-    Checkpointer.prepare = prepare_and_write  # type: ignore[method-assign]
-    without_markers("")
-
-
-def without_markers(_: str) -> None:
-    """Stores are trusted whatever their marker says, and a restore begins nowhere: what they have not, they lack."""
-    Restorer._why_foreign = lambda *_: None  # type: ignore[method-assign]
-    Restorer._check_marker = lambda *_: None  # type: ignore[method-assign]
-
-
-def without_last_checkpoint(_: str) -> None:
-    """Who gives tasks up neither commits nor aborts what is in hand: the next transaction has it."""
-
-    async def leave(self: Any) -> None:
-        async with self.lock:
-            self._drop_tasks()
-
-    Engine.leave = leave  # type: ignore[method-assign]
+from . import without_commits
+from .without_commits import without_markers
 
 
 def without_watchdog(_: str) -> None:
@@ -117,65 +57,15 @@ def without_deduplication(_: str) -> None:
     vars(process)["drop_duplicates"] = lambda events, *_: events
 
 
-def without_processed_offsets(_: str) -> None:
-    """What was fetched counts as done, as where a record is acknowledged when it is decoded."""
-    prepare = Checkpointer.prepare
+def without_whole_restores(_: str) -> None:
+    """Who takes over begins with what it has read of the changelogs so far."""
+    read = ChangelogReader.read
 
-    def prepare_ahead(self: Any, touched: Any) -> Any:
-        changelog, offsets = prepare(self, touched)
-        ends = {(topic, owned.task.partition): _fetched(owned, topic) for owned in touched
-                for topic in owned.task.positions()}  # fmt: skip
-        return changelog, [_moved(place, ends) for place in offsets]
+    def read_half(self: Any, store: Any, positions: Any, targets: Any) -> Any:
+        return read(self, store, positions, {at: (positions[at] + end) // 2 for at, end in targets.items()})
 
-    Checkpointer.prepare = prepare_ahead  # type: ignore[method-assign]
+    ChangelogReader.read = read_half  # type: ignore[method-assign]
     without_markers("")
-
-
-def _fetched(owned: Any, topic: str) -> int:
-    return int(owned.reader._fetched.reader_position(topic, owned.task.partition) or 0)
-
-
-def _moved(place: TopicPartition, ends: Mapping[tuple[str, int], int]) -> TopicPartition:
-    offset = max(place.offset, ends.get((place.topic, place.partition), 0))
-    return TopicPartition(place.topic, place.partition, offset, place.metadata)
-
-
-def without_failed_sends(_: str) -> None:
-    """A send that failed is nothing to talk about: the commit goes on without it, as aiokafka's does."""
-    for name in ("produce", "produce_batch"):
-        if name in WATCHED:  # not in workers whose sends do not fail
-            WATCHED[name] = _forgiving(WATCHED[name])
-
-
-def _forgiving(watch: Callable[..., Any]) -> Callable[..., Any]:
-    def forgive(call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        def send(*given: Any, **options: Any) -> Any:
-            if NOWHERE in given or options.get("partition") == NOWHERE:
-                return len(given[1]) if isinstance(given[1], list) else None
-            return call(*given, **options)
-
-        return watch(send, arguments, named)
-
-    return forgive
-
-
-def without_crash_only(_: str) -> None:
-    """A transaction that failed is dropped and the worker goes on behind it, as if its records had been processed."""
-
-    def go_on(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: Transactions, *arguments: Any) -> Any:
-            try:
-                return method(self, *arguments)
-            except TransactionFailedError:
-                if method is commit:
-                    self.abort()
-                return {}
-
-        return call
-
-    commit = Transactions.commit
-    for name in ("commit", "send", "send_changelog"):
-        setattr(Transactions, name, go_on(getattr(Transactions, name)))
 
 
 def without_restore_limit(_: str) -> None:
@@ -259,5 +149,7 @@ def _timed_now(validate: Callable[..., Any]) -> Callable[..., Any]:
 
 
 WITHOUT: dict[str, Callable[[str], None]] = {
-    name: deed for name, deed in list(globals().items()) if name.startswith("without_")
+    name: deed
+    for name, deed in {**vars(without_commits), **globals()}.items()
+    if name.startswith("without_") and callable(deed)
 }
