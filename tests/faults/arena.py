@@ -52,8 +52,7 @@ class Arena(OrdersCluster):
         self._acknowledged = 0
         self._environment: Mapping[str, str] = {}
         self._ports: dict[str, int] = {}
-        self._without = shard.without
-        assert not self._without or f"without_{self._without}" in WITHOUT, f"of {sorted(WITHOUT)}"
+        assert not shard.without or shard.sabotage in WITHOUT, f"of {sorted(WITHOUT)}"
         self.brokers_of: Mapping[str, str] = {}
         """By worker, where it gets to the brokers if not directly."""
 
@@ -105,8 +104,7 @@ class Arena(OrdersCluster):
 
     def start(self, instance: str, **environment: str) -> subprocess.Popen[bytes]:
         """A worker, on its own way to the brokers; ``SABOTAGE`` says what is broken inside of it (``saboteur``)."""
-        orders = [f"without_{self._without}"] if self._without else []
-        orders = [*filter(None, [environment.pop("SABOTAGE", "")]), *orders]
+        orders = [*filter(None, [environment.pop("SABOTAGE", ""), self.shard.sabotage])]
         self.program = "tests.faults.saboteur" if orders else "faust"
         port = self._ports.setdefault(instance, free_port())  # where the others look for it, also after a restart
         own = {

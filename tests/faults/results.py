@@ -50,6 +50,11 @@ class Shard:
     def is_long(self) -> bool:
         return self.profile == "long"
 
+    @property
+    def sabotage(self) -> str:
+        """What the saboteur is told to take out of a worker."""
+        return f"without_{self.without}" if self.without else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:

@@ -15,7 +15,10 @@ from msgspec import structs
 import streams.pipeline.process as process
 import streams.worker.changelogs as changelogs
 import streams.worker.host as host
+from streams.contracts.registry import DeferredSource, RegistryUnavailableError, UnregisteredSchemaError
 from streams.ledger import Ledger
+from streams.pipeline.lookups.plan import Answer
+from streams.services.service import Service
 from streams.state.changelog import Marker, read_marker
 from streams.state.stores.redis import RedisStore
 from streams.state.stores.redis_scripts import STAMP_FIELD, WRITE
@@ -129,6 +132,34 @@ def without_dead_letters(_: str) -> None:
             bury(self, record, error, **more)
 
     Ledger.bury = without_decode_failures  # type: ignore[method-assign]
+
+
+def without_patience(_: str) -> None:
+    """A schema that cannot be asked for is one that nobody has registered: its records are set aside."""
+    known = DeferredSource._known
+
+    def known_or_not(self: Any, name: Any) -> Any:
+        try:
+            return known(self, name)
+        except RegistryUnavailableError as error:
+            try:
+                error.again()  # type: ignore[misc]
+                return known(self, name)
+            except RegistryUnavailableError:
+                raise UnregisteredSchemaError(name) from error
+
+    DeferredSource._known = known_or_not  # type: ignore[method-assign]
+
+
+def without_lookup_failures(_: str) -> None:
+    """Who does not answer, or answers nonsense, knows nothing."""
+
+    async def ask(self: Any, questions: Any, **named: Any) -> Any:
+        answers = await whole(self, questions, **named)
+        return {held: Answer(value=None) if answer.error else answer for held, answer in answers.items()}
+
+    whole = Service.ask
+    Service.ask = ask  # type: ignore[method-assign]
 
 
 def without_pause(_: str) -> None:

@@ -77,12 +77,18 @@ def cluster(kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]) 
 def test_a_service_that_is_down_slow_and_wrong(
     cluster: Cluster, tmp_path: Path, unique: Callable[[str], str], is_retried: bool, phase_s: float
 ) -> None:
-    stamp = unique("rates")
+    live_through_moods(cluster, tmp_path, unique("rates"), is_retried=is_retried, phase_s=phase_s)
+
+
+def live_through_moods(
+    cluster: Cluster, tmp_path: Path, stamp: str, *, is_retried: bool, phase_s: float, **environment: str
+) -> None:
+    """Of the service: well, down, slow, wrong and well again, each for so long."""
     prepared(tmp_path, stamp, phase_s, is_retried=is_retried)
     cluster.create_topic(f"{stamp}.orders.v1")
     with ExitStack() as stack:
         service, scores = stack.enter_context(RatesService()), stack.enter_context(RatesService())
-        cluster.start("one", RATES_URL=service.url, SCORES_URL=scores.url)
+        cluster.start("one", RATES_URL=service.url, SCORES_URL=scores.url, **environment)
         cluster.wait_ready("one")
         load = Load(cluster.brokers, f"{stamp}.orders.v1", f"{stamp}.priced.v1")
         with load.running():

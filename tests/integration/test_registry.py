@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ from streams.embedded.process import free_port
 from tests.contracts.builders import a_contract, a_folder, a_schema
 from tests.registry.process import serving
 
-from .cluster import Cluster, produce, read_whole
+from .cluster import Cluster, WholeRecord, produce, read_whole
 
 pytestmark = [pytest.mark.integration]
 
 PIPELINE = {
     "pipeline": "things",
-    "source": {"topic": "in.avro", "format": "avro", "contract": "iglu:com.acme/things/jsonschema/1-*-*"},
-    "route": [{"to": "out.things"}],
+    "source": {"topic": "STAMP.avro", "format": "avro", "contract": "iglu:com.acme/things/jsonschema/1-*-*"},
+    "route": [{"to": "STAMP.things"}],
 }
 OLD = {"type": "record", "name": "Thing", "fields": [{"name": "id", "type": "long"}]}
 NOTE = {"name": "note", "type": ["null", "string"], "default": None}
@@ -42,8 +43,8 @@ def a_record(number: int, schema: Any, **row: object) -> dict[str, Any]:
     return {"key": str(row["id"]).encode(), "value": frame_prefix(number) + stream.getvalue(), "partition": 0}
 
 
-def registered(url: str, schema: Any) -> int:
-    return HttpRegistry(url).register("in.avro-value", SchemaKind.AVRO, json.dumps(schema)).id or 0
+def registered(url: str, topic: str, schema: Any) -> int:
+    return HttpRegistry(url).register(f"{topic}-value", SchemaKind.AVRO, json.dumps(schema)).id or 0
 
 
 def waiting_tasks(cluster: Cluster) -> float:
@@ -52,42 +53,51 @@ def waiting_tasks(cluster: Cluster) -> float:
 
 
 def test_an_outage_of_the_registry_stops_what_needs_it_alone_and_loses_nothing(
-    kafka: EmbeddedKafka, tmp_path: Path
+    kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]
 ) -> None:
+    live_through_an_outage(kafka.bootstrap, tmp_path, unique("registry"), OUTAGE_SECONDS)
+
+
+def live_through_an_outage(brokers: str, folder: Path, stamp: str, seconds: float, *, sabotage: str = "") -> None:
+    """Records of known schemas and of one that nobody knows yet, and a registry that is killed for so long."""
     files = {
         "com.acme/things/jsonschema/1-0-0": a_schema(),
         "com.acme/things/contract.yaml": a_contract(),
-        "pipelines/things.yaml": json.dumps(PIPELINE),
+        "pipelines/things.yaml": json.dumps(PIPELINE).replace("STAMP", stamp),
     }
-    port, data = str(free_port()), tmp_path / "registry"
-    with Cluster(kafka.bootstrap, a_folder(tmp_path / "schemas", files), tmp_path, "registry-app") as cluster:
-        cluster.create_topic("in.avro", 2)
+    source, target = f"{stamp}.avro", f"{stamp}.things"
+    port, data = str(free_port()), folder / "registry"
+    with Cluster(brokers, a_folder(folder / "schemas", files), folder, stamp) as cluster:
+        cluster.program = "tests.faults.saboteur" if sabotage else cluster.program
+        cluster.create_topic(source, 2)
         with serving(data, "--port", port) as (url, process):
-            old, new = registered(url, OLD), registered(url, NEW)
-            cluster.start("0", STREAMS_REGISTRY=url)
-            produce(kafka.bootstrap, "in.avro", [a_record(old, OLD, id=1), a_record(999, OLD, id=2)])
+            old, new = registered(url, source, OLD), registered(url, source, NEW)
+            cluster.start("0", STREAMS_REGISTRY=url, SABOTAGE=sabotage)
+            produce(brokers, source, [a_record(old, OLD, id=1), a_record(999, OLD, id=2)])
             cluster.wait_ready("0")
-            cluster.wait_until(lambda: cluster.lag("in.avro") == 0)
+            cluster.wait_until(lambda: cluster.lag(source) == 0)
             process.kill()  # -9
             process.wait()
 
         cold = [a_record(old, OLD, id=3), a_record(new, NEW, id=4, note="n"), a_record(old, OLD, id=5)]
         warm = [{**a_record(old, OLD, id=number), "partition": 1} for number in range(100, 200)]
-        produce(kafka.bootstrap, "in.avro", [*cold, *warm])
-        cluster.wait_until(lambda: waiting_tasks(cluster) == 1 and cluster.lag("in.avro") == len(cold))
-        began = time.monotonic()
-        cluster.wait_until(lambda: time.monotonic() - began > OUTAGE_SECONDS)  # fails where the worker ends
-        assert (waiting_tasks(cluster), cluster.lag("in.avro")) == (1, len(cold))
-        assert len(read_whole(kafka.bootstrap, "out.things")) == 1 + len(warm)
+        produce(brokers, source, [*cold, *warm])
+        cluster.wait_until(lambda: waiting_tasks(cluster) == 1 and cluster.lag(source) == len(cold))
+        ends = time.monotonic() + seconds
+        cluster.wait_until(lambda: time.monotonic() > ends, patience_s=seconds + 30)  # fails where the worker ends
+        assert (waiting_tasks(cluster), cluster.lag(source)) == (1, len(cold))
+        assert len(read_whole(brokers, target)) == 1 + len(warm)
 
         with serving(data, "--port", port) as (url, _):
-            cluster.wait_until(lambda: cluster.lag("in.avro") == 0)
+            cluster.wait_until(lambda: cluster.lag(source) == 0)
             assert waiting_tasks(cluster) == 0
             assert cluster.stop("0") == 0
 
-        published = [json.loads(record.value or b"") for record in read_whole(kafka.bootstrap, "out.things")]
-        (dead,) = read_whole(kafka.bootstrap, "in.avro-things-dlt")
-    rows = sorted(published, key=lambda row: row["id"])
+    _judge(read_whole(brokers, target), read_whole(brokers, f"{source}-things-dlt"))
+
+
+def _judge(published: list[WholeRecord], dead: list[WholeRecord]) -> None:
+    rows = sorted((json.loads(record.value or b"") for record in published), key=lambda row: row["id"])
     assert rows[:4] == [{"id": 1}, {"id": 3}, {"id": 4, "note": "n"}, {"id": 5}]
     assert rows[4:] == [{"id": number} for number in range(100, 200)]
-    assert dict(dead.headers)["__contract.errors.code"] == b"registry_unknown_schema"
+    assert [dict(record.headers)["__contract.errors.code"] for record in dead] == [b"registry_unknown_schema"]
