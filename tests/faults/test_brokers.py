@@ -16,6 +16,8 @@ WORKERS = ("a", "b")
 LOAD = 0.05
 MOVED = 500
 """So many orders must be committed while a broker is away."""
+WAITING = 400_000
+"""Orders: were all of them fetched, workers had no room for them."""
 ROOM = 1.5
 """So much of what a worker had before may it have while brokers stand still."""
 
@@ -82,7 +84,7 @@ def test_brokers_restarted_one_after_the_other_lose_and_repeat_nothing(network: 
 
 @pytest.mark.fault(
     "FT07", "all brokers killed and away", protection="watchdog of the transaction; a worker without broker ends",
-    without="crash_only",
+    without="watchdog",
 )
 @pytest.mark.parametrize("seconds", [70, 1_500])
 def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(
@@ -110,8 +112,8 @@ def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(
 @pytest.mark.parametrize("who", ["output leader", "all"])
 def test_a_stalled_broker_costs_no_memory(network: Brokers, arena: Arena, who: str) -> None:
     memory = Memory(arena)
-    arena.feed(arena.pick(short=100_000, long=400_000))
-    arena.fed = arena.pick(short=100_000, long=400_000)
+    arena.feed(WAITING)
+    arena.fed = WAITING
     with Progress(arena) as progress:
         progress.await_more(20_000, "all brokers there")
         let_pass(arena, 1, memory.look)

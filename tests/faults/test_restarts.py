@@ -23,13 +23,8 @@ PATIENT = {"group.initial.rebalance.delay.ms": 3_000}
 @pytest.fixture
 def patient_arena(tmp_path: Path, arena_of: Callable[[str], Arena]) -> Iterator[Arena]:
     """On a broker that gives whoever comes first no tasks of others that are about to come."""
-    kafka = EmbeddedKafka(tmp_path / "kafka", options=PATIENT)
-    try:
-        kafka.start()
-        with arena_of(kafka.bootstrap) as held:
-            yield held
-    finally:
-        kafka.kill()
+    with EmbeddedKafka(tmp_path / "kafka", options=PATIENT) as kafka, arena_of(kafka.bootstrap) as held:
+        yield held
 
 
 @pytest.mark.fault("FT03", "kill -9 of all workers at once", protection="local state as of its marker is used again",
