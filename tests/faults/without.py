@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from msgspec import structs
 
 import streams.pipeline.process as process
@@ -27,7 +28,7 @@ from streams.worker.in_hand import InHand
 from streams.worker.quarantine import Quarantine
 from streams.worker.restore import Restorer
 from streams.worker.source_watch import SourceWatch
-from streams.worker.transport import PartitionState
+from streams.worker.transport import Consumer, PartitionState
 from streams.worker.watchdog import Watchdog
 
 from . import without_commits
@@ -39,11 +40,10 @@ def without_watchdog(_: str) -> None:
     Watchdog.look = lambda self, now: None  # type: ignore[method-assign]
 
 
-def without_coordination_check(_: str) -> None:
-    """Faust as it is: it never asks whether the coordination is still there."""
-    from aiokafka.consumer.group_coordinator import GroupCoordinator
-
+def without_membership_checks(_: str) -> None:
+    """Faust as it is: it never asks whether the coordination is still there, and no watchdog does."""
     GroupCoordinator.check_errors = lambda self: None
+    Consumer.is_member = lambda self: True  # type: ignore[method-assign]
 
 
 def without_local_state(_: str) -> None:
