@@ -17,7 +17,6 @@ import sys
 
 from streams.contracts import read_contracts
 from streams.contracts.registry import DeferredSource, SchemaSource
-from streams.contracts.registry_http import HttpRegistry
 from streams.dsl import load_modules
 from streams.errors import ConfigurationError, Problem
 from streams.pipeline.compile import compile_topology
@@ -54,7 +53,12 @@ def create_app() -> StreamsApp:
 def _registry(settings: Settings) -> SchemaSource | None:
     """The registry that records name their schemas in, if one is set; nobody has asked it yet."""
     url = settings.registry_url()
-    return DeferredSource(HttpRegistry(url)) if url else None
+    if not url:
+        return None
+    # Its client takes a fifth of the time in which a worker starts, and most workers have no registry.
+    from streams.contracts.registry_http import HttpRegistry
+
+    return DeferredSource(HttpRegistry(url))
 
 
 def _mask_key(settings: Settings) -> tuple[bytes | None, tuple[Problem, ...]]:
