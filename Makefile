@@ -1,6 +1,6 @@
 # make help explains the targets. Nothing needs to be run first: every target sets itself up.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint long bench bench-capture bench-registry faults fuzz proofs lock clean
+.PHONY: help setup demo test check lint long bench bench-capture bench-registry faults soak fuzz proofs lock clean
 PYTHON ?= python3.11
 SECONDS ?= 60
 ARGS ?=
@@ -9,6 +9,7 @@ JOBS ?= 2
 NONE_IS_FINE = $(if $(ARGS),|| [ $$? -eq 5 ])
 N ?= 1000000
 SEED ?= 1
+HOURS ?= 1
 PROFILE ?= long
 BIN := .venv/bin
 READY := .venv/ready
@@ -67,6 +68,9 @@ bench-capture: $(READY)  ## changes a second of the capture, beside a real Debez
 faults: $(READY)  ## break everything and judge by an oracle; goes on where it stopped. ONLY=FT01,FT04 SEED=7 ROUNDS=50 AGAIN=1 WITHOUT=each
 	PROFILE=$(PROFILE) ONLY=$(ONLY) SEED=$(SEED) ROUNDS=$(ROUNDS) AGAIN=$(AGAIN) WITHOUT=$(WITHOUT) \
 	  $(BIN)/python -m pytest $(if $(filter long,$(PROFILE)),-m faults,-m fault) $(if $(ONLY),tests/faults) $(ARGS)
+
+soak: $(READY)  ## faults at random under load for hours, drawn as plots: memory, descriptors, latency, lag. HOURS=0.1 SEED=2
+	$(BIN)/python -m tests.faults.soak --hours $(HOURS) --seed $(SEED) $(ARGS)
 
 bench-registry: $(READY)  ## look-ups of the schema registry beside a bare aiohttp handler, in turns
 	$(BIN)/python -m tests.bench.registry $(ARGS)

@@ -49,7 +49,7 @@ class Arena(OrdersCluster):
         self.restartable = set(RESTARTABLE)
         self.capacity: Callable[[], float] = lambda: SHORT_CAPACITY
         self.fed = 0
-        self._acknowledged = 0
+        self.acknowledged = 0
         self._environment: Mapping[str, str] = {}
         self._ports: dict[str, int] = {}
         assert not shard.without or shard.sabotage in WITHOUT, f"of {sorted(WITHOUT)}"
@@ -86,7 +86,7 @@ class Arena(OrdersCluster):
                 yield feeder
         finally:
             self.fed = feeder.next
-            self._acknowledged += feeder.acknowledged
+            self.acknowledged += feeder.acknowledged
         assert not feeder.refused, f"Kafka refused orders: {set(feeder.refused)}"
 
     def feed_events(self, events: Iterable[SourceEvent]) -> None:
@@ -202,13 +202,13 @@ class Arena(OrdersCluster):
         """Wait until all is done; then every figure of the oracle must be zero: in Kafka, over HTTP, on the disks."""
         self.await_done()
         found = oracle.compare_windows(self._windows(), self.rows("totals_by_customer"))
-        self.await_that(self._are_up, "workers that heed SIGTERM")
-        stores = self._stores()
+        self.await_that(self.are_up, "workers that heed SIGTERM")
+        stores = self.stores()
         self.stop_all()
         topics = self.topics()
         found |= {**oracle.judge(topics), "store entries wrong": self._compare_stores(topics, stores)}
         held = sum(kafkalog.ends(self.brokers, self.source, isolation="read_committed").values())
-        found["acknowledged and gone"] = max(0, self._acknowledged - held)
+        found["acknowledged and gone"] = max(0, self.acknowledged - held)
         self.figures |= {"records": held, "late": found.pop("late")}
         self.figures |= found
         assert {name: count for name, count in found.items() if count} == {}
@@ -250,7 +250,7 @@ class Arena(OrdersCluster):
         codes = {name: worker.returncode for name, worker in self.workers.items()}
         assert set(codes.values()) <= {0}, f"asked to stop, workers end with {codes}"
 
-    def _are_up(self) -> bool:
+    def are_up(self) -> bool:
         return all(self.get(name, "/health/live")[0] == 200 for name in self.workers)
 
     def stop_one(self, name: str) -> None:
@@ -261,7 +261,7 @@ class Arena(OrdersCluster):
         finally:
             self.note_most("exit s", time.monotonic() - begun)
 
-    def _stores(self) -> list[tuple[int, Path]]:
+    def stores(self) -> list[tuple[int, Path]]:
         """Partition and folder of every store in use."""
         held: list[tuple[int, Path]] = []
         for name in self.workers:

@@ -62,14 +62,14 @@ class Brokers:
         """The brokers as a worker gets to know them."""
         return ",".join(f"127.0.0.1:{self.proxy.ports[gate]}" for gate in self.gates(worker))
 
-    def mend(self) -> None:
+    def mend(self, *, patience_s: float = IN_SYNC_S) -> None:
         """Everything as at first: all run, nothing is cut or slow, and all copies are whole."""
         self.proxy.heal()
         for node in self.kafka.nodes:
             if node.is_running:
                 node.resume()
         self.kafka.start()
-        self.await_in_sync()
+        self.await_in_sync(patience_s=patience_s)
 
     # -- who is who
 
@@ -107,10 +107,10 @@ class Brokers:
     def _node(self, number: int) -> KafkaNode:
         return self.kafka.nodes[number - 1]
 
-    def await_in_sync(self) -> None:
+    def await_in_sync(self, *, patience_s: float = IN_SYNC_S) -> None:
         """Wait until every partition has all its copies, and its first copy leads or any other does."""
         with self._admin() as admin:
-            await_that(lambda: _is_whole(admin, self._count), "all copies in sync", patience_s=IN_SYNC_S)
+            await_that(lambda: _is_whole(admin, self._count), "all copies in sync", patience_s=patience_s)
 
 
 def _is_whole(admin: AdminClient, brokers: int) -> bool:

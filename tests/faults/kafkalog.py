@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 PATIENCE_S = 90.0
 
@@ -62,10 +62,30 @@ def _read_partition(reader: Consumer) -> Iterator[LogRecord]:
             if message.error() is not None:
                 return
             deadline = time.monotonic() + PATIENCE_S
-            headers = {name: value or b"" for name, value in message.headers() or ()}
-            yield LogRecord(message.partition(), message.offset(), message.key(), message.value(), headers)
+            yield _record(message)
         if time.monotonic() > deadline:
             raise TimeoutError("a log does not come to its end")
+
+
+def read_on(reader: Consumer, topic: str, partition: int, offset: int) -> tuple[list[LogRecord], int]:
+    """What a partition has from an offset on, and where it ends now."""
+    reader.assign([TopicPartition(topic, partition, offset)])
+    deadline = time.monotonic() + PATIENCE_S
+    records: list[LogRecord] = []
+    while time.monotonic() < deadline:
+        for message in reader.consume(10_000, 0.1):
+            if message.error() is None:
+                records.append(_record(message))
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                return records, message.offset()
+            else:
+                raise KafkaException(message.error())
+    raise TimeoutError("a log does not come to its end")
+
+
+def _record(message: Any) -> LogRecord:
+    headers = {name: value or b"" for name, value in message.headers() or ()}
+    return LogRecord(message.partition(), message.offset(), message.key(), message.value(), headers)
 
 
 def ends(brokers: str, topic: str, *, isolation: str) -> dict[int, int]:

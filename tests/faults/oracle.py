@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from rocksdict import Options, Rdict
@@ -32,6 +32,14 @@ Windows = dict[tuple[int, int], tuple[int, Decimal]]
 """By customer and start of the minute, ms: count and sum."""
 
 
+class Identities(Protocol):
+    """A set of (id, lsn)."""
+
+    def __contains__(self, identity: object, /) -> bool: ...
+
+    def add(self, identity: tuple[int, int], /) -> None: ...
+
+
 @dataclass
 class Expected:
     """What a source comes to."""
@@ -42,13 +50,14 @@ class Expected:
     below: set[int] = field(default_factory=set)
     """Orders whose first record stands below the committed offset."""
     late: int = 0
+    seen: Identities = field(default_factory=set)
+    newest: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """By partition its latest event time, ms."""
 
 
-def recompute(records: Iterable[LogRecord], committed: Mapping[int, int]) -> Expected:
-    """What pipeline ``w`` makes of a source topic, partition by partition."""
-    wanted = Expected()
-    seen: set[tuple[int, int]] = set()
-    newest: dict[int, int] = defaultdict(int)
+def recompute(records: Iterable[LogRecord], committed: Mapping[int, int], so_far: Expected | None = None) -> Expected:
+    """What pipeline ``w`` makes of a source topic, partition by partition; ``so_far`` takes what comes next."""
+    wanted = so_far or Expected()
     for record in records:
         row = read_order(record)
         if record.value is None:
@@ -56,13 +65,13 @@ def recompute(records: Iterable[LogRecord], committed: Mapping[int, int]) -> Exp
         if row is None:
             wanted.dead[record.partition, record.offset] += 1
             continue
-        newest[record.partition] = max(newest[record.partition], row["created_at"])
-        if (row["id"], row["lsn"]) in seen:
+        newest_ms = wanted.newest[record.partition] = max(wanted.newest[record.partition], row["created_at"])
+        if (row["id"], row["lsn"]) in wanted.seen:
             continue
-        seen.add((row["id"], row["lsn"]))
+        wanted.seen.add((row["id"], row["lsn"]))
         if record.offset < committed.get(record.partition, 0):
             wanted.below.add(row["id"])
-        _count(wanted, record.key or b"", row, newest[record.partition])
+        _count(wanted, record.key or b"", row, newest_ms)
     return wanted
 
 

@@ -50,6 +50,8 @@ class Cluster:
         self.folder = folder
         self.program = "faust"
         """The module that is run as a worker."""
+        self.is_apart = False
+        """Ctrl-C in the terminal ends whoever runs this, and not the workers at once, too."""
         self._schemas = schemas
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -75,6 +77,7 @@ class Cluster:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            process_group=0 if self.is_apart else None,
             env={
                 **os.environ,
                 "STREAMS_BROKERS": self.brokers,
