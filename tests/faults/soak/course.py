@@ -11,11 +11,11 @@ from .notes import Alarm, Struck
 from .page import clock
 from .sampling import Sampler
 from .strikes import Strikes
+from .verdict import BACK_S
 
 WARM_UP_S = 30.0
 BASE_S = 60.0
 """So long nothing is broken at first: the canaries' latency then is the base."""
-BACK_S = 120.0
 CALM_S = 25.0
 """The latency is back when that of all canaries of so long a stretch is."""
 QUIET_S = (15.0, 60.0)

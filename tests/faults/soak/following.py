@@ -16,8 +16,8 @@ from tests.faults import kafkalog, oracle
 from tests.faults.kafkalog import LogRecord
 
 LOOK_S = 10.0
-TRIM = 100_000
-"""Records that may be gone are taken away in parts of this size, partition by partition."""
+TRIM = 20_000
+"""So many records that could go stay in each partition; as many again, and they are taken away."""
 LSN_OF_FIRST, LSN_STEP = 23_000_000, 56
 """Workload W's log positions follow from its numbers, which come to a bit each."""
 
@@ -171,12 +171,15 @@ class Follower:
     def _trim(self) -> None:
         """Delete what was judged, and of the source what is committed, so that disks hold a run of any length."""
         committed = kafkalog.committed(self._brokers, self._group, self._source)
-        places = []
+        gone: dict[tuple[str, int], int] = {}
         for (topic, number), end in self._next.items():
             until = min(end, committed[number]) if topic == self._source else end
             if until - self._trimmed.get((topic, number), 0) > 2 * TRIM:
-                self._trimmed[topic, number] = until - TRIM
-                places.append(TopicPartition(topic, number, until - TRIM))
-        if places:
-            for future in AdminClient({"bootstrap.servers": self._brokers}).delete_records(places).values():
-                future.result(30)
+                gone[topic, number] = until - TRIM
+        if not gone:
+            return
+        admin = AdminClient({"bootstrap.servers": self._brokers})  # must outlive its question
+        places = [TopicPartition(topic, number, until) for (topic, number), until in gone.items()]
+        for future in admin.delete_records(places).values():
+            future.result(30)
+        self._trimmed |= gone

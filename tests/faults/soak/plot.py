@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .notes import Alarm, AnyNote, Beat, Held, Restarted, Sample, Struck
+from .verdict import BACK_S
 
 WORKER_COLOURS = {"a": "#1f6feb", "b": "#d9480f", "c": "#0b7a55", "j": "#7a4fbf"}
 WORKER_NAMES = {"j": "j (guest)"}
@@ -76,7 +77,7 @@ def _dress(axes: Axes, title: str, end_min: float, families: Collection[str]) ->
 def _shade(axes: Axes, strikes: Iterable[Struck]) -> None:
     """A fault from its begin until it was healed, and lighter until the latency was back; its number above."""
     for note in strikes:
-        colour, back_s = FAMILIES[family_of(note.name)], note.back_s or note.healed_s + 120.0
+        colour, back_s = FAMILIES[family_of(note.name)], note.back_s or note.healed_s + BACK_S
         begun, healed, back = note.begun_s / 60, note.healed_s / 60, back_s / 60
         axes.axvspan(begun, max(healed, begun + 0.03), color=colour, alpha=0.45, linewidth=0, zorder=0)
         axes.axvspan(healed, back, color=colour, alpha=0.15, linewidth=0, zorder=0)

@@ -22,7 +22,7 @@ from .page import write_page
 from .plot import draw_all, family_of
 from .sampling import read_held
 from .strikes import Strikes
-from .verdict import check_all, drift, quiet_points
+from .verdict import check_all, drift, figures_of, quiet_points
 
 # -- canaries
 
@@ -212,6 +212,16 @@ def test_a_fault_that_latency_does_not_come_back_from_an_alarm_and_a_lost_order_
     assert [wrong for wrong in found.values() if wrong] == [
         "lost: 1", "canary of partition 1", "4 (poison)", "the sampler ended",
     ]  # fmt: skip
+
+
+def test_latencies_are_told_of_canaries_that_were_sent_while_nothing_was_broken() -> None:
+    beats = [Beat(partition=0, sent_s=float(at_s), latency_s=9.0 if 100 <= at_s <= 150 else 0.5) for at_s in range(300)]
+    struck = Struck(number=1, name="poison", detail="", begun_s=100.0, healed_s=110.0, back_s=150.0)
+    found = figures_of([*beats, struck])
+
+    assert (found["canaries that came"], found["sent while all was quiet"]) == (300, 249)
+    assert (found["p99 of those s"], found["longest of all s"]) == (0.5, 9.0)
+    assert found["longest return to the base s"] == 40.0
 
 
 def test_a_process_is_looked_at_as_it_is() -> None:

@@ -13,8 +13,11 @@ from statistics import median
 
 from tests.faults.report import is_fault
 
-from .notes import Alarm, AnyNote, Restarted, Sample, Struck
+from .canary import percentile
+from .notes import Alarm, AnyNote, Beat, Restarted, Sample, Struck
 
+BACK_S = 120.0
+"""So long after it was healed a fault may be felt."""
 GROWN_UP_S = 60.0
 """A process that has run for so long counts."""
 SKIPPED = 1 / 3
@@ -40,16 +43,20 @@ class Point:
     descriptors: int
 
 
-def quiet_points(notes: Iterable[AnyNote]) -> list[Point]:
+def troubled(notes: Iterable[AnyNote]) -> list[tuple[float, float]]:
+    """When something was broken or coming back."""
+    return [(note.begun_s, note.back_s or note.healed_s + BACK_S) for note in notes if isinstance(note, Struck)]
+
+
+def quiet_points(notes: Sequence[AnyNote]) -> list[Point]:
     """Of processes that have run for a while, while nothing was broken or coming back."""
-    held = list(notes)
-    troubled = [(note.begun_s, note.back_s or note.healed_s + 120.0) for note in held if isinstance(note, Struck)]
+    windows = troubled(notes)
     born: dict[int, float] = {}
     points = []
-    for sample in held:
+    for sample in notes:
         if not isinstance(sample, Sample):
             continue
-        is_quiet = not any(begun_s <= sample.at_s <= ended_s for begun_s, ended_s in troubled)
+        is_quiet = not any(begun_s <= sample.at_s <= ended_s for begun_s, ended_s in windows)
         for name, worker in sample.workers.items():
             if sample.at_s - born.setdefault(worker.pid, sample.at_s) >= GROWN_UP_S and is_quiet:
                 points.append(Point(worker=name, pid=worker.pid, at_s=sample.at_s, rss_mib=worker.rss_mib,
@@ -126,15 +133,29 @@ def _end_of(notes: Sequence[AnyNote]) -> float:
 def figures_of(notes: Sequence[AnyNote]) -> dict[str, float]:
     """What was measured, for people."""
     strikes = [note for note in notes if isinstance(note, Struck)]
-    points, ended_s = quiet_points(notes), _end_of(notes)
+    backs = [note.back_s - note.healed_s for note in strikes if note.back_s is not None]
     figures: dict[str, float] = {
         "faults": len(strikes),
         "restarts by the supervisor": sum(isinstance(note, Restarted) for note in notes),
-        "longest return to the base s": round(max(
-            (note.back_s - note.healed_s for note in strikes if note.back_s is not None), default=0.0), 1),
-    }  # fmt: skip
+        "longest return to the base s": round(max(backs, default=0.0), 1),
+    }
+    return figures | _latencies(notes) | _drifts(notes)
+
+
+def _latencies(notes: Sequence[AnyNote]) -> dict[str, float]:
+    windows = troubled(notes)
+    beats = [note for note in notes if isinstance(note, Beat)]
+    quiet = [beat.latency_s for beat in beats if not any(at_s <= beat.sent_s <= to_s for at_s, to_s in windows)]
+    figures: dict[str, float] = {"canaries that came": len(beats), "sent while all was quiet": len(quiet)}
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        figures[f"{name} of those s"] = round(percentile(quiet, share) or 0.0, 3)
+    return figures | {"longest of all s": round(max((beat.latency_s for beat in beats), default=0.0), 2)}
+
+
+def _drifts(notes: Sequence[AnyNote]) -> dict[str, float]:
+    points, ended_s = quiet_points(notes), _end_of(notes)
+    figures: dict[str, float] = {}
     for kind, name in (("rss_mib", "RSS MiB"), ("descriptors", "descriptors")):
         if (found := drift(points, kind, ended_s)) is not None:
             figures |= {name: round(found.level, 1), f"{name} % an hour": round(100 * found.per_h, 2)}
     return figures
-
