@@ -134,7 +134,8 @@ def _draw_lag(axes: Axes, notes: Sequence[AnyNote]) -> None:
     lags = [float("nan") if sample.lag is None else sample.lag for sample in samples]
     axes.plot([sample.at_s / 60 for sample in samples], lags, color="#1f6feb", linewidth=1.6, label="lag")
     restarts = [note.at_s / 60 for note in notes if isinstance(note, Restarted)]
-    axes.plot(restarts, [0.5] * len(restarts), "^", markersize=6, color="#b3121f", label="restart by the supervisor")
+    axes.plot(restarts, [0.04] * len(restarts), "^", markersize=6, color="#b3121f", label="restart by the supervisor",
+              transform=axes.get_xaxis_transform())  # fmt: skip
     axes.set_yscale("symlog", linthresh=100)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.set_ylim(bottom=0)
@@ -154,7 +155,7 @@ def _draw_load(axes: Axes, notes: Sequence[AnyNote]) -> None:
     axes.plot([sample.at_s / 60 for sample in samples], [sample.load for sample in samples], color="#5b6b8c",
               linewidth=1.4, label="load average")  # fmt: skip
     axes.axhline(os.cpu_count() or 1, color="#b3121f", linewidth=1, linestyle="--", label="cores")
-    axes.set_ylabel("processes that run or wait for a core")
+    axes.set_ylabel("processes that run or wait")
     axes.set_ylim(bottom=0)
 
 

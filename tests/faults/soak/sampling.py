@@ -19,7 +19,7 @@ from .notes import Held, Notes, Sample
 
 EVERY_S = 5.0
 LATENCIES_OF_S = 60.0
-ASK_S = 2.0
+ASK_S = 5.0
 
 
 def read_held(pid: int) -> Held | None:

@@ -210,7 +210,7 @@ def test_a_fault_that_latency_does_not_come_back_from_an_alarm_and_a_lost_order_
     found = check_all([struck, alarm], {"lost": 1, "duplicated": 0, "records": 9}, ["the sampler ended"])
 
     assert [wrong for wrong in found.values() if wrong] == [
-        "lost: 1", "canary of partition 1", "4 (poison)", "the sampler ended",
+        "lost: 1", "1 alarms, the first: canary of partition 1", "4 (poison)", "the sampler ended",
     ]  # fmt: skip
 
 
