@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
 from collections.abc import Callable
+
+from confluent_kafka import KafkaException
 
 from .arena import SoakArena
 from .canary import MISSING_S, Watch, Window, percentile
@@ -42,6 +45,7 @@ class Course:
         self._said_s = 0.0
         self.base_s = 0.0
         self.is_asked_to_end = False
+        self.trouble: list[str] = []
 
     @property
     def limit_s(self) -> float:
@@ -84,7 +88,7 @@ class Course:
         self._struck += 1
         self._state, self._open_s = name, begun_s
         self._say(f"{clock(begun_s)}  fault {self._struck}: {name}")
-        detail = strikes.kinds[name].strike()
+        detail = self._do(strikes, name)
         healed_s, self._open_s = self._notes.clock(), None
         self._windows.append((begun_s, healed_s))
         self._state = f"recovering from: {name}"
@@ -94,6 +98,16 @@ class Course:
                                back_s=back_s))  # fmt: skip
         took = "latency not back in time" if back_s is None else f"latency back after {back_s - healed_s:.0f} s"
         self._say(f"{clock(self._notes.clock())}  fault {self._struck}: {detail}; {took}")
+
+    def _do(self, strikes: Strikes, name: str) -> str:
+        """What a strike says; one that cannot be carried out is trouble of the soak's own, and no end of it."""
+        try:
+            return strikes.kinds[name].strike()
+        except (OSError, RuntimeError, KeyError, subprocess.SubprocessError, KafkaException) as error:
+            self.trouble.append(f"{name}: {type(error).__name__}: {error}")
+            self._say(f"this fault could not be made: {self.trouble[-1]}")
+            strikes.undo()
+            return "could not be made"
 
     def _await_back(self, healed_s: float) -> float | None:
         """When the latency was back for good, at the earliest when the fault was healed; ``None``: not in time."""

@@ -81,7 +81,7 @@ class Soak:
             self._figures |= judge(arena, follower, canary)
         finally:
             self._figures = {**follower.comparison.counts, **self._figures, "base latency s": round(course.base_s, 3)}
-            self._trouble += [*follower.trouble, *canary.trouble, *sampler.trouble]
+            self._trouble += [*follower.trouble, *canary.trouble, *sampler.trouble, *course.trouble]
 
     def _enter_arena(self, held: ExitStack, network: Brokers) -> SoakArena:
         work = self.folder / "work"

@@ -84,6 +84,20 @@ class Strikes:
         kinds = [name for name, kind in self.kinds.items() if kind.spares_witness or not spares]
         return self._chance.choices(kinds, [self.kinds[name].weight for name in kinds])[0]
 
+    def undo(self) -> None:
+        """Make whole whatever a strike that went wrong has left broken."""
+        if self._arena.slow_flag is not None:
+            self._arena.slow_flag.unlink(missing_ok=True)
+        if self._arena.disk is not None:
+            resize(self._arena.disk, DISK_MB)
+        for name, worker in list(self._arena.workers.items()):
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+            elif name != GUEST:
+                self._arena.restart(name)
+        self._arena.retire(GUEST)
+        self._mend()
+
     def _pick(self) -> str:
         return self._chance.choice(self._victims)
 
