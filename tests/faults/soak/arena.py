@@ -46,10 +46,11 @@ class SoakArena(Arena):
 
     def revive(self) -> None:
         self.look()
-        for name, worker in list(self.workers.items()):
-            if worker.poll() is not None:
-                self.notes.add(Restarted(at_s=self.notes.clock(), worker=name, code=worker.returncode))
+        before = dict(self.workers)
         super().revive()
+        for name, worker in before.items():
+            if self.workers[name] is not worker:
+                self.notes.add(Restarted(at_s=self.notes.clock(), worker=name, code=worker.returncode))
 
     def let_pass(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Time goes by, or something happens; the supervisor is at work."""

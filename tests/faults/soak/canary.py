@@ -86,10 +86,13 @@ class Watch:
 
     def is_calm(self, since_s: float, now_s: float, limit_s: float) -> bool:
         """Whether every canary sent since then took no longer than the limit, and none has been away for so long."""
-        with self._lock:
-            waited = [now_s - sent_s for _, sent_s in self._waiting.values()]
         took = self.latencies(since_s, now_s)
-        return bool(took) and max([*took, *waited]) <= limit_s
+        return bool(took) and max(took) <= limit_s and not self.is_late(now_s, limit_s)
+
+    def is_late(self, now_s: float, limit_s: float) -> bool:
+        """Whether one has been away for longer than that."""
+        with self._lock:
+            return any(now_s - sent_s > limit_s for _, sent_s in self._waiting.values())
 
     @property
     def under_way(self) -> int:
