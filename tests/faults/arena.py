@@ -38,6 +38,10 @@ RECOVERY_S = SESSION_S + 15.0
 """Within this time after a fault everything should be processed again: counted, as machines may be busy."""
 
 
+class NotStruckError(Exception):
+    """What a case wanted to break did not break: it says nothing of the engine."""
+
+
 class Arena(OrdersCluster):
     """Workers, what is fed to them, and the figures of the shard that is run."""
 
@@ -124,7 +128,7 @@ class Arena(OrdersCluster):
     def await_death(self, name: str) -> None:
         """Wait for a worker that was told to kill itself."""
         worker = self.workers[name]
-        self.await_that(lambda: worker.poll() is not None, f"the end of {name}", revives=False)
+        self.await_struck(lambda: worker.poll() is not None, f"the end of {name}")
         assert worker.returncode in (-signal.SIGKILL, -signal.SIGALRM), self.log(name)[-2_500:]
 
     def retire(self, name: str) -> None:
@@ -159,6 +163,13 @@ class Arena(OrdersCluster):
                 raise Hang(f"{what}: not in {patience_s:.0f} s; logs:\n{tails}")
             time.sleep(0.1)
         return time.monotonic() - begun
+
+    def await_struck(self, is_so: Callable[[], bool], what: str, *, patience_s: float = 90.0) -> None:
+        """Wait until a fault has come, with no supervisor. Raises ``NotStruckError``."""
+        try:
+            self.await_that(is_so, what, patience_s=patience_s, revives=False)
+        except Hang as error:
+            raise NotStruckError(str(error)) from error
 
     def await_line(self, name: str, line: str, *, times: int = 1) -> None:
         """Wait until a worker has said something so often."""
@@ -282,16 +293,3 @@ class Arena(OrdersCluster):
             for number, store in oracle.replay_changelog(kafkalog.read_log(self.brokers, topic), short).items():
                 wanted.setdefault(number, {}).update(store)
         return wanted
-
-    # -- figures
-
-    def count_changelog(self) -> dict[str, int]:
-        """Records that each changelog holds."""
-        return {topic: sum(1 for _ in kafkalog.read_log(self.brokers, topic))
-                for topic in self.topics().changelogs.values()}  # fmt: skip
-
-    def count_aborted(self) -> int:
-        """Published rows that were written and not committed: work that was begun and done again."""
-        seen = [sum(1 for _ in kafkalog.read_log(self.brokers, self.enriched, isolation=isolation))
-                for isolation in ("read_uncommitted", "read_committed")]  # fmt: skip
-        return seen[0] - seen[1]

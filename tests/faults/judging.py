@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from . import oracle
+from . import kafkalog, oracle
 from .arena import Arena
 
 
@@ -33,3 +33,16 @@ def judge_topics(arena: Arena, *, but: str = "", allowed: Mapping[str, int] | No
     arena.figures |= found
     del found["late"]  # no fault
     assert {name: count for name, count in found.items() if count} == dict(allowed or {})
+
+
+def count_changelog(arena: Arena) -> int:
+    """Records that the changelogs hold."""
+    topics = arena.topics().changelogs.values()
+    return sum(sum(1 for _ in kafkalog.read_log(arena.brokers, topic)) for topic in topics)
+
+
+def count_aborted(arena: Arena) -> int:
+    """Published rows that were written and not committed: work that was begun and done again."""
+    seen = [sum(1 for _ in kafkalog.read_log(arena.brokers, arena.enriched, isolation=isolation))
+            for isolation in ("read_uncommitted", "read_committed")]  # fmt: skip
+    return seen[0] - seen[1]

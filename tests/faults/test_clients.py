@@ -20,8 +20,9 @@ def test_a_worker_without_a_membership_ends_instead_of_doing_nothing(arena: Aren
     with arena.load(0.1):
         arena.kill("a")
         worker = arena.start("a", SABOTAGE=f"{trouble}:8")
-        arena.await_that(lambda: "the coordination ends" in arena.log("a") or "moved on, it says" in arena.log("a"),
-                         "the trouble", revives=False)  # fmt: skip
+        arena.await_struck(
+            lambda: "the coordination ends" in arena.log("a") or "moved on, it says" in arena.log("a"), "the trouble"
+        )
         took = arena.await_that(lambda: worker.poll() is not None, "its end", patience_s=120, revives=False)
         arena.note_most("trouble to exit s", took)
         assert worker.returncode in arena.restartable | {5}

@@ -13,6 +13,7 @@ import pytest
 from streams.embedded import EmbeddedKafka
 
 from .arena import Arena
+from .judging import count_aborted, count_changelog
 from .watching import time_at_work
 
 WORKERS = ("a", "b", "c")
@@ -47,7 +48,7 @@ def test_all_workers_killed_at_once_go_on_with_the_state_they_have(patient_arena
         arena.note_most("state MB", sum(_size(arena.folder / "data" / arena.app / name) for name in WORKERS) / 1e6)
 
     arena.judge()
-    held = sum(arena.count_changelog().values())
+    held = count_changelog(arena)
     arena.figures["changelog records"] = held
     assert arena.figures["restored records"] < held / 5, "stores were rebuilt that were there"
 
@@ -74,7 +75,7 @@ def test_rolling_restarts_repeat_nothing_and_lose_nothing(arena: Arena) -> None:
             arena.await_recovery()
 
     arena.judge()
-    repeated = arena.count_aborted()
+    repeated = count_aborted(arena)
     arena.figures["work done twice"] = repeated
     assert repeated == 0
 
