@@ -63,7 +63,7 @@ def _dress(axes: Axes, title: str, end_min: float, families: Collection[str]) ->
     axes.set_title(title, loc="left", pad=22)
     axes.set_xlabel("minutes since the start")
     axes.set_xlim(0, end_min * 1.005)
-    axes.xaxis.set_major_locator(MaxNLocator(13, integer=end_min > 13))
+    axes.xaxis.set_major_locator(MaxNLocator(13, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
