@@ -185,7 +185,13 @@ def grown(notes: Sequence[AnyNote]) -> list[str]:
 def test_memory_that_grows_is_seen_and_memory_that_jumps_about_is_not() -> None:
     assert grown(samples(1.0, lambda at_s: 200 + at_s * 30 / 3_600)) == ["memory: growth below 10% an hour"]
     assert grown(samples(1.0, lambda at_s: 200 + 20 * (int(at_s) % 3))) == []
-    assert grown(samples(1.0, lambda at_s: min(200.0, at_s))) == [], "it fills up at first"
+
+
+def test_what_fills_up_in_the_first_third_is_no_growth() -> None:
+    found = drift(quiet_points(samples(1.0, lambda at_s: min(200.0, 80 + at_s / 10))), "rss_mib", 3_600.0)
+
+    assert found is not None
+    assert (found.level, found.per_h) == (200.0, 0.0)
 
 
 def test_a_run_of_a_day_allows_one_percent_an_hour() -> None:
