@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from .overlay import Entry, store_key
-from .packs import unpack
+from .packs import PACK_KEY, unpack
 from .stores.base import Store
 
 MARKER_KEY = b"\0marker"
@@ -70,10 +70,17 @@ def apply_changelogs(store: Store, records: Mapping[str, Iterable[Entry]], marke
     """
     changes: list[Entry] = []
     for short_name, run in records.items():
-        space, entries = store_key(short_name, b""), list(run)
-        if emptied := [place for place, (key, _) in enumerate(entries) if key == EMPTIED_KEY]:
-            entries = entries[emptied[-1] + 1 :]
-            changes += [(key, None) for key, _ in store.scan(space, space[:-1] + b"\x01")]
-        stored = (entry for key, value in entries if key != MARKER_KEY for entry in unpack(key, value))
-        changes += [(space + key, value) for key, value in stored]
-    store.write([*changes, (MARKER_KEY, encode_marker(marker))])
+        space = store_key(short_name, b"")
+        held: list[Entry] = []
+        for key, value in run:
+            if key[:1] != b"\0":
+                held.append((space + key, value))
+            elif key.startswith(PACK_KEY):
+                held += unpack(space, key, value)
+            elif key == EMPTIED_KEY:
+                held = [(stored, None) for stored, _ in store.scan(space, space[:-1] + b"\x01")]
+            elif key != MARKER_KEY:
+                held.append((space + key, value))
+        changes += held
+    changes.append((MARKER_KEY, encode_marker(marker)))
+    store.write(changes)

@@ -132,15 +132,15 @@ def _times(changelog: str, prefix: bytes, store: Store) -> Overlay[int]:
     return Overlay(TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time), store)
 
 
-def unpack(key: bytes, value: bytes | None) -> Iterable[tuple[bytes, bytes | None]]:
-    """What the store keeps of a changelog record: itself, or the entries of a pack and when it may go."""
-    if not key.startswith(PACK_KEY):
-        return ((key, value),)
+def unpack(space: bytes, key: bytes, value: bytes | None) -> list[Entry]:
+    """What the store keeps of a pack, under keys that begin with ``space``: its entries, and when it may go."""
     if value is None:
-        return ((key, None),)
+        return [(space + key, None)]
     prefix, times = _decode(value)
-    entries = [(prefix + name, _time.pack(expires_ms)) for name, expires_ms in times]
-    return [*entries, (key, _time.pack(max(expires_ms for _, expires_ms in times)))]
+    lead, write = space + prefix, _time.pack
+    entries: list[Entry] = [(lead + name, write(expires_ms)) for name, expires_ms in times]
+    entries.append((space + key, write(max([expires_ms for _, expires_ms in times]))))
+    return entries
 
 
 def pack_number(key: bytes) -> int:

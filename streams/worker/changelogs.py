@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import methodcaller
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -16,10 +19,16 @@ from streams.state.stores.base import Store
 
 from .stop import ExitCode, stop_process
 
-BATCH_RECORDS = 20_000
+BATCH_BYTES = 512 << 10
+"""Of values, written at once: what has been read is still near the processor when it is put into the store."""
+TAKEN_RECORDS = 500
+"""At once out of the client, as far as they are there: a pack of identities is as large as a thousand rows."""
+WAIT_SECONDS = 0.2
 STALL_SECONDS = 2.0
 STUCK_SECONDS = 120.0
 """Longer than a transaction of a worker that died can hold a changelog back."""
+
+_topic, _key, _value = (methodcaller(name) for name in ("topic", "key", "value"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +68,10 @@ class ChangelogReader:
         marker = replace(read_marker(store), changelogs=dict(positions), fingerprint=self._fingerprint)
         behind = [topic for topic, end in targets.items() if positions[topic] < end]
         if behind:
-            reader = self._open()
-            try:
+            with closing(self._open()) as reader:
                 reader.assign([TopicPartition(topic, self._partition, positions[topic]) for topic in behind])
                 for messages in self._until(reader, positions, targets):
                     marker = self._apply(store, messages, positions, marker)
-            finally:
-                reader.close()
         self._watch.progress(1.0)
         return marker if _is_reached(positions, targets) else None
 
@@ -79,7 +85,8 @@ class ChangelogReader:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "fetch.queue.backoff.ms": 1,
-                "fetch.wait.max.ms": 50,
+                # All that is wanted is there: the broker need not wait for more before it says that it was all.
+                "fetch.wait.max.ms": 10,
                 "queued.max.messages.kbytes": 65_536,
                 "max.partition.fetch.bytes": 4 << 20,
             }
@@ -92,7 +99,7 @@ class ChangelogReader:
         moved_s = asked_s = time.monotonic()
         is_fenced = False
         while not _is_reached(positions, targets) and self._watch.is_wanted():
-            yield reader.consume(BATCH_RECORDS, 0.2)
+            yield _take(reader)
             before, at = at, sum(positions.values())
             self._watch.progress(min(1.0, (at - begun) / whole))
             now_s = time.monotonic()
@@ -108,27 +115,43 @@ class ChangelogReader:
         """Into the store in one write: the marker names the positions of all changelogs, so none may be missing."""
         records: dict[str, list[Entry]] = {}
         plans = dict(marker.plans)
-        for message in messages:
-            error, topic = message.error(), message.topic()
-            if error is None:
-                key, value = message.key(), message.value()
-                records.setdefault(self._short_by_topic[topic], []).append((key, value))
-                positions[topic] = message.offset() + 1
+        for topic, run in groupby(messages, _topic):
+            entries = self._entries(topic, list(run), positions)
+            records.setdefault(self._short_by_topic[topic], []).extend(entries)
+            for key, value in entries:
                 if key == EMPTIED_KEY:
                     self.emptied.add(topic)
                 elif key == MARKER_KEY and value is not None:
                     plans[self._short_by_topic[topic]] = _own(decode_marker(value), self._inputs[topic])
-            elif error.code() == KafkaError._PARTITION_EOF:
-                # Past control records and holes, which never arrive as records.
-                positions[topic] = max(positions[topic], message.offset())
-            else:
-                raise KafkaException(error)
         # As of now: the age of a store is that of its positions, also where it never commits anything by itself.
         now_ms = time.time_ns() // 1_000_000
         sources = {**marker.sources, **_hindmost(plans)}
         marker = replace(marker, changelogs=dict(positions), sources=sources, plans=plans, written_ms=now_ms)
         apply_changelogs(store, records, marker)
         return marker
+
+    def _entries(self, topic: str, run: list[Any], positions: dict[str, int]) -> list[Entry]:
+        """Of messages of one topic; its position moves behind them."""
+        ends = [message for message in run if message.error() is not None]
+        for end in ends:
+            if end.error().code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(end.error())
+            # Past control records and holes, which never arrive as records.
+            positions[topic] = max(positions[topic], end.offset())
+        held = [message for message in run if message not in ends] if ends else run
+        if held:
+            positions[topic] = max(positions[topic], held[-1].offset() + 1)
+        return list(zip(map(_key, held), map(_value, held), strict=True))
+
+
+def _take(reader: Any) -> list[Any]:
+    """What is there, as soon as something is: to wait for a full batch is to wait for nothing where the log ends."""
+    messages: list[Any] = reader.consume(1, WAIT_SECONDS)
+    more, size = messages, 0
+    while more and (size := size + sum(map(len, more))) < BATCH_BYTES:
+        more = reader.consume(TAKEN_RECORDS, 0)
+        messages += more
+    return messages
 
 
 def _own(marker: Marker, inputs: Iterable[str]) -> Mapping[str, int]:

@@ -14,6 +14,34 @@ from streams.worker.stop import ExitCode
 from .builders import a_topology
 
 
+class Waiting:
+    """A consumer of which the caller must wait for what is not there."""
+
+    def __init__(self, *values: bytes) -> None:
+        self._values = list(values)
+        self.waited_for = 0
+        """Records that a caller waited for in vain."""
+
+    def consume(self, count: int, seconds: float) -> list[bytes]:
+        taken, self._values = self._values[:count], self._values[count:]
+        if seconds:
+            self.waited_for += count - len(taken)
+        return taken
+
+
+def test_what_has_arrived_is_taken_at_once_and_nothing_behind_it_is_waited_for() -> None:
+    reader = Waiting(*[b"row"] * (2 * changelogs.TAKEN_RECORDS))
+
+    assert (len(changelogs._take(reader)), reader.waited_for) == (2 * changelogs.TAKEN_RECORDS, 0)
+
+
+def test_a_batch_is_bounded_by_bytes() -> None:
+    packs = changelogs.TAKEN_RECORDS + 1
+    reader = Waiting(*[bytes(changelogs.BATCH_BYTES)] * packs, *[b"row"] * packs)
+
+    assert [len(changelogs._take(reader)) for _ in range(2)] == [1, 1]
+
+
 class Silent:
     """A consumer to which nothing comes."""
 
