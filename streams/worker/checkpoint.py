@@ -35,8 +35,13 @@ class Checkpointer:
         self._metrics = metrics
         self._begun = 0.0
 
-    def prepare(self, touched: list[OwnedTask]) -> tuple[list[ChangelogRun], list[TopicPartition]]:
-        """Window results into the transaction; (changelog records, offsets) for the commit."""
+    def prepare(
+        self, touched: list[OwnedTask], *, address: str = ""
+    ) -> tuple[list[ChangelogRun], list[TopicPartition]]:
+        """Window results into the transaction; (changelog records, offsets) for the commit.
+
+        ``address`` is noted beside the offsets: where to find us, if not where the plan says.
+        """
         self._begun = time.monotonic()
         changelog: list[ChangelogRun] = []
         offsets: list[TopicPartition] = []
@@ -47,7 +52,7 @@ class Checkpointer:
             owned.note_results(checkpoint.ledgers)
             metadata, number = self._metadata(owned), owned.task.partition
             for topic, offset in checkpoint.offsets.items():
-                own = replace(metadata, s=self._ids.inputs[topic])
+                own = replace(metadata, s=self._ids.inputs[topic], w=address)
                 offsets.append(TopicPartition(topic, number, offset, encode_metadata(own)))
         return changelog, offsets
 

@@ -19,6 +19,7 @@ from streams.pipeline.topology import Topology
 from streams.services.services import Services
 from streams.settings import Settings
 
+from .addresses import Addresses
 from .asking import Asker
 from .assignor import GroupFacts, MemberFacts, Place, TaskAssignor
 from .background import Background
@@ -57,6 +58,7 @@ class Engine:
         self._fit(topology)
         self.group = GroupFacts()
         self.web_url = ""
+        self.addresses = Addresses(self)
         self.tasks: dict[Place, OwnedTask] = {}
         self.expected: frozenset[Place] = frozenset()
         """Tasks that were assigned, ready or not."""
@@ -106,7 +108,7 @@ class Engine:
         await run(self.transactions.open)
         topic_ids = await run(keeper.topic_ids, self.topology)
         self.batches.begin(topic_ids)
-        starts = Starts(options, app=app)
+        starts = self.addresses.starts = Starts(options, app=app)
         await run(keeper.refuse_abandoned, self.topology, starts)
         restorer = Restorer(
             options,
@@ -156,6 +158,7 @@ class Engine:
             if epoch != self.epoch:
                 return False
             self.tasks[place] = owned
+            owned.must_commit = owned.must_commit or owned.noted != {self.addresses.to_note}
             owned.reader = Reading(owned, self.fetched, self._require(self.port))
             self.fetched.begin(starts)
             self.metrics.tasks.set(len(self.tasks))
@@ -257,7 +260,7 @@ class Engine:
             return
         checkpointer = self._require(self._checkpointer)
         try:
-            changelog, offsets = checkpointer.prepare(touched)
+            changelog, offsets = checkpointer.prepare(touched, address=self.addresses.to_note)
             membership = self._require(self.membership)
             positions = await self._committing.run(checkpointer.commit, changelog, offsets, membership)
         except GroupMovedOnError as error:

@@ -36,6 +36,8 @@ class OwnedTask:
         self.is_refused = False
         """The open transaction takes no more: a checkpoint will find out why."""
         self.changelog_ends: dict[str, int] = {}
+        self.noted = frozenset([""])
+        """Addresses that stood beside its offsets when it was taken."""
         self._results: list[BatchResult] = []
         self._of_results: Mapping[str, Ledger] = {}
         self.full_topics: frozenset[str] = frozenset()
@@ -51,6 +53,7 @@ class OwnedTask:
         for topic, start in starts.items():
             task.start_at(topic, start.offset)
             owned.changelog_ends.update({} if start.metadata is None else start.metadata.e)
+        owned.noted = frozenset("" if start.metadata is None else start.metadata.w for start in starts.values())
         return owned
 
     @property

@@ -42,6 +42,8 @@ class OffsetMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By changelog topic, an offset that its end has reached: a lower bound."""
     s: str = ""
     """8 hex digits of the id of the topic whose offset it is: one that is made anew has other records there."""
+    w: str = ""
+    """Where the web server of that worker listens, if the group's plan names another place."""
     p: dict[str, dict[str, str]] = {}
     """By pipeline and step of its file, a digest of what it said: for ``streams plan``, where there is room for it."""
 
@@ -58,7 +60,7 @@ def encode_metadata(metadata: OffsetMetadata) -> str:
     for held in (metadata, msgspec.structs.replace(metadata, p={})):
         if len(text := msgspec.json.encode(held)) <= METADATA_BYTES:
             return text.decode()
-    return msgspec.json.encode(msgspec.structs.replace(metadata, p={}, e={})).decode()
+    return msgspec.json.encode(msgspec.structs.replace(metadata, p={}, e={}, w="")).decode()
 
 
 def find_crowded(topology: Topology) -> Iterator[Problem]:
@@ -102,13 +104,13 @@ class Starts:
         if found.offset == OFFSET_INVALID or found.offset < 0:
             first, _ = self.bounds([found.topic], found.partition)[found.topic]
             return Start(offset=first, is_first=True, metadata=None)
-        metadata = None
-        if found.metadata:
-            try:
-                metadata = msgspec.json.decode(found.metadata, type=OffsetMetadata)
-            except msgspec.MsgspecError:
-                logger.warning("offset of %s[%d] was committed by another program", found.topic, found.partition)
-        return Start(offset=found.offset, is_first=False, metadata=metadata)
+        return Start(offset=found.offset, is_first=False, metadata=_metadata_of(found))
+
+    def noted(self, places: Iterable[tuple[str, int]]) -> list[OffsetMetadata]:
+        """What stands beside the committed offsets of ``places``, where there is something."""
+        with self._client("read_committed") as client:
+            committed = _committed(client, [TopicPartition(*place) for place in places])
+        return [metadata for found in committed if (metadata := _metadata_of(found)) is not None]
 
     def bounds(self, topics: Iterable[str], partition: int) -> Mapping[str, tuple[int, int]]:
         """By topic (first offset, end) of one partition, uncommitted records included."""
@@ -127,6 +129,15 @@ class Starts:
             yield client
         finally:
             client.close()
+
+
+def _metadata_of(found: TopicPartition) -> OffsetMetadata | None:
+    if found.metadata:
+        try:
+            return msgspec.json.decode(found.metadata, type=OffsetMetadata)
+        except msgspec.MsgspecError:
+            logger.warning("offset of %s[%d] was committed by another program", found.topic, found.partition)
+    return None
 
 
 def bounds_of(client: Consumer, topic: str, partition: int) -> tuple[int, int]:

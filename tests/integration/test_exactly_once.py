@@ -49,6 +49,28 @@ def test_all_workers_killed_and_their_data_deleted_come_back_from_the_changelogs
     cluster.assert_exactly_once()
 
 
+def test_rows_of_a_worker_that_comes_back_at_another_address_are_found_and_nobody_else_is_disturbed(
+    cluster: OrdersCluster,
+) -> None:
+    def rows() -> tuple[int, str]:
+        return cluster.get("a", "/api/tables/totals_by_customer/rows?limit=1000")
+
+    cluster.start("a")
+    cluster.start("b")
+    cluster.wait_ready("a", "b")
+    cluster.feed(2_000)
+    cluster.wait_done()
+    cluster.wait_until(lambda: rows()[0] == 200)
+    (_, before), address, taken = rows(), cluster.get_address("b"), cluster.log("a").count("begins at")
+
+    cluster.kill("b")
+    cluster.start("b")  # on any free port, within its session
+
+    cluster.wait_until(lambda: cluster.get_address("b") != address and rows()[0] == 200, patience_s=30)
+    assert rows() == (200, before)
+    assert cluster.log("a").count("begins at") == taken
+
+
 def test_a_worker_that_is_asked_to_stop_leaves_nothing_half_done(cluster: OrdersCluster) -> None:
     cluster.start("a")
     cluster.start("b")

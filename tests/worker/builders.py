@@ -50,10 +50,10 @@ def a_topology(folder: Path, pipeline: str = PIPELINE) -> Topology:
     return compile_topology(load_contracts(a_folder(folder / "schemas", files)), app="app")
 
 
-def an_engine(folder: Path) -> Engine:
+def an_engine(folder: Path, instance: str = "a") -> Engine:
     """Never joined to anything; its clock is where the process's is."""
     settings = Settings(data=folder / "data", schemas=folder / "schemas", app="app", store="memory://")
-    return Engine(settings, a_topology(folder), "a")
+    return Engine(settings, a_topology(folder), instance)
 
 
 def owned_task(engine: Engine, *records: SourceRecord, partition: int = 0) -> OwnedTask:

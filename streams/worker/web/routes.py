@@ -105,6 +105,14 @@ async def _tables(request: web.Request) -> web.Response:
     return _json({"tables": request.app[READER].tables()})
 
 
+def _is_local(request: web.Request) -> bool:
+    """Whether only rows of this worker are wanted; 421 where they are wanted of another, whose address this was."""
+    wanted = request.query.get("local", "1")
+    if wanted not in ("", "1", request.app[ENGINE].instance):
+        raise web.HTTPMisdirectedRequest(text="another worker listens here")
+    return "local" in request.query
+
+
 async def _rows(request: web.Request) -> web.Response:
     """A page of rows: ``prefix from to limit cursor``."""
     query = request.query
@@ -120,7 +128,7 @@ async def _rows(request: web.Request) -> web.Response:
         return _json({"error": "from, to and limit are whole numbers, cursor is one that a page gave"}, 400)
     try:
         page = await request.app[READER].page(
-            request.match_info["name"], question, request.query_string, is_local="local" in query
+            request.match_info["name"], question, request.query_string, is_local=_is_local(request)
         )
     except KeyError:
         return _unknown_table(request)
@@ -144,7 +152,7 @@ async def _row(request: web.Request) -> web.Response:
     values = key if isinstance(key, list) else [key]
     try:
         row = await request.app[READER].row(
-            request.match_info["name"], values, quote(text, safe=""), is_local="local" in request.query
+            request.match_info["name"], values, quote(text, safe=""), is_local=_is_local(request)
         )
     except KeyError:
         return _unknown_table(request)

@@ -6,6 +6,7 @@ Unlike a table's rows, a status is of use without the workers that do not answer
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -41,18 +42,25 @@ class StatusReader:
             "lost": engine.lost.found(),
             "reasons": engine.metrics.reasons,
             "quality": engine.metrics.quality.totals(),
-            "workers": engine.group.web,
+            "workers": engine.addresses.known(),
         }
 
     async def group(self) -> list[dict[str, Any]]:
         """(instance, url, status) of every worker, by name; the status of one that does not answer is null."""
-        urls = {**self._engine.group.web, self._engine.instance: self._engine.web_url}
-        names = sorted(urls)
-        statuses = await asyncio.gather(*(self._ask(name, urls[name]) for name in names))
-        return [
-            {"instance": name, "url": urls[name], "status": status}
-            for name, status in zip(names, statuses, strict=True)
-        ]
+        urls = self._urls()
+        found = await self._ask_all(urls)
+        if None in found.values():  # who is not where it was may be elsewhere
+            await self._engine.addresses.look_again()
+            moved = {name: url for name, url in self._urls().items() if urls.get(name) != url}
+            urls, found = urls | moved, found | await self._ask_all(moved)
+        return [{"instance": name, "url": urls[name], "status": found[name]} for name in sorted(urls)]
+
+    def _urls(self) -> dict[str, str]:
+        return {**self._engine.addresses.known(), self._engine.instance: self._engine.web_url}
+
+    async def _ask_all(self, urls: Mapping[str, str]) -> dict[str, Any]:
+        statuses = await asyncio.gather(*(self._ask(name, url) for name, url in urls.items()))
+        return dict(zip(urls, statuses, strict=True))
 
     async def _ask(self, name: str, url: str) -> Any:
         if name == self._engine.instance:
@@ -61,7 +69,8 @@ class StatusReader:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PEER_SECONDS))
         try:
             async with self._session.get(f"{url}/api/status") as response:
-                return msgspec.json.decode(await response.read()) if response.status == 200 else None
+                status = msgspec.json.decode(await response.read()) if response.status == 200 else None
+                return status if status is not None and status["instance"] == name else None
         except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):
             return None
 

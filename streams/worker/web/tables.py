@@ -1,7 +1,8 @@
 """Tables over HTTP: what this worker holds, and what the others hold.
 
 Rows live where their source partition lives, so a question goes to every worker that owns tasks of the table;
-``local=1`` keeps a worker from asking on. Only committed rows are shown.
+``local=1`` keeps a worker from asking on, and with a worker's name instead nobody else answers in its place. Only
+committed rows are shown.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -122,30 +124,56 @@ class TableReader:
     async def _ask_peers(self, path: str) -> list[Any]:
         """What the other workers answer; one that does not answer fails the question, rather than hiding its rows."""
         group = self._engine.group
-        owners = {instance for held in group.owners.values() for instance in held.values()}
-        urls = [url for name, url in group.web.items() if name in owners - {self._engine.instance} and url]
+        owners = {instance for held in group.owners.values() for instance in held.values()} - {self._engine.instance}
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PEER_SECONDS))
-        separator = "&" if "?" in path else "?"
-        answers = await asyncio.gather(*(self._ask(self._session, f"{url}{path}{separator}local=1") for url in urls))
+        asked = [name for name, url in group.web.items() if name in owners and url]
+        answers = await asyncio.gather(*(self._ask(self._session, name, path) for name in asked))
         return [answer for answer in answers if answer is not None]
 
-    async def _ask(self, session: aiohttp.ClientSession, url: str) -> Any:
+    async def _ask(self, session: aiohttp.ClientSession, name: str, path: str) -> Any:
+        """What worker ``name`` answers; ``None``: it has no such row. Who is not where it was may be elsewhere."""
+        addresses = self._engine.addresses
+        query = f"{path}{'&' if '?' in path else '?'}local={quote(name, safe='')}"
+        url = addresses.known().get(name, "")
         try:
-            async with session.get(url) as response:
-                if response.status == 200:
-                    return msgspec.json.decode(await response.read())
-                if response.status == 404:
-                    return None
-                why = f"is not ready ({response.status})"
-        except (aiohttp.ClientError, TimeoutError):
-            why = "does not answer"
-        raise web.HTTPServiceUnavailable(text=f"a worker that owns a part of the table {why}; ask again in a moment")
+            return await _answer(session, url + query)
+        except NotThereError:
+            await addresses.look_again()
+        moved = addresses.known().get(name, "")
+        try:
+            if moved != url:
+                return await _answer(session, moved + query)
+        except NotThereError:
+            pass
+        raise _unavailable("does not answer")
 
     async def close(self) -> None:
         """Release connections."""
         if self._session is not None:
             await self._session.close()
+
+
+class NotThereError(Exception):
+    """Nobody answers at an address, or somebody else does."""
+
+
+async def _answer(session: aiohttp.ClientSession, url: str) -> Any:
+    try:
+        async with session.get(url) as response:
+            if response.status == 200:
+                return msgspec.json.decode(await response.read())
+            if response.status == 404:
+                return None
+            if response.status == web.HTTPMisdirectedRequest.status_code:
+                raise NotThereError
+            raise _unavailable(f"is not ready ({response.status})")
+    except (aiohttp.ClientError, TimeoutError):
+        raise NotThereError from None
+
+
+def _unavailable(why: str) -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(text=f"a worker that owns a part of the table {why}; ask again in a moment")
 
 
 def read_part(entries: Iterable[tuple[bytes, TableRow]], question: Question) -> Part:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pytest
 from aiohttp import web
@@ -16,6 +17,7 @@ from streams.state.stores.base import StoreLostError
 from streams.state.stores.memory import MemoryStore
 from streams.worker.assignor import GroupFacts
 from streams.worker.engine import Engine
+from streams.worker.starts import OffsetMetadata, Starts
 from streams.worker.web.routes import add_routes
 from tests.worker.builders import TOPIC, a_record, an_engine, owned_task
 
@@ -212,11 +214,75 @@ async def test_rows_of_a_task_that_is_being_restored_are_not_taken_for_rows_that
         assert (answer.status, "handed out" in await answer.text()) == (503, True)
 
 
+class Notes:
+    """Committed offsets of another worker, with where it says it is now."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.asked: list[tuple[str, int]] = []
+
+    def noted(self, places: Iterable[tuple[str, int]]) -> list[OffsetMetadata]:
+        self.asked += places
+        return [OffsetMetadata(t="app-b", f={}, w=self._url), OffsetMetadata(t="app-long-gone", f={}, w=self._url)]
+
+
+@asynccontextmanager
+async def another_worker(folder: Path) -> AsyncIterator[str]:
+    """The address of worker ``b``, which has a row of ``things`` in partition 1."""
+    other = an_engine(folder, "b")
+    owned_task(other, a_record(0, partition=1, key=b'{"id":9}', value=b'{"id":9}'), partition=1)
+    application = web.Application()
+    add_routes(application, other)
+    async with TestServer(application) as server:
+        other.web_url = str(server.make_url("")).rstrip("/")
+        yield other.web_url
+
+
+async def test_a_worker_that_is_not_where_the_plan_says_is_asked_where_it_has_noted_that_it_is(
+    client: Client, engine: Engine, tmp_path: Path
+) -> None:
+    async with another_worker(tmp_path / "other") as url:
+        notes = Notes(url)
+        engine.addresses.starts = cast(Starts, notes)
+        engine.group = GroupFacts(web={"a": "", "b": "http://127.0.0.1:1"}, owners={TOPIC: {0: "a", 1: "b"}})
+
+        status, page = await get(client, "/api/tables/things/rows")
+        _, group = await get(client, "/api/group")
+
+    assert (status, [entry["row"]["id"] for entry in page["rows"]]) == (200, [0, 1, 2, 9])
+    assert [(worker["instance"], worker["url"]) for worker in group["workers"]] == [("a", ""), ("b", url)]
+    assert (notes.asked, group["workers"][1]["status"]["instance"]) == ([(TOPIC, 1)], "b")
+
+
+async def test_a_worker_that_listens_where_another_one_was_does_not_answer_in_its_place(
+    client: Client, engine: Engine, tmp_path: Path
+) -> None:
+    async with another_worker(tmp_path / "other") as url:
+        engine.group = GroupFacts(web={"a": "", "c": url}, owners={TOPIC: {0: "a", 1: "c"}})
+
+        async with client.get("/api/tables/things/rows") as answer:
+            assert (answer.status, "does not answer" in await answer.text()) == (503, True)
+        _, group = await get(client, "/api/group")
+
+    assert {worker["instance"]: worker["status"] is None for worker in group["workers"]} == {"a": False, "c": True}
+
+
+async def test_an_address_is_noted_where_the_plan_names_another_and_only_there(engine: Engine) -> None:
+    engine.web_url = "http://127.0.0.1:2"
+    assert engine.addresses.to_note == ""
+
+    engine.group = GroupFacts(web={"a": "http://127.0.0.1:1"})
+    assert (engine.addresses.to_note, engine.addresses.known()) == (engine.web_url, {"a": engine.web_url})
+
+    engine.group = GroupFacts(web={"a": "http://127.0.0.1:2"})
+    assert engine.addresses.to_note == ""
+
+
 async def test_a_worker_that_is_not_ready_fails_the_question_instead_of_hiding_rows(
     client: Client, engine: Engine, tmp_path: Path
 ) -> None:
     application = web.Application()
-    add_routes(application, an_engine(tmp_path / "other"))
+    add_routes(application, an_engine(tmp_path / "other", "b"))
     async with TestServer(application) as server:
         url = str(server.make_url("")).rstrip("/")
         engine.group = GroupFacts(web={"a": "", "b": url}, owners={TOPIC: {0: "a", 1: "b"}})
@@ -226,15 +292,8 @@ async def test_a_worker_that_is_not_ready_fails_the_question_instead_of_hiding_r
 
 
 async def test_rows_of_the_other_workers_are_part_of_the_answer(client: Client, engine: Engine, tmp_path: Path) -> None:
-    other = an_engine(tmp_path / "other")
-    other.is_joined = True
-    owned_task(other, a_record(0, partition=1, key=b'{"id":9}', value=b'{"id":9}'), partition=1)
-    application = web.Application()
-    add_routes(application, other)
-    async with TestServer(application) as server:
-        engine.group = GroupFacts(
-            web={"a": "", "b": str(server.make_url("")).rstrip("/")}, owners={TOPIC: {0: "a", 1: "b"}}
-        )
+    async with another_worker(tmp_path / "other") as url:
+        engine.group = GroupFacts(web={"a": "", "b": url}, owners={TOPIC: {0: "a", 1: "b"}})
         page, row = await asyncio.gather(
             get(client, "/api/tables/things/rows"), get(client, "/api/tables/things/rows/9")
         )
