@@ -126,9 +126,14 @@ def _read(line: str) -> Result | None:
 
 @cache
 def code_digest(test_file: Path) -> str:
-    """Of the engine, the frame and the file of a case: a result holds as long as none of them changes."""
+    """Of the engine, the frame and the file of a case, and of its package where it has one (``shop`` of ``test_shop``).
+
+    A result holds as long as none of them changes.
+    """
     frame = [Path(__file__).parent / name for name in FRAME]
-    return _digest([*sorted((ROOT / "streams").rglob("*.py")), *frame, test_file])
+    package = test_file.with_name(test_file.stem.removeprefix("test_"))
+    own = sorted(file for file in package.rglob("*") if file.suffix in (".py", ".yaml"))
+    return _digest([*sorted((ROOT / "streams").rglob("*.py")), *frame, *own, test_file])
 
 
 def _digest(files: Iterable[Path]) -> str:
