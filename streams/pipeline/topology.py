@@ -218,6 +218,8 @@ def _remembered(plan: Plan) -> object:
     ]
     # Routes ask a table of the file, which has its own say.
     is_asked = plan.where is not None or bool(counted) or plan.table is None
+    if plan.meets is not None:
+        return plan.deduplicate_by, "rows by partition"
     if not plan.asks_rows or plan.rows is None or not is_asked:
         return plan.deduplicate_by
     return plan.deduplicate_by, plan.rows.key, plan.spec.get("where"), counted

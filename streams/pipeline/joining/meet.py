@@ -13,7 +13,7 @@ from streams.state.table import Table
 from .index import take_rows
 from .plan import Meeting
 from .state import END, MeetingTables
-from .wire import Answer, Partner, decode_named, decode_partner, encode
+from .wire import Answer, Named, Partner, decode_named, decode_partner, encode
 
 
 def meet_rows(batch: RecordBatch, meeting: Meeting, tables: MeetingTables) -> list[Delivery]:
@@ -26,9 +26,7 @@ def meet_rows(batch: RecordBatch, meeting: Meeting, tables: MeetingTables) -> li
         tables.partners.put_many(dict(found))
         return []
     named = [(record.key or b"", decode_named(record.value or b"")) for record in batch.records]
-    tables.index.put_many(
-        {ref + END + held.row.encode(): held.partition if held.is_there else None for ref, held in named}
-    )
+    tables.index.put_many({_place(ref, held): held.partition if held.is_there else None for ref, held in named})
     asked = [(ref, held.row.encode(), held.partition) for ref, held in named if held.is_there]
     return _answers(asked, meeting, tables.partners)
 
@@ -36,7 +34,13 @@ def meet_rows(batch: RecordBatch, meeting: Meeting, tables: MeetingTables) -> li
 def answer_changes(meeting: Meeting, tables: MeetingTables) -> list[Delivery]:
     """At a checkpoint: what has become of partners, for so many of the rows that name them."""
     taken = take_rows(list(tables.partners.dirty_keys), tables.index, tables.unfinished)
-    return _answers(taken, meeting, tables.partners)
+    asked = [(ref, place.partition(END)[0], partition) for ref, place, partition in taken]
+    return _answers(asked, meeting, tables.partners)
+
+
+def _place(ref: bytes, named: Named) -> bytes:
+    """In the index, with the partition: tasks that a row has come from and gone to are not heard in its order."""
+    return ref + END + named.row.encode() + END + b"%d" % named.partition
 
 
 def _answers(asked: list[tuple[bytes, bytes, int]], meeting: Meeting, partners: Table[Partner]) -> list[Delivery]:

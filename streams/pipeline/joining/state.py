@@ -52,7 +52,7 @@ class Unfinished(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A partner has changed, and not all rows that name it have followed."""
 
     after: str
-    """Canonical key of the last row that has; empty: none."""
+    """Canonical key of the last row that has, with what stands behind it in the index; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class MeetingTables:
     partners: Table[Partner]
     """By canonical key."""
     index: Overlay[int]
-    """By partner and row: where the row lives."""
+    """By partner, row and the partition that the row lives in: that partition."""
     unfinished: Overlay[Unfinished]
 
     @property
