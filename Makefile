@@ -26,7 +26,7 @@ help:  ## this list
 
 setup: $(READY)  ## create .venv with exactly the locked packages
 
-$(READY): .ci/requirements.txt pyproject.toml
+$(READY): .ci/requirements.txt pyproject.toml $(wildcard streams/native/*.[ch])
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r .ci/requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .

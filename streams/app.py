@@ -40,6 +40,7 @@ def create_app() -> StreamsApp:
             limits=Limits(record_bytes=settings.max_record_bytes),
             registry=_registry(settings),
             built=load_modules(settings.pipeline_modules),
+            native=settings.native,
         )
     except ConfigurationError as error:
         raise ConfigurationError([*problems, *error.problems]) from None

@@ -53,6 +53,8 @@ class Settings:
     max_record_bytes: int = 1_000_000
     lost_records: str = "refuse"
     """Where a source's retention was quicker than we: ``refuse`` waits for somebody, ``continue`` goes on."""
+    native: bool = True
+    """Plain records may go the quick way in C; what comes of them is the same."""
     pipelines: tuple[str, ...] | None = None
     """Which pipelines this process runs; ``None``: all."""
     pipeline_modules: tuple[str, ...] = ()
@@ -92,9 +94,12 @@ class Settings:
             mask_key_file=Path(given["MASK_KEY_FILE"]) if given.get("MASK_KEY_FILE") else None,
             lost_records=given.get("LOST_RECORDS", "refuse"),
             max_record_bytes=number("MAX_RECORD_BYTES", 1_000_000, "bytes"),
+            native=given.get("NATIVE", "1") != "0",
             pipelines=words("PIPELINES") or None,
             pipeline_modules=words("PIPELINE_MODULES"),
         )
+        if given.get("NATIVE", "1") not in ("0", "1"):
+            problems.append(Problem(file=PREFIX + "NATIVE", message="1, or 0: without the parts in C"))
         problems += [*settings._problems(), *_misspelt(given)]
         if problems:
             raise ConfigurationError(problems)

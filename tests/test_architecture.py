@@ -15,6 +15,7 @@ LAYERS = {
     "records": 0,
     "ledger": 0,
     "settings": 0,
+    "native": 0,
     "contracts": 1,
     "quality": 2,
     "state": 2,

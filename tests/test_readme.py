@@ -54,6 +54,7 @@ def test_settings_and_their_defaults_are_those_of_the_code() -> None:
     defaults = {field.name.upper(): getattr(Settings(), field.name) for field in fields(Settings)}
     defaults["CHECKPOINT_INTERVAL"] = defaults.pop("CHECKPOINT_INTERVAL_MS")
     defaults["KAFKA_<OPTION>"] = defaults.pop("KAFKA")
+    defaults["NATIVE"] = int(defaults["NATIVE"])
 
     assert set(rows) == set(defaults)
     told = {name: cell.strip("`") for name, cell in rows.items() if cell.startswith("`")}

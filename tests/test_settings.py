@@ -57,6 +57,7 @@ def test_every_setting_is_read() -> None:
         KAFKA_SASL_PASSWORD="x=y",
         MASK_KEY_FILE="secret",
         MAX_RECORD_BYTES="2048",
+        NATIVE="0",
         PIPELINES="orders, users,",
     )
 
@@ -75,6 +76,7 @@ def test_every_setting_is_read() -> None:
         kafka={"security.protocol": "SASL_SSL", "sasl.password": "x=y"},
         mask_key_file=Path("secret"),
         max_record_bytes=2_048,
+        native=False,
         pipelines=("orders", "users"),
     )
 
@@ -93,6 +95,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_variable() -> None:
         DEAD_LETTER_STYLE="fancy",
         STORE="redis:/localhost",
         REGISTRY="registry:8081",
+        NATIVE="yes",
         HOSTS="source_db",
         APP="my shop",
     )
@@ -103,6 +106,7 @@ def test_all_mistakes_are_reported_at_once_each_with_its_variable() -> None:
         "STREAMS_DEAD_LETTER_STYLE: connect, streams or spring",
         "STREAMS_HOSTS: name=host:port, separated by commas",
         "STREAMS_MAX_RECORD_BYTES: a whole number, please: bytes",
+        "STREAMS_NATIVE: 1, or 0: without the parts in C",
         "STREAMS_REGISTRY: the URL of a schema registry, such as http://schema-registry:8081",
         "STREAMS_STORE: rocksdb://, memory:// or redis://host:port/number",
         "STREAMS_WEB_PORT: a whole number, please: a port",

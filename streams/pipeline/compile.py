@@ -15,6 +15,7 @@ from .grammar import read_pipelines
 from .joining.build import Partner
 from .joining.roles import meetings_of
 from .joins import in_order
+from .lane.build import reader_of
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
@@ -33,11 +34,13 @@ def compile_topology(
     limits: Limits | None = None,
     registry: SchemaSource | None = None,
     built: Iterable[Pipeline] = (),
+    native: bool = True,
 ) -> Topology:
     """The topology of all pipelines in ``contracts`` and of those ``built`` in Python, or of those named in ``only``.
 
     ``mask_key``: secret of ``mask: hash``; without it such masks are refused. ``registry``: where formats that name
-    their schemas by id find them; without it they are refused. Raises ``ConfigurationError`` with
+    their schemas by id find them; without it they are refused. ``native``: plain pipelines have lanes, where the
+    extension was built. Raises ``ConfigurationError`` with
     every problem of the pipelines, and those that ``contracts`` came with.
     """
     read, unreadable = read_pipelines(contracts.pipeline_texts)
@@ -71,7 +74,8 @@ def compile_topology(
     problems += dict.fromkeys(quality.problems)
     if problems:
         raise ConfigurationError(problems)
-    return build_topology(app, [telling(replace(plan, claims=claims.get(name))) for name, plan in plans.items()])
+    whole = [telling(replace(plan, claims=claims.get(name))) for name, plan in plans.items()]
+    return build_topology(app, [replace(plan, lane=reader_of(plan)) for plan in whole] if native else whole)
 
 
 def _built(

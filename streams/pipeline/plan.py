@@ -27,6 +27,8 @@ from .transactional.plan import Transactional
 from .windows.kinds import Windows
 
 if TYPE_CHECKING:
+    from streams.native.lane import Reader
+
     from .aggregates.multisets import Multiset
 
 Evaluate = Callable[[ChangeEvent], object]
@@ -235,6 +237,8 @@ class Plan:
     """One of ``further_topics``: in which the tasks of all partitions are told of a TRUNCATE that one has read."""
     transactional: Transactional | None = None
     """Its results are released transaction by transaction; or it reads only where these end, and tells the others."""
+    lane: Reader | None = None
+    """What reads its batches where it is plain, and carries them through the steps; ``streams.pipeline.lane``."""
     dead_letters: str
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
     app: str

@@ -34,6 +34,8 @@ class Deduplication:
     """A number that equal identities share and new ones mostly exceed; ``None``: there is none."""
     keep_ms: int
     """In event time, from the first of them."""
+    columns: tuple[str, ...] = ()
+    """Whose values the identity is, in the open; empty: it is something else."""
 
 
 def serial_of_changes() -> Serial:

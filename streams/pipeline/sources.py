@@ -79,7 +79,8 @@ def deduplication_of(
     otherwise = hide(identify_by_change(key)) if is_change_format else None
     identify = identify_by_columns(names, is_secret=is_secret, unless_sent=otherwise)
     serial = None if is_secret else serial_of_columns(names, columns)
-    return Deduplication(identify=identify, serial=serial, keep_ms=keep_ms), repr(names)
+    open_names = () if is_secret else tuple(names)
+    return Deduplication(identify=identify, serial=serial, keep_ms=keep_ms, columns=open_names), repr(names)
 
 
 def event_time_of(reporter: Reporter, name: str | None, columns: Mapping[str, Column]) -> EventTime:

@@ -14,6 +14,7 @@ from streams.state.overlay import Overlay, TableSpec
 from streams.state.packs import PackedTable
 from streams.state.stores.base import Store
 from streams.state.table import Table
+from streams.state.texts import TextTable
 
 from .entries import (
     Claimed,
@@ -264,7 +265,12 @@ def _open_recent(plan: Plan, store: Store) -> dict[str, Table[Recent]]:
 
 
 def _open_groups(plan: Plan, store: Store) -> dict[str, Table[Accumulator]]:
-    return {held.table: _open(held.table, decode_state, store, cached=CACHED_GROUPS) for held in plan.aggregations}
+    make = Table if plan.lane is None else TextTable
+    specs = (
+        TableSpec(changelog=held.table, encode=_encode_json, decode=decode_state, cached=CACHED_GROUPS)
+        for held in plan.aggregations
+    )
+    return {spec.changelog: make(spec, store) for spec in specs}
 
 
 def _open_values(plan: Plan, store: Store) -> dict[str, Table[Entry]]:

@@ -42,13 +42,17 @@ class Newest:
 
     def may_hold(self, keys: Sequence[bytes | None], serials: Sequence[float]) -> Sequence[bytes | None]:
         """Those of ``keys`` that the table may hold; all of them count as given to it now."""
-        before = self._read()
-        largest = max(serials, default=before)
-        if largest > before:
-            self._largest = UNKNOWN if largest >= _MOST else largest
+        before = self.largest_before(max(serials, default=NO_SERIAL))
         if before < min(serials, default=before):
             return ()
         return [key for key, serial in zip(keys, serials, strict=True) if serial <= before]
+
+    def largest_before(self, serial: float) -> float:
+        """The largest so far; keys with serials up to ``serial`` count as given to the table now."""
+        before = self._read()
+        if serial > before:
+            self._largest = UNKNOWN if serial >= _MOST else serial
+        return before
 
     def _read(self) -> float:
         if self._largest is None:

@@ -52,6 +52,10 @@ class PackedTable:
         """Those of ``keys``, which are about to be put, that may have been put before."""
         return self._newest.may_hold(keys, serials)
 
+    def largest_before(self, serial: float) -> float:
+        """The largest serial of all keys put so far; keys up to ``serial`` are about to be put."""
+        return self._newest.largest_before(serial)
+
     def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, int | None]:
         """When each of ``keys`` expires; missing or ``None`` for those that are not known."""
         return self._entries.get_many(keys)

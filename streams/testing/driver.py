@@ -38,7 +38,8 @@ class Driver:
     """Runs pipelines in memory. ``send`` processes at once, ``commit`` is a checkpoint of every task.
 
     ``pipelines``: names of those in ``schemas``, and pipelines built in Python; ``None``: all of ``schemas``.
-    ``registry``: where records that name a schema find it, such as a ``MemoryRegistry``. Errors in contracts and
+    ``registry``: where records that name a schema find it, such as a ``MemoryRegistry``. ``native``: plain records may
+    go the quick way in C, which makes no difference to what comes of them. Errors in contracts and
     pipelines raise ``ConfigurationError`` with every problem.
     """
 
@@ -52,11 +53,13 @@ class Driver:
         app: str = "driver",
         mask_key: bytes | None = b"driver",
         registry: SchemaSource | None = None,
+        native: bool = True,
     ) -> None:
         only, built = chosen(pipelines)
         topology = compile_topology(
-            read_contracts(schemas), app=app, only=only, built=built, mask_key=mask_key, registry=registry
-        )
+            read_contracts(schemas), app=app, only=only, built=built, mask_key=mask_key, registry=registry,
+            native=native,
+        )  # fmt: skip
         counts = Logs(topology, partitions or {}).counts()
         self._topology: Topology = fit_partitions(topology, counts)
         self._now_ms = start_ms

@@ -26,6 +26,7 @@ from .background import Background
 from .batches import Batches
 from .checkpoint import Checkpointer
 from .fetched import Fetched, Port, lags_of
+from .lanes import tell_lanes
 from .lost import LostRecords
 from .membership import Membership
 from .metrics import WorkerMetrics
@@ -99,6 +100,7 @@ class Engine:
 
     async def prepare(self) -> None:
         """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
+        tell_lanes(self.topology.plans, self.metrics, is_wanted=self.settings.native)
         options, app, run = self.settings.librdkafka(), self.settings.app, self._background.run
         await run(self._stores.prepare)
         keeper = TopicKeeper(options)

@@ -40,6 +40,7 @@ from ..pipeline.captured import (
 )
 from .binary import avro_of, damage_bytes, protobuf_of
 from .check import checked, outcome_of
+from .lanes import both_ways, make_record
 from .logs import Run, log_inputs, outcome_of_log
 from .samples import AVRO_SCHEMAS, CLOUD_HEADERS, COLUMNS, CONTRACT, FORMATS, IMPORTS, JSON_SAMPLES, protobuf_file
 from .trees import damage, parse, write
@@ -66,8 +67,9 @@ class Target:
 
 
 def all_targets() -> list[Target]:
-    """Every decoder: of pipelines, and of the capture."""
-    return [*_captured_targets(), *_sample_targets(), _own_target(), *_log_targets()]
+    """Every decoder: of pipelines, and of the capture; and the quick way of plain records."""
+    lane = Target(name="lane", make=make_record, run=both_ways)
+    return [*_captured_targets(), *_sample_targets(), _own_target(), *_log_targets(), lane]
 
 
 def _target(name: str, plan: Plan, make: Make) -> Target:

@@ -77,6 +77,11 @@ class RowReader:
         """Values that are of the contract's JSON types are what they are, unless the record holds ``MARK``."""
         return not self._hides and not self._unpacks
 
+    @property
+    def respells(self) -> bool:
+        """Values that the contract admits as they come may have another spelling in rows."""
+        return bool(self._respelled)
+
     def read(self, image: dict[str, object], value: bytes) -> tuple[dict[str, object], frozenset[str]]:
         """(row, columns that were not sent) of an image in the record ``value``; a row of its own."""
         unsent = ALL_SENT

@@ -1,0 +1,44 @@
+"""What ``lane.c`` gives to Python."""
+
+from collections.abc import Callable
+from typing import Any
+
+from streams.records import SourceRecord
+
+Told = tuple[Any, ...]
+
+class Run:
+    """A batch, read. ``begin`` takes some of its events in hand; the steps are about those, each called once."""
+
+    @property
+    def others(self) -> list[int]:
+        """Places of the records that are not plain."""
+    def begin(self, first: int, end: int, watermark_ms: int, /) -> int:
+        """Take in hand the events of these records; the watermark behind them."""
+    def records(self) -> list[SourceRecord]:
+        """Those of the events in hand."""
+    def outcomes(self) -> tuple[int, int]:
+        """Events, and how many of them every table was closed for."""
+    def serial(self) -> int | None:
+        """The largest serial of the identities."""
+    def identities(self, most: float | None, /) -> list[bytes]:
+        """Those whose serials are no larger; all of them are made."""
+    def deduplicate(self, known: dict[bytes, int | None], keep_ms: int, /) -> tuple[dict[bytes, int | None], int]:
+        """(new identities with the time when each may be forgotten, how many events are duplicates)."""
+    def place(self, table: int, forced_ms: int, held: dict[bytes, Any], /) -> tuple[list[bytes], int]:
+        """(groups that ``held`` has not, how many events are late)."""
+    def aggregate(
+        self, table: int, held: dict[bytes, Any], encode: Callable[[Any], bytes], /
+    ) -> dict[bytes, bytes] | None:
+        """Texts of the states that the events change; ``None`` where one is not plain."""
+    def publish(self, route: int, make: Callable[..., Any], limit: int, /) -> list[Any] | None:
+        """What a route publishes, made by ``make``; ``None`` where a record is larger than ``limit``."""
+    def commit_times(self) -> tuple[int, ...]:
+        """Of the first and the last event in hand."""
+
+class Reader:
+    """Reads batches of one pipeline; what it is told is in ``streams.pipeline.lane.build``."""
+
+    def __new__(cls, columns: Told, tables: Told, routes: Told, options: Told, /) -> Reader: ...
+    def read(self, records: list[SourceRecord], horizon_ms: int, limit: int, /) -> Run:
+        """The batch; events later than ``horizon_ms`` and records larger than ``limit`` are not plain."""
