@@ -41,7 +41,8 @@ def _options() -> Options:
     options.set_max_write_buffer_number(2)
     # Most look-ups are of keys that are not there: without a filter each walks down the whole write buffer.
     options.set_memtable_whole_key_filtering(True)
-    options.set_memtable_prefix_bloom_ratio(0.1)
+    # Ten bits for each of the entries that a buffer has room for: a larger filter costs each write a miss of the cache.
+    options.set_memtable_prefix_bloom_ratio(0.01)
     return options
 
 
