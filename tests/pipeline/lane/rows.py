@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
 from tests.fuzz.binary import damage_bytes
@@ -9,13 +10,13 @@ from tests.fuzz.binary import damage_bytes
 from .ways import COLUMNS, NOW_MS, REQUIRED
 
 INTEGERS = [*map(str, range(-10, 10)), "999", "1000", "9000", "9001", "-0", "007", "1.0", "1e2", "9" * 18, "9" * 30]
-NUMBERS = ["0.10", "-50", "-50.01", "99999.999999", "0.1234567", "999999999999.999999", "1E+2", "-0.00", "0.0"]
+NUMBERS = ["0.1", "-50", "-51", "99999.999999", "0.1234567", "999999999999.999999", "1E+2", "-0.00", "0.0", "0.0000001"]
 TEXTS = ['"a"', '"abcde"', '"abcdef"', '"äöüßé"', '"äöüßéé"', '""', '"\\n"', '"\\u00e4"', '"\\ud800"', '"a\tb"', '"😀"']
 WORDS = ['"new"', '"paid"', '"Größe"', '"old"', '"new "', "null"]
 EMAILS = ['"a@b.org"', '"a.b-c@d.co.uk"', '"a@b"', '"@b.org"', '"a..b@c.org"', '"ann@example.test.org.uk"', '"a@b.o"']
 DAYS = ['"2026-01-28"', '"2026-02-29"', '"2026-13-01"', '"2026-1-01"', '"0000-00-00"', "null", "20000"]
 REFS = [f'"{"0a" * 4}-{"1b" * 2}-{"2c" * 2}-{"3d" * 2}-{"4e" * 6}"', '"0A0a0a0a-1b1b-2c2c-3d3d-4e4e4e4e4e4e"', '"x"']
-TIMES = ["1000", "59999", "60000", "61001", "125000", "3600001", str(NOW_MS), str(NOW_MS + 3_600_001), "-60001", "null"]
+TIMES = ["1000", "1000.5", "59999", "60000", "61001", "125000", str(NOW_MS), str(NOW_MS + 3_600_001), "-60001", "null"]
 STRANGE = ["null", "true", "{}", "[]", '{"a":[1,{"b":2}]}', "nul", "tru", '"__debezium_unavailable_value"', ""]
 VALUES = {
     "id": INTEGERS[8:16],
@@ -45,7 +46,7 @@ FIT: dict[str, list[str]] = {
     "email": ['"a@b.org"'],
     "day": ['"2026-01-28"', "null"],
     "ref": REFS[:1],
-    "at": TIMES[:5],
+    "at": [TIMES[0], *TIMES[2:6]],
 }
 SPACES = ["", "", "", " ", "\n\t", "\r "]
 PARTS = ['"ts_ms":1', '"x":[1,"\\n",{}]', '"op":"u"', '"payload":{}', '"x":"\\u0041"', '"x":1e9', '"y":' + "[" * 20]
@@ -53,6 +54,38 @@ PARTS = ['"ts_ms":1', '"x":[1,"\\n",{}]', '"op":"u"', '"payload":{}', '"x":"\\u0
 SOURCES = ['{"lsn":[1,2]}', "null", '{"ts_ms":null}', '{"ts_ms":1.5}', "[]"]
 OPS = ['"d"', '"t"', '"m"', "null", '"cc"']
 BEFORE = ['{"id":1e400}', "[]", '{"id":"a"}', "null"]
+TEXTS_OF = {"op": [*OPS, '"u"', '"r"', '"c', "1"], "before": BEFORE, "source": [*SOURCES, '{"ts_ms":1,"ts_ms":2}']}
+
+
+def each_value(column: str) -> list[bytes]:
+    """Envelopes, one for each value that tests know of ``column``; all other columns fit."""
+    texts = [*VALUES[column], *STRANGE]
+    rows = [{name: FIT[name][0] for name in COLUMNS} | {"id": str(at), column: text} for at, text in enumerate(texts)]
+    return [_envelope(_text_of(row.items())).encode("utf-8", "surrogatepass") for row in rows]
+
+
+def each_envelope() -> list[bytes]:
+    """Envelopes that are strange in one place; their rows fit."""
+    fit = {name: FIT[name][0] for name in COLUMNS}
+    row, doubled = _text_of(fit.items()), [_text_of([*fit.items(), (name, FIT[name][-1])]) for name in COLUMNS]
+    lacking = [_text_of([held for held in fit.items() if held[0] != name]) for name in COLUMNS]
+    held = [
+        *(_envelope(other) for other in (*doubled, *lacking, "null", "[]", row[:-1] + ',"more":1}', row[:-1] + ",}")),
+        *(_envelope(row, **{part: text}) for part, texts in TEXTS_OF.items() for text in texts),
+        *(_envelope(row, more=part) for part in PARTS),
+        *(_envelope(row) + end for end in (" ", "\n", "x", "\0", "{}")),
+        _envelope(row).replace(",", " ", 1),
+        _envelope(row).replace(":", " ", 1),
+    ]
+    return [text.encode() for text in held]
+
+
+def _text_of(columns: Iterable[tuple[str, str]]) -> str:
+    return "{" + ",".join(f'"{name}":{text}' for name, text in columns) + "}"
+
+
+def _envelope(after: str, *, op: str = '"c"', before: str = "null", source: str = "{}", more: str = "") -> str:
+    return f'{{"before":{before},"after":{after},"source":{source},"op":{op}{"," * bool(more)}{more}}}'
 
 
 def a_row(chance: Random, wildness: float) -> str:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from streams.native.load import extension
 from streams.records import SourceRecord
 
-from .rows import a_value
+from .rows import a_value, each_envelope, each_value
 from .ways import (
+    COLUMNS,
     NATIVE,
     NOW_MS,
     PYTHON,
@@ -63,6 +64,19 @@ def test_both_ways_leave_the_same(batches: list[list[SourceRecord]]) -> None:
 @settings(max_examples=30, deadline=None)
 def test_both_ways_leave_the_same_where_records_are_too_large(batches: list[list[SourceRecord]]) -> None:
     assert walked(TIGHT_NATIVE, batches) == walked(TIGHT_PYTHON, batches)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_value_of_a_column_goes_the_same_way(column: str) -> None:
+    batches = [[SourceRecord(TOPIC, 0, 0, 0, b"{}", value)] for value in each_value(column)]
+
+    assert walked(NATIVE, batches) == walked(PYTHON, batches)
+
+
+def test_every_strange_envelope_goes_the_same_way() -> None:
+    batches = [[SourceRecord(TOPIC, 0, 0, 0, b"{}", value)] for value in each_envelope()]
+
+    assert walked(NATIVE, batches) == walked(PYTHON, batches)
 
 
 def _others(*records: SourceRecord) -> list[int]:
