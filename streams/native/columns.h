@@ -17,7 +17,7 @@ typedef struct {
 typedef struct {
     const char *name; /* UTF-8, as it stands between the quotes */
     Py_ssize_t name_length;
-    int kind; /* i(nteger) n(umber) b(oolean) w(ord of a list) t(ext) e(mail) d(ate) u(uid) */
+    int kind; /* i(nteger) n(umber) b(oolean) w(ord of a list) t(ext) e(mail) d(ate) m(oment) u(uid) */
     int is_required, is_nullable;
     Bound bounds[MOST_BOUNDS];
     int bound_count;
@@ -25,7 +25,7 @@ typedef struct {
     PyObject *words;                      /* tuple of bytes */
 } Column;
 
-/* What a record says of a column: text in it, quotes included, and the number that it is. */
+/* What a record says of a column: text in it, quotes included, and the number that it is; of moments, milliseconds. */
 typedef struct {
     Place start;
     int64_t digits;
@@ -125,9 +125,67 @@ static bool is_uuid(Place at, Place end)
     return true;
 }
 
-static bool holds_text(const Column *column, Place at, Place end)
+/* A number of so many digits, no larger than most; -1: it is none. */
+static int scan_part(Place at, int digits, int most)
+{
+    int number = 0;
+    for (int place = 0; place < digits; place++) {
+        if (!is_digit(at[place]))
+            return -1;
+        number = number * 10 + at[place] - '0';
+    }
+    return number <= most ? number : -1;
+}
+
+/* Days since the epoch, by the calendar that began in March of the year 0 (Howard Hinnant, chrono-compatible dates). */
+static int64_t days_of(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = year / 400, year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+/* RFC 3339, a second's fraction of up to nine digits, zones of less than 13 hours; milliseconds since the epoch. */
+static bool scan_moment(Place at, Place end, int64_t *time_ms)
+{
+    if (end - at < 20 || !is_date(at, at + 10) || at[10] != 'T' || at[13] != ':' || at[16] != ':')
+        return false;
+    int year = scan_part(at, 4, 9999), month = scan_part(at + 5, 2, 12), day = scan_part(at + 8, 2, 28);
+    int hour = scan_part(at + 11, 2, 23), minute = scan_part(at + 14, 2, 59), second = scan_part(at + 17, 2, 59);
+    if (year < 1 || hour < 0 || minute < 0 || second < 0)
+        return false;
+    int64_t millisecond = 0;
+    Place zone = at + 19;
+    if (*zone == '.') {
+        Place first = ++zone;
+        for (; is_digit(*zone); zone++)
+            millisecond = zone - first < 3 ? millisecond * 10 + *zone - '0' : millisecond;
+        if (zone - first < 1 || zone - first > 9)
+            return false;
+        for (Py_ssize_t digits = zone - first; digits < 3; digits++)
+            millisecond *= 10;
+    }
+    int64_t ahead = 0;
+    if (*zone == '+' || *zone == '-') {
+        if (end - zone != 6 || zone[3] != ':')
+            return false;
+        int hours = scan_part(zone + 1, 2, 12), minutes = scan_part(zone + 4, 2, 59);
+        if (hours < 0 || minutes < 0)
+            return false;
+        ahead = (*zone == '-' ? -1 : 1) * (hours * 60 + minutes);
+    } else if (*zone != 'Z' || end - zone != 1)
+        return false;
+    int64_t minutes = (days_of(year, month, day) * 24 + hour) * 60 + minute - ahead;
+    *time_ms = (minutes * 60 + second) * 1000 + millisecond;
+    return true;
+}
+
+static bool holds_text(const Column *column, Place at, Place end, int64_t *time_ms)
 {
     switch (column->kind) {
+    case 'm':
+        return scan_moment(at, end, time_ms) && holds_length(column, at, end);
     case 'w':
         return is_word(column, at, end - at);
     case 'e':
@@ -159,7 +217,7 @@ static Place read_cell(const Column *column, Place at, Cell *cell)
     } else if (column->kind == 'b') {
         at = *at == 't' ? skip_word(at, "true", 4) : skip_word(at, "false", 5);
     } else {
-        if (*at != '"' || !(at = scan_text(at + 1)) || !holds_text(column, start + 1, at))
+        if (*at != '"' || !(at = scan_text(at + 1)) || !holds_text(column, start + 1, at, &number.digits))
             return NULL;
         at++;
     }

@@ -30,7 +30,7 @@ _TAKEN_IN = frozenset(
 )  # fmt: skip
 """Parts of a plan that may be there; of all others there is none."""
 _BOUNDS = {"minimum": "g", "maximum": "l", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
-_FORMATS = {"email": "e", "date": "d", "uuid": "u"}
+_FORMATS = {"email": "e", "date": "d", "date-time": "m", "uuid": "u"}
 _CALL = re.compile(r"(COUNT|SUM|AVG)\((\*|[a-z_][a-z0-9_]*)\)")
 _SLOTS = {"COUNT": "n", "SUM": "s", "AVG": "sn"}
 _NUMBERS = (ColumnType.INTEGER, ColumnType.DECIMAL)
@@ -188,8 +188,9 @@ def _options(plan: Plan, kinds: Mapping[str, str], names: Mapping[str, int]) -> 
     serial = names[rule.serial.name] if rule is not None and rule.serial is not None else -1
     divide, multiply = 1, 1
     if time.column is not None:
-        _require(kinds[time.column] == "i")
-        divide, multiply = _PER_UNIT[contract.columns[time.column].unit]
+        _require(kinds[time.column] in "im")
+        if kinds[time.column] == "i":
+            divide, multiply = _PER_UNIT[contract.columns[time.column].unit]
     shape = contract.validator.shape
     may_hide = shape is not None and shape.has_free_text
     at = -1 if time.column is None else names[time.column]

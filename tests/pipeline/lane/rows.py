@@ -17,6 +17,19 @@ EMAILS = ['"a@b.org"', '"a.b-c@d.co.uk"', '"a@b"', '"@b.org"', '"a..b@c.org"', '
 DAYS = ['"2026-01-28"', '"2026-02-29"', '"2026-13-01"', '"2026-1-01"', '"0000-00-00"', "null", "20000"]
 REFS = [f'"{"0a" * 4}-{"1b" * 2}-{"2c" * 2}-{"3d" * 2}-{"4e" * 6}"', '"0A0a0a0a-1b1b-2c2c-3d3d-4e4e4e4e4e4e"', '"x"']
 TIMES = ["1000", "1000.5", "59999", "60000", "61001", "125000", str(NOW_MS), str(NOW_MS + 3_600_001), "-60001", "null"]
+DAY = "1970-01-01T00:01"
+ZONES = ["Z", "+00:00", "-00:30", "+12:59", "-12:00", "+13:00", "+1:00", "z", "", "+0000", "Z "]
+FRACTIONS = ["0", "25", "1239999", "999999999", "", "0123456789"]
+DAYS_OF_MOMENTS = ["0001-01-01", "0000-01-01", "1969-12-28", "1970-02-28", "1970-02-29", "1600-02-28", "1900-03-01"]
+CLOCKS = ["T24:00:00", "T00:60:00", "T00:00:60", " 00:00:00", "T00:00:00,5"]
+MOMENTS = [
+    *(f'"{DAY}:0{place}.{fraction}Z"' for place, fraction in enumerate(FRACTIONS)),
+    *(f'"{DAY}:00{zone}"' for zone in ZONES),
+    *(f'"{day}T23:59:59.999Z"' for day in DAYS_OF_MOMENTS),
+    *(f'"1970-01-01{clock}Z"' for clock in CLOCKS),
+    "null",
+    "0",
+]
 STRANGE = ["null", "true", "{}", "[]", '{"a":[1,{"b":2}]}', "nul", "tru", '"__debezium_unavailable_value"', ""]
 VALUES = {
     "id": INTEGERS[8:16],
@@ -31,6 +44,7 @@ VALUES = {
     "email": EMAILS,
     "day": DAYS,
     "ref": REFS,
+    "moment": MOMENTS,
     "at": TIMES,
 }
 FIT: dict[str, list[str]] = {
@@ -46,6 +60,7 @@ FIT: dict[str, list[str]] = {
     "email": ['"a@b.org"'],
     "day": ['"2026-01-28"', "null"],
     "ref": REFS[:1],
+    "moment": MOMENTS[:4],
     "at": [TIMES[0], *TIMES[2:6]],
 }
 SPACES = ["", "", "", " ", "\n\t", "\r "]
@@ -72,7 +87,7 @@ def each_envelope() -> list[bytes]:
     held = [
         *(_envelope(other) for other in (*doubled, *lacking, "null", "[]", row[:-1] + ',"more":1}', row[:-1] + ",}")),
         *(_envelope(row, **{part: text}) for part, texts in TEXTS_OF.items() for text in texts),
-        *(_envelope(row, more=part) for part in PARTS),
+        *(_envelope(row, more=part) for part in (*PARTS, f'"after":{row}', '"after":null', '"source":{"ts_ms":5}')),
         *(_envelope(row) + end for end in (" ", "\n", "x", "\0", "{}")),
         _envelope(row).replace(",", " ", 1),
         _envelope(row).replace(":", " ", 1),

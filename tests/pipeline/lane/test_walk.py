@@ -16,6 +16,8 @@ from streams.records import SourceRecord
 from .rows import a_value, each_envelope, each_value
 from .ways import (
     COLUMNS,
+    MOMENT_NATIVE,
+    MOMENT_PYTHON,
     NATIVE,
     NOW_MS,
     PYTHON,
@@ -71,6 +73,12 @@ def test_every_value_of_a_column_goes_the_same_way(column: str) -> None:
     batches = [[SourceRecord(TOPIC, 0, 0, 0, b"{}", value)] for value in each_value(column)]
 
     assert walked(NATIVE, batches) == walked(PYTHON, batches)
+
+
+def test_every_moment_is_the_same_time() -> None:
+    batches = [[SourceRecord(TOPIC, 0, 0, 0, b"{}", value)] for value in each_value("moment")]
+
+    assert walked(MOMENT_NATIVE, batches) == walked(MOMENT_PYTHON, batches)
 
 
 def test_every_strange_envelope_goes_the_same_way() -> None:

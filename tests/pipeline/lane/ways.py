@@ -35,6 +35,7 @@ COLUMNS: Mapping[str, object] = {
     "email": {"type": "string", "format": "email", "maxLength": 20},
     "day": {"type": ["string", "null"], "format": "date"},
     "ref": {"type": "string", "format": "uuid"},
+    "moment": {"type": ["string", "null"], "format": "date-time"},
     "at": {"type": "integer"},
 }
 REQUIRED = ("id", "count", "state", "at")
@@ -126,6 +127,8 @@ def _check_point(task: Task, left: Left) -> None:
 
 
 NATIVE, PYTHON = a_topology(native=True), a_topology(native=False)
+BY_MOMENT = {**PIPELINE, "source": {**PIPELINE["source"], "event_time": "moment"}}
+MOMENT_NATIVE, MOMENT_PYTHON = (a_topology(BY_MOMENT, native=native) for native in (True, False))
 TIGHT = Limits(record_bytes=420)
 TIGHT_NATIVE, TIGHT_PYTHON = (a_topology(native=native, limits=TIGHT) for native in (True, False))
 
