@@ -16,7 +16,7 @@ WORDS = ['"new"', '"paid"', '"Größe"', '"old"', '"new "', "null"]
 EMAILS = ['"a@b.org"', '"a.b-c@d.co.uk"', '"a@b"', '"@b.org"', '"a..b@c.org"', '"ann@example.test.org.uk"', '"a@b.o"']
 DAYS = ['"2026-01-28"', '"2026-02-29"', '"2026-13-01"', '"2026-1-01"', '"0000-00-00"', "null", "20000"]
 REFS = [f'"{"0a" * 4}-{"1b" * 2}-{"2c" * 2}-{"3d" * 2}-{"4e" * 6}"', '"0A0a0a0a-1b1b-2c2c-3d3d-4e4e4e4e4e4e"', '"x"']
-TIMES = ["1000", "1000.5", "59999", "60000", "61001", "125000", str(NOW_MS), str(NOW_MS + 3_600_001), "-60001", "null"]
+TIMES = ["1000", "1000.5", "59999", "60000", "61000", "125000", str(NOW_MS), str(NOW_MS + 3_600_001), "-60001", "null"]
 DAY = "1970-01-01T00:01"
 ZONES = ["Z", "+00:00", "-00:30", "+12:59", "-12:00", "+13:00", "+1:00", "z", "", "+0000", "Z "]
 FRACTIONS = ["0", "25", "1239999", "999999999", "", "0123456789"]
@@ -89,6 +89,7 @@ def each_envelope() -> list[bytes]:
         *(_envelope(row, **{part: text}) for part, texts in TEXTS_OF.items() for text in texts),
         *(_envelope(row, more=part) for part in (*PARTS, f'"after":{row}', '"after":null', '"source":{"ts_ms":5}')),
         *(_envelope(row) + end for end in (" ", "\n", "x", "\0", "{}")),
+        _envelope(row, source='{"ts_ms":7}', more='"source":{}'),
         _envelope(row).replace(",", " ", 1),
         _envelope(row).replace(":", " ", 1),
     ]

@@ -114,6 +114,18 @@ def test_a_batch_is_cut_where_a_record_must_go_the_long_way() -> None:
     assert walked(NATIVE, [records, records]) == walked(PYTHON, [records, records])
 
 
+def test_windows_and_identities_end_at_the_same_moment() -> None:
+    times = [1_000, 60_999, 500, 61_000, 600, 3_600_999, 1_000, 3_601_000, 1_000]
+    ids = [1, 2, 3, 4, 5, 6, 1, 7, 1]
+    records = [a_record({"id": id, "at": time_ms}) for id, time_ms in zip(ids, times, strict=True)]
+
+    for batches in ([records], [[record] for record in records]):
+        left = walked(NATIVE, batches)
+        assert left == walked(PYTHON, batches)
+        running = [json.loads(held.value)["n"] for held in left.deliveries if held.topic == "out.v1"]
+        assert running == [1, 1, 2, 2, None, 1, 2, None]
+
+
 def test_sums_that_outgrow_the_extension_go_on_in_python() -> None:
     large = [a_record({"id": number, "amount": Decimal("999999999999.999999")}) for number in range(3)]
 
