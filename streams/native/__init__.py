@@ -2,11 +2,13 @@
 
 The way of a batch through a lane, from record bytes to records to publish:
 
-    scan.h     strict JSON, read in place; what is not plain is left to Python, record by record
-    columns.h  each value against what its column surely admits
-    lane.c     events of a batch: clock, identities, groups, published keys and values
-    groups.h   states of groups: text, as the changelog has it, to numbers and back
-    buffer.h   bytes that grow
+    reader.h    what a pipeline is, as Python tells it once
+    envelope.h  a record's envelope, its row as cells that point into the record's bytes
+    columns.h   each value against what its column surely admits
+    scan.h      strict JSON, read in place; what is not plain is left to Python, record by record
+    lane.c      events of a batch: clock, identities, groups, published keys and values
+    groups.h    states of groups: text, as the changelog has it, to numbers and back
+    buffer.h    bytes that grow
 
 Nothing here reads or writes a table, a clock or a file, and nothing decides: ``streams.pipeline.lane`` does.
 """

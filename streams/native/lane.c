@@ -11,42 +11,11 @@
 #include <structmember.h>
 
 #include "buffer.h"
-#include "columns.h"
+#include "envelope.h"
 #include "groups.h"
-#include "scan.h"
+#include "reader.h"
 
 static const int64_t NO_TIME = -((int64_t)1 << 62);
-static const char MARK[] = "__debezium_unavailable_value"; /* stands for a column that was not sent */
-
-/* -- what a pipeline is */
-
-typedef struct {
-    int table, slot; /* of the running result */
-    PyObject *lead;  /* bytes: ,"name": */
-} Attachment;
-
-typedef struct {
-    PyObject *topic, *keys; /* keys: tuple of (column, bytes that lead its value) */
-    Attachment *attachments;
-    Py_ssize_t attachment_count;
-} Route;
-
-typedef struct {
-    PyObject_HEAD
-    PyObject *told;  /* owns what columns, tables and routes point to */
-    Column *columns; /* in the order in which rows are published */
-    PyObject **leads; /* bytes: "name": */
-    Py_ssize_t column_count;
-    Table *tables;
-    Py_ssize_t table_count, slot_count;
-    Route *routes;
-    Py_ssize_t route_count;
-    PyObject *identity; /* tuple of columns; empty: nothing is deduplicated */
-    int serial;         /* column of the identity; -1: none */
-    int time_column;    /* -1: the commit time */
-    int64_t divide, multiply;
-    int is_envelope, needs_key, may_hide;
-} Reader;
 
 /* -- what was read */
 
@@ -76,160 +45,6 @@ static PyTypeObject RunType;
 static PyObject *NAME_VALUE, *NAME_KEY, *NAME_TIME, *PUBLISHED_NAMES;
 
 /* -- reading: one record */
-
-typedef struct {
-    Place after;
-    int64_t committed_ms;
-    bool has_committed, has_op, has_after, has_before, has_source, is_change;
-} Envelope;
-
-static const Column *find_column(const Reader *reader, Place at, Place end, Py_ssize_t *expected)
-{
-    for (Py_ssize_t tried = 0; tried < reader->column_count; tried++) {
-        Py_ssize_t place = (*expected + tried) % reader->column_count;
-        const Column *column = &reader->columns[place];
-        if (column->name_length == end - at && !memcmp(column->name, at, (size_t)(end - at))) {
-            *expected = place + 1;
-            return column;
-        }
-    }
-    return NULL;
-}
-
-/* From behind a name to its value. */
-static Place skip_colon(Place at)
-{
-    at = skip_space(at + 1);
-    return *at == ':' ? skip_space(at + 1) : NULL;
-}
-
-/* From behind a value to the next name, or to the closing brace. */
-static Place skip_comma(Place at)
-{
-    at = skip_space(at);
-    if (*at == '}')
-        return at;
-    if (*at != ',')
-        return NULL;
-    at = skip_space(at + 1);
-    return *at == '"' ? at : NULL;
-}
-
-static Place open_object(Place at)
-{
-    at = skip_space(at + 1);
-    return *at == '"' || *at == '}' ? at : NULL;
-}
-
-/* The row at a place; each of its columns once, and no other. */
-static Place read_row(const Reader *reader, Place at, Cell *cells)
-{
-    Py_ssize_t expected = 0;
-    if (*at != '{')
-        return NULL;
-    for (at = open_object(at); at && *at != '}'; at = at ? skip_comma(at) : NULL) {
-        Place name = at + 1;
-        if (!(at = scan_text(name)))
-            return NULL;
-        const Column *column = find_column(reader, name, at, &expected);
-        if (!column || cells[column - reader->columns].state != ABSENT || !(at = skip_colon(at)))
-            return NULL;
-        at = read_cell(column, at, &cells[column - reader->columns]);
-    }
-    for (Py_ssize_t place = 0; place < reader->column_count; place++)
-        if (reader->columns[place].is_required && cells[place].state == ABSENT)
-            return NULL;
-    return at ? at + 1 : NULL;
-}
-
-static Place read_source(Place at, Envelope *envelope)
-{
-    if (*at == 'n')
-        return skip_word(at, "null", 4);
-    if (*at != '{')
-        return NULL;
-    bool is_told = false;
-    for (at = open_object(at); at && *at != '}'; at = at ? skip_comma(at) : NULL) {
-        Place name = at + 1;
-        if (!(at = scan_text(name)))
-            return NULL;
-        bool is_time = at - name == 5 && !memcmp(name, "ts_ms", 5);
-        if (!(at = skip_colon(at)) || (is_time && is_told))
-            return NULL;
-        if (!is_time || *at == 'n') {
-            is_told |= is_time;
-            at = skip_value(at, 2);
-            continue;
-        }
-        Number number = {0, 0};
-        at = scan_number(at, &number);
-        if (number.scale)
-            return NULL;
-        envelope->committed_ms = number.digits;
-        envelope->has_committed = is_told = true;
-    }
-    return at ? at + 1 : NULL;
-}
-
-/* INSERT, UPDATE or READ. */
-static Place read_operation(Place at, Envelope *envelope)
-{
-    if (*at != '"' || !at[1] || !strchr("cur", at[1]) || at[2] != '"')
-        return NULL;
-    envelope->is_change = at[1] != 'r';
-    return at + 3;
-}
-
-/* One part of an envelope; a second one of the same name would be another's business. */
-static Place read_part(const Reader *reader, Place name, Py_ssize_t length, Place at, Envelope *envelope, Cell *cells)
-{
-    bool *has = NULL;
-    if (length == 2 && !memcmp(name, "op", 2))
-        has = &envelope->has_op;
-    else if (length == 5 && !memcmp(name, "after", 5))
-        has = &envelope->has_after;
-    else if (length == 6 && !memcmp(name, "before", 6))
-        has = &envelope->has_before;
-    else if (length == 6 && !memcmp(name, "source", 6))
-        has = &envelope->has_source;
-    if (!has)
-        return skip_value(at, 1);
-    if (*has)
-        return NULL;
-    *has = true;
-    if (has == &envelope->has_op)
-        return read_operation(at, envelope);
-    if (has == &envelope->has_after)
-        return read_row(reader, at, cells);
-    if (has == &envelope->has_source)
-        return read_source(at, envelope);
-    return *at == 'n' || *at == '{' ? skip_value(at, 1) : NULL;
-}
-
-static Place read_envelope(const Reader *reader, Place at, Envelope *envelope, Cell *cells)
-{
-    if (*at != '{')
-        return NULL;
-    for (at = open_object(at); at && *at != '}'; at = at ? skip_comma(at) : NULL) {
-        Place name = at + 1;
-        if (!(at = scan_text(name)))
-            return NULL;
-        Py_ssize_t length = at - name;
-        if ((at = skip_colon(at)))
-            at = read_part(reader, name, length, at, envelope, cells);
-    }
-    return at && envelope->has_op && envelope->has_after ? at + 1 : NULL;
-}
-
-static bool read_value(const Reader *reader, PyObject *value, Envelope *envelope, Cell *cells)
-{
-    Place start = (Place)PyBytes_AS_STRING(value), end = start + PyBytes_GET_SIZE(value), at = skip_space(start);
-    if (reader->may_hide && memmem(start, (size_t)(end - start), MARK, sizeof MARK - 1))
-        return false;
-    envelope->is_change = true;
-    at = reader->is_envelope ? read_envelope(reader, at, envelope, cells) : read_row(reader, at, cells);
-    return at && skip_space(at) == end;
-}
 
 /* Floor division, as Python has it. */
 static int64_t floored(int64_t number, int64_t by) { return number / by - (number % by < 0); }
@@ -276,8 +91,6 @@ static int read_record(const Reader *reader, PyObject *record, Event *event, Cel
 }
 
 /* -- reading: a batch */
-
-static void *zeroed(Py_ssize_t count, size_t size) { return PyMem_Calloc((size_t)count + 1, size); }
 
 static int fill_run(Run *run, PyObject *records, int64_t horizon_ms, Py_ssize_t limit)
 {
@@ -352,6 +165,14 @@ static void Run_dealloc(Run *run)
 }
 
 /* -- the steps, over the events in hand */
+
+/* Whether a caller may ask for that: a step that needs another comes behind it, and tables and routes are there. */
+static bool is_in_order(bool is_so)
+{
+    if (!is_so)
+        PyErr_SetString(PyExc_RuntimeError, "a step out of its order");
+    return is_so;
+}
 
 /* begin(first, end, watermark) -> the watermark behind them. Takes in hand the events of these records of the batch. */
 static PyObject *Run_begin(Run *run, PyObject *args)
@@ -450,7 +271,7 @@ static PyObject *Run_deduplicate(Run *run, PyObject *args)
         return Py_XDECREF(created), NULL;
     for (Py_ssize_t place = run->first; place < run->last; place++) {
         Event *event = &run->events[place];
-        int is_duplicate = is_remembered(event, created, known);
+        int is_duplicate = is_in_order(event->identity != NULL) ? is_remembered(event, created, known) : -1;
         if (is_duplicate < 0)
             return Py_DECREF(created), NULL;
         event->is_dropped = is_duplicate;
@@ -482,7 +303,8 @@ static PyObject *Run_place(Run *run, PyObject *args)
     PyObject *held;
     int number;
     long long forced_ms;
-    if (!PyArg_ParseTuple(args, "iLO!", &number, &forced_ms, &PyDict_Type, &held))
+    if (!PyArg_ParseTuple(args, "iLO!", &number, &forced_ms, &PyDict_Type, &held)
+        || !is_in_order(number >= 0 && number < run->reader->table_count))
         return NULL;
     const Table *table = &run->reader->tables[number];
     Grouping *grouping = &run->groupings[number];
@@ -516,7 +338,8 @@ static PyObject *Run_aggregate(Run *run, PyObject *args)
 {
     PyObject *held, *encode;
     int number;
-    if (!PyArg_ParseTuple(args, "iO!O", &number, &PyDict_Type, &held, &encode))
+    if (!PyArg_ParseTuple(args, "iO!O", &number, &PyDict_Type, &held, &encode)
+        || !is_in_order(number >= 0 && number < run->reader->table_count && run->groupings[number].of))
         return NULL;
     const Table *table = &run->reader->tables[number];
     Grouping *grouping = &run->groupings[number];
@@ -613,7 +436,8 @@ static PyObject *Run_publish(Run *run, PyObject *args)
     PyObject *make, *published;
     int number;
     Py_ssize_t limit;
-    if (!PyArg_ParseTuple(args, "iOn", &number, &make, &limit) || !(published = PyList_New(0)))
+    if (!PyArg_ParseTuple(args, "iOn", &number, &make, &limit)
+        || !is_in_order(number >= 0 && number < run->reader->route_count) || !(published = PyList_New(0)))
         return NULL;
     for (Py_ssize_t event = run->first; event < run->last; event++) {
         if (run->events[event].is_dropped)
@@ -682,111 +506,7 @@ static PyTypeObject RunType = {
     .tp_members = run_members,
 };
 
-/* -- what a pipeline is: from what Python tells */
-
-static int fill_columns(Reader *reader, PyObject *told)
-{
-    reader->column_count = PyTuple_GET_SIZE(told);
-    reader->columns = zeroed(reader->column_count, sizeof(Column));
-    reader->leads = zeroed(reader->column_count, sizeof(PyObject *));
-    if (!reader->columns || !reader->leads)
-        return PyErr_NoMemory(), -1;
-    for (Py_ssize_t place = 0; place < reader->column_count; place++) {
-        PyObject *column;
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(told, place), "SO!", &reader->leads[place], &PyTuple_Type, &column)
-            || fill_column(&reader->columns[place], column) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Columns are named by their place. */
-static int check_places(const Reader *reader, PyObject *places)
-{
-    for (Py_ssize_t place = 0; place < PyTuple_GET_SIZE(places); place++) {
-        long column = PyLong_AsLong(PyTuple_GET_ITEM(places, place));
-        if (PyErr_Occurred())
-            return -1;
-        if (column < 0 || column >= reader->column_count)
-            return PyErr_SetString(PyExc_ValueError, "no such column"), -1;
-    }
-    return 0;
-}
-
-static int fill_tables(Reader *reader, PyObject *told)
-{
-    reader->table_count = PyTuple_GET_SIZE(told);
-    reader->tables = zeroed(reader->table_count, sizeof(Table));
-    if (!reader->tables)
-        return PyErr_NoMemory(), -1;
-    for (Py_ssize_t place = 0; place < reader->table_count; place++) {
-        Table *table = &reader->tables[place];
-        if (fill_table(table, PyTuple_GET_ITEM(told, place), (int)reader->column_count) < 0
-            || check_places(reader, table->by) < 0)
-            return -1;
-        table->first_slot = (int)reader->slot_count;
-        reader->slot_count += table->slot_count;
-    }
-    return 0;
-}
-
-/* From (table, slot of it, bytes that lead the value). */
-static int fill_attachments(const Reader *reader, Route *route, PyObject *told)
-{
-    route->attachment_count = PyTuple_GET_SIZE(told);
-    route->attachments = zeroed(route->attachment_count, sizeof(Attachment));
-    if (!route->attachments)
-        return PyErr_NoMemory(), -1;
-    for (Py_ssize_t place = 0; place < route->attachment_count; place++) {
-        Attachment *attachment = &route->attachments[place];
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(told, place), "iiS", &attachment->table, &attachment->slot, &attachment->lead))
-            return -1;
-        if (attachment->table < 0 || attachment->table >= reader->table_count || attachment->slot < 0
-            || attachment->slot >= reader->tables[attachment->table].slot_count)
-            return PyErr_SetString(PyExc_ValueError, "no such result"), -1;
-        attachment->slot += reader->tables[attachment->table].first_slot;
-    }
-    return 0;
-}
-
-/* From (topic, ((column, bytes that lead its value), …), attachments). */
-static int fill_routes(Reader *reader, PyObject *told)
-{
-    reader->route_count = PyTuple_GET_SIZE(told);
-    reader->routes = zeroed(reader->route_count, sizeof(Route));
-    if (!reader->routes)
-        return PyErr_NoMemory(), -1;
-    for (Py_ssize_t place = 0; place < reader->route_count; place++) {
-        Route *route = &reader->routes[place];
-        PyObject *attachments;
-        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(told, place), "UO!O!", &route->topic, &PyTuple_Type, &route->keys, &PyTuple_Type, &attachments)
-            || fill_attachments(reader, route, attachments) < 0)
-            return -1;
-        for (Py_ssize_t key = 0; key < PyTuple_GET_SIZE(route->keys); key++) {
-            int column;
-            PyObject *lead;
-            if (!PyArg_ParseTuple(PyTuple_GET_ITEM(route->keys, key), "iS", &column, &lead))
-                return -1;
-            if (column < 0 || column >= reader->column_count)
-                return PyErr_SetString(PyExc_ValueError, "no such column"), -1;
-        }
-    }
-    return 0;
-}
-
-static int fill_rest(Reader *reader, PyObject *options)
-{
-    long long divide, multiply;
-    if (!PyArg_ParseTuple(options, "pppO!iiLL", &reader->is_envelope, &reader->needs_key, &reader->may_hide,
-                          &PyTuple_Type, &reader->identity, &reader->serial,
-                          &reader->time_column, &divide, &multiply))
-        return -1;
-    reader->divide = divide;
-    reader->multiply = multiply;
-    if (divide < 1 || multiply < 1 || reader->serial >= reader->column_count || reader->time_column >= reader->column_count)
-        return PyErr_SetString(PyExc_ValueError, "no such time"), -1;
-    return check_places(reader, reader->identity);
-}
+/* -- what Python sees of a reader */
 
 /* Reader(columns, tables, routes, options) */
 static PyObject *Reader_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(named))

@@ -134,3 +134,19 @@ def test_sums_that_outgrow_the_extension_go_on_in_python() -> None:
     assert left == walked(PYTHON, [large, large])
     sums = [json.loads(held.value, parse_float=Decimal)["sum"] for held in left.deliveries if held.topic == "out.v1"]
     assert sums == [Decimal("999999999999.999999"), Decimal("1999999999999.999998"), Decimal("2999999999999.999997")]
+
+
+def test_steps_out_of_their_order_are_refused() -> None:
+    reader = plan_of(NATIVE).lane
+    assert reader is not None
+    run = reader.read([a_record()], NOW_MS, 10_000)
+    run.begin(0, 1, 0)
+
+    for ask in (
+        lambda: run.deduplicate({}, 1),
+        lambda: run.aggregate(0, {}, bytes),
+        lambda: run.place(2, 0, {}),
+        lambda: run.publish(-1, dict, 1),
+    ):
+        with pytest.raises(RuntimeError, match="out of its order"):
+            ask()
