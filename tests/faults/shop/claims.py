@@ -162,9 +162,9 @@ _NEW = f"""(SELECT * FROM orders_history WHERE op = 'c' AND {VALID["orders"]}) A
 _LAST_NAMED = f"""(SELECT *, {_nth("customer_id, id", "n DESC")} FROM topic_orders_named_v1) AS last"""
 
 
-def _windows(by: str, hours: int, more: str, closes_ms: int) -> Claim:
+def _windows(by: str, minutes: int, more: str, closes_ms: int) -> Claim:
     """Windows that ended before the last orders, each published once."""
-    size_ms = hours * 3_600_000
+    size_ms = minutes * 60_000
     start = f"floor(extract(epoch FROM created_at) * 1000 / {size_ms})::bigint * {size_ms}"
     name, function = more.split(maxsplit=1)
     return Claim(
@@ -182,9 +182,13 @@ def claims(closes_ms: int) -> dict[str, Claim]:
 
 def _of_topics(closes_ms: int) -> dict[str, Claim]:
     product_changes = f"op, id, {_PRODUCT_CHANGES}"
+    user_changes = "op, id, CASE WHEN op <> 'd' THEN revision END, CASE WHEN op <> 'd' THEN email END"
     return {
         "captured orders": _captured("orders", ORDER_NAMES, "customer_id"),
-        "captured users": _captured("users", ["id", "revision", "email"], "id"),
+        "captured users": Claim(
+            f"SELECT {_nth('id', 'n')}, {user_changes} FROM topic_users_v1",
+            f"SELECT {_nth('id', 'seq')}, {user_changes} FROM users_history",
+        ),
         "captured products": Claim(
             f"SELECT {_nth('id', 'n')}, {product_changes} FROM topic_products_v1",
             f"SELECT {_nth('id', 'seq')}, {product_changes} FROM products_history",
@@ -219,8 +223,8 @@ def _of_topics(closes_ms: int) -> dict[str, Claim]:
             f"SELECT {_nth('customer_id, id', 'seq')}, customer_id, id, revision, amount, customer_age"
             f" FROM {_PAYMENTS}",
         ),
-        "windows by customer": _windows("customer_id", 4, "biggest max(amount)", closes_ms),
-        "windows by product": _windows("product_id", 8, "customers count(DISTINCT customer_id)", closes_ms),
+        "windows by customer": _windows("customer_id", 1, "biggest max(amount)", closes_ms),
+        "windows by product": _windows("product_id", 2, "customers count(DISTINCT customer_id)", closes_ms),
         "late": Claim("SELECT count(*) FROM topic_late_v1", "SELECT 0::bigint"),
         "dead users": _dead("users", "users"),
         "dead products": _dead("products", "products"),

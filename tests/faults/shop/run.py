@@ -206,7 +206,7 @@ class ShopRun:
 
     def _compare_all(self, found: Found) -> dict[str, int]:
         wrong: dict[str, int] = {}
-        for name, claim in claims(int(self.trade.closes.timestamp() * 1_000)).items():
+        for name, claim in claims(self.trade.closes_ms).items():
             lost, odd = found.compare(*claim)
             logger.info("%s: %d missing, %d too many", name, lost, odd)
             wrong |= {f"{name}: missing": lost, f"{name}: too many": odd}

@@ -20,10 +20,8 @@ from . import database
 from .database import Size
 
 WRITERS = 3
-DAYS = timedelta(hours=28)
-"""What passes in the shop, whatever the number of changes."""
-CLOSING = timedelta(hours=24)
-"""So much later comes a last order of some customers, which closes the windows before."""
+CLOSING = timedelta(minutes=30)
+"""So much later than now comes a last order of some customers, which closes the windows before."""
 SIZES, OFTEN = (1, 3, 10, 40, 200, 2_000), (30, 30, 20, 14, 5, 1)
 """Rows that a transaction means to change, and how often of a hundred."""
 ROLLED_BACK = 0.02
@@ -41,7 +39,8 @@ class Trade:
 
     def __init__(self, dsn: str, size: Size, seed: int) -> None:
         self.size = size
-        self.begins = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+        self.closes_ms = 0
+        """Windows that begin later have no end yet, and no more is asked of them."""
         self.made = 0
         """Changes that are committed."""
         self.transactions = 0
@@ -49,6 +48,8 @@ class Trade:
         """Of them in Kafka, as far as somebody has looked."""
         self.is_over = threading.Event()
         self.trouble: list[BaseException] = []
+        self.at_the_end = threading.Barrier(WRITERS, timeout=60)
+        """Nobody closes windows in which another still trades."""
         self._lock = threading.Lock()
         self._dsn = dsn
         self._begun = 0.0
@@ -60,20 +61,11 @@ class Trade:
             cursor.execute(database.TABLES)
             cursor.execute("SELECT setseed(0.5)")
             last = self.size.products
-            cursor.execute(database.OFFER, {"first": 1, "last": last, "at": self.begins})
+            cursor.execute(database.OFFER, {"first": 1, "last": last, "at": datetime.now(UTC)})
             for writer in self.writers:
                 writer.move_in(cursor)
             for statement in database.remember():
                 cursor.execute(statement)
-
-    def now(self) -> datetime:
-        """The shop's own time: it passes by what happens."""
-        return self.begins + DAYS * (self.made / self.size.changes)
-
-    @property
-    def closes(self) -> datetime:
-        """When the last windows begin, of which no more is asked."""
-        return self.begins + DAYS + CLOSING / 2
 
     def note(self, changes: int) -> None:
         """A transaction is committed."""
@@ -116,7 +108,7 @@ class Writer(threading.Thread):
         deeds = {name: often for name, often in DEEDS.items() if number == 0 or name not in OF_THE_FIRST}
         self._deeds = [getattr(self, f"_{name}") for name in deeds]
         self._often = list(deeds.values())
-        self._at = trade.begins
+        self._at = datetime.now(UTC)
 
     def move_in(self, cursor: Any) -> None:
         """Who and what is there before anything happens."""
@@ -129,6 +121,7 @@ class Writer(threading.Thread):
                 self._trade_on(connection)
         except BaseException as error:
             self._trade.trouble.append(error)
+            self._trade.at_the_end.abort()
 
     def _trade_on(self, connection: Any) -> None:
         trade, size = self._trade, self._trade.size
@@ -140,11 +133,12 @@ class Writer(threading.Thread):
                     time.sleep(0.02)
                 else:
                     self._transact(connection, cursor)
+            trade.at_the_end.wait()
             self._close(cursor)
         connection.commit()
 
     def _transact(self, connection: Any, cursor: Any) -> None:
-        self._at = self._trade.now()
+        self._at = datetime.now(UTC)
         before = self._users, self._orders, self._products
         wanted = min(self._chance.choices(SIZES, OFTEN)[0], self._trade.size.largest)
         done = changes = 0
@@ -162,7 +156,9 @@ class Writer(threading.Thread):
 
     def _close(self, cursor: Any) -> None:
         """Some customers, in every partition, order and pay once more, much later."""
-        self._at = self._trade.begins + DAYS + CLOSING
+        now = datetime.now(UTC)
+        self._trade.closes_ms = int((now + CLOSING / 2).timestamp() * 1_000)
+        self._at = now + CLOSING
         first = self._orders
         self._order(cursor, 100)
         ids = [self._id(number) for number in range(first, self._orders)]
