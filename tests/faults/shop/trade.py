@@ -48,7 +48,7 @@ class Trade:
         """Of them in Kafka, as far as somebody has looked."""
         self.is_over = threading.Event()
         self.trouble: list[BaseException] = []
-        self.at_the_end = threading.Barrier(WRITERS, timeout=60)
+        self.at_the_end = threading.Barrier(WRITERS, timeout=300)
         """Nobody closes windows in which another still trades."""
         self._lock = threading.Lock()
         self._dsn = dsn
