@@ -1,0 +1,172 @@
+/* Run: one batch of records, read: a row of cells for each event, which point into the record's own bytes. */
+
+#ifndef STREAMS_RUN_H
+#define STREAMS_RUN_H
+
+#include <Python.h>
+
+#include "buffer.h"
+#include "envelope.h"
+#include "groups.h"
+#include "reader.h"
+
+static const int64_t NO_TIME = -((int64_t)1 << 62);
+
+/* -- what was read */
+
+typedef struct {
+    Py_ssize_t place;  /* of its record in the batch */
+    PyObject *record, *value, *identity;
+    int64_t time_ms, committed_ms, clock_ms;
+    bool is_change;    /* and not a row of a snapshot */
+    bool is_dropped;   /* a duplicate */
+    uint8_t late;      /* so many tables have closed their window */
+} Event;
+
+typedef struct {
+    PyObject_HEAD
+    Reader *reader;
+    Event *events;
+    Cell *cells; /* column_count for each event */
+    Slot *slots; /* slot_count for each event: running results */
+    bool *counted; /* table_count for each event */
+    Py_ssize_t count, size, first, last; /* first to last: the events in hand */
+    Grouping *groupings; /* by table */
+    Buffer buffer;
+    PyObject *others; /* places of records that are not plain */
+} Run;
+
+static PyTypeObject RunType;
+static PyObject *NAME_VALUE, *NAME_KEY, *NAME_TIME, *PUBLISHED_NAMES;
+
+/* -- reading: one record */
+
+/* Floor division, as Python has it. */
+static int64_t floored(int64_t number, int64_t by) { return number / by - (number % by < 0); }
+
+static bool read_time(const Reader *reader, const Cell *cells, Event *event)
+{
+    if (reader->time_column < 0) {
+        event->time_ms = event->committed_ms;
+        return true;
+    }
+    const Cell *cell = &cells[reader->time_column];
+    return cell->state == HELD && !__builtin_mul_overflow(floored(cell->digits, reader->divide), reader->multiply, &event->time_ms);
+}
+
+/* 1: an event; 0: not plain; -1: an exception. */
+static int read_record(const Reader *reader, PyObject *record, Event *event, Cell *cells, int64_t horizon_ms, Py_ssize_t limit)
+{
+    Envelope envelope = {0};
+    int found = 0;
+    PyObject *key = NULL, *time = NULL, *value = PyObject_GetAttr(record, NAME_VALUE);
+    if (!value || !(key = PyObject_GetAttr(record, NAME_KEY)))
+        found = -1;
+    else if (PyBytes_CheckExact(value) && (key == Py_None ? !reader->needs_key : PyBytes_CheckExact(key))) {
+        Py_ssize_t size = PyBytes_GET_SIZE(value) + (key == Py_None ? 0 : PyBytes_GET_SIZE(key));
+        memset(cells, 0, sizeof(Cell) * (size_t)reader->column_count);
+        found = size <= limit && read_value(reader, value, &envelope, cells);
+    }
+    event->committed_ms = envelope.committed_ms;
+    if (found == 1 && !envelope.has_committed) {
+        event->committed_ms = (time = PyObject_GetAttr(record, NAME_TIME)) ? PyLong_AsLongLong(time) : -1;
+        found = PyErr_Occurred() ? -1 : 1;
+    }
+    if (found == 1)
+        found = read_time(reader, cells, event) && event->time_ms > NO_TIME && event->time_ms <= horizon_ms;
+    if (found == 1) {
+        event->record = Py_NewRef(record);
+        event->value = Py_NewRef(value);
+        event->is_change = envelope.is_change;
+    }
+    Py_XDECREF(key);
+    Py_XDECREF(time);
+    Py_XDECREF(value);
+    return found;
+}
+
+/* -- reading: a batch */
+
+static int fill_run(Run *run, PyObject *records, int64_t horizon_ms, Py_ssize_t limit)
+{
+    Reader *reader = run->reader;
+    for (Py_ssize_t place = 0; place < run->size; place++) {
+        Event *event = &run->events[run->count];
+        Cell *cells = &run->cells[run->count * reader->column_count];
+        int found = read_record(reader, PyList_GET_ITEM(records, place), event, cells, horizon_ms, limit);
+        if (found < 0)
+            return -1;
+        if (found) {
+            event->place = place;
+            run->count++;
+            continue;
+        }
+        PyObject *number = PyLong_FromSsize_t(place);
+        if (!number || PyList_Append(run->others, number) < 0)
+            return Py_XDECREF(number), -1;
+        Py_DECREF(number);
+    }
+    return 0;
+}
+
+static PyObject *Reader_read(Reader *reader, PyObject *args)
+{
+    PyObject *records;
+    long long horizon_ms;
+    Py_ssize_t limit;
+    if (!PyArg_ParseTuple(args, "O!Ln", &PyList_Type, &records, &horizon_ms, &limit))
+        return NULL;
+    Run *run = PyObject_New(Run, &RunType);
+    if (!run)
+        return NULL;
+    memset((char *)run + sizeof(PyObject), 0, sizeof(Run) - sizeof(PyObject));
+    run->reader = (Reader *)Py_NewRef(reader);
+    run->size = PyList_GET_SIZE(records);
+    run->events = zeroed(run->size, sizeof(Event));
+    run->cells = PyMem_Malloc(((size_t)run->size + 1) * (size_t)reader->column_count * sizeof(Cell));
+    run->slots = zeroed(run->size * reader->slot_count, sizeof(Slot));
+    run->counted = zeroed(run->size * reader->table_count, sizeof(bool));
+    run->groupings = zeroed(reader->table_count, sizeof(Grouping));
+    run->others = PyList_New(0);
+    if (!run->events || !run->cells || !run->slots || !run->counted || !run->groupings || !run->others) {
+        Py_DECREF(run);
+        return PyErr_NoMemory();
+    }
+    if (fill_run(run, records, horizon_ms, limit) < 0) {
+        Py_DECREF(run);
+        return NULL;
+    }
+    return (PyObject *)run;
+}
+
+static void Run_dealloc(Run *run)
+{
+    for (Py_ssize_t place = 0; place < run->count; place++) {
+        Py_DECREF(run->events[place].record);
+        Py_DECREF(run->events[place].value);
+        Py_XDECREF(run->events[place].identity);
+    }
+    for (Py_ssize_t table = 0; run->groupings && table < run->reader->table_count; table++)
+        clear_grouping(&run->groupings[table]);
+    PyMem_Free(run->events);
+    PyMem_Free(run->cells);
+    PyMem_Free(run->slots);
+    PyMem_Free(run->counted);
+    PyMem_Free(run->groupings);
+    PyMem_Free(run->buffer.bytes);
+    Py_XDECREF(run->others);
+    Py_DECREF(run->reader);
+    PyObject_Free(run);
+}
+
+static const Cell *cells_of(const Run *run, Py_ssize_t place) { return &run->cells[place * run->reader->column_count]; }
+
+/* Whether a caller may ask for that: a step that needs another comes behind it, and tables and routes are there. */
+static bool is_in_order(bool is_so)
+{
+    if (!is_so)
+        PyErr_SetString(PyExc_RuntimeError, "a step out of its order");
+    return is_so;
+}
+
+#endif
