@@ -6,6 +6,7 @@ The way of one batch:
 2. ``worker.host``         the agent ``pipelines`` hands it to the engine
 3. ``worker.engine``       ``handle``: the task of that partition processes it, the open transaction takes the results
 4. ``pipeline.process``    decode ▶ validate ▶ deduplicate ▶ filter ▶ mask ▶ derive ▶ table ▶ aggregate ▶ route
+   ``pipeline.lane``       the same for plain records of plain pipelines, in C where there was a compiler
 5. ``worker.checkpoint``   every 200 ms: window results, changelogs, offsets, commit; then the local stores
 
 What is wrong in settings, contracts or pipelines is printed, all of it, and the process ends with exit code 2.

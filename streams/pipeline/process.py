@@ -2,7 +2,8 @@
 
 The way of a batch, from top to bottom, is the specification. A walk that lacks the answer of a look-up stops there with
 ``UnansweredError``, and is taken back. An event that cannot go on now waits outside, and comes back through
-``process_heads``; what waited behind it, through ``process_parked``. Both take the same way from the filter on.
+``process_heads``; what waited behind it, through ``process_parked``. Both take the same way from the filter on. Plain
+records of plain pipelines take it in C (``lane``), and must leave the same.
 """
 
 from __future__ import annotations
