@@ -113,12 +113,9 @@ class Engine:
         starts = self.addresses.starts = Starts(options, app=app)
         await run(keeper.refuse_abandoned, self.topology, starts)
         restorer = Restorer(
-            options,
-            starts,
-            stores=self._stores,
-            topic_ids=topic_ids,
+            options, starts, stores=self._stores, topic_ids=topic_ids,
             instance_left=lambda owner: owner.removeprefix(f"{app}-") not in group_instances(options, app),
-        )
+        )  # fmt: skip
         self.taking = Taking(self.topology, self._background, starts, restorer, self.metrics, counts, self.lost)
         self._checkpointer = Checkpointer(self.transactions, self.metrics, topic_ids)
 
