@@ -20,7 +20,10 @@ def take(tables: MeetingTables, *values: bytes, topic: str) -> list[int | None]:
     """Records about the product, in this order; the partitions that are answered."""
     records = [SourceRecord(topic, 0, offset, 1_000, PRODUCT, value) for offset, value in enumerate(values)]
     batch = RecordBatch(topic=topic, partition=0, records=records, next_offset=len(records))
-    return [delivery.partition for delivery in meet_rows(batch, MEETING, tables)]
+    answers = meet_rows(batch, MEETING, tables)
+    for table in tables.all:
+        table.keep_batch()
+    return [delivery.partition for delivery in answers]
 
 
 def named(partition: int, *, is_there: bool) -> bytes:
