@@ -18,7 +18,7 @@ from streams.worker.batches import Batches
 from streams.worker.changelogs import ChangelogReader
 from streams.worker.transport import ConsumerThread
 
-from .points import WATCHED, spy
+from .points import WATCHED, leave_the_lane, spy
 
 SLOW = b"slow@example.com"
 """In a record whose batch takes long."""
@@ -45,6 +45,7 @@ def slow(seconds: str) -> None:
 
 def deadly(text: str) -> None:
     """A record with this text in it kills the process that decodes it, as the kernel does."""
+    leave_the_lane()
     decode = process.decode_records
 
     def wrapped(records: Any, *rest: Any) -> Any:

@@ -32,6 +32,7 @@ from streams.worker.transport import Consumer, PartitionState
 from streams.worker.watchdog import Watchdog
 
 from . import without_commits
+from .points import leave_the_lane
 from .without_commits import without_markers
 
 
@@ -57,6 +58,7 @@ def _always_foreign(self: Any, store: Any, *_: Any) -> str | None:
 
 def without_deduplication(_: str) -> None:
     """Each copy counts."""
+    leave_the_lane()
     vars(process)["drop_duplicates"] = lambda events, *_: events
 
 
@@ -169,6 +171,7 @@ def without_pause(_: str) -> None:
 
 def without_event_time(_: str) -> None:
     """Events happen when they are read."""
+    leave_the_lane()
     vars(process)["validate_events"] = _timed_now(process.validate_events)
 
 
