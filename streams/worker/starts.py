@@ -55,12 +55,14 @@ METADATA_BYTES = 4_000
 def encode_metadata(metadata: OffsetMetadata) -> str:
     """``metadata`` as it stands beside an offset; what is compared only when somebody asks goes first for want of room.
 
-    Then the lower bounds, which are a second look at what the topics' ids say.
+    Then the address, without which rows are not found for a while; then the lower bounds, which are a second look at
+    what the topics' ids say.
     """
-    for held in (metadata, msgspec.structs.replace(metadata, p={})):
+    replace = msgspec.structs.replace
+    for held in (metadata, replace(metadata, p={}), replace(metadata, p={}, w="")):
         if len(text := msgspec.json.encode(held)) <= METADATA_BYTES:
             return text.decode()
-    return msgspec.json.encode(msgspec.structs.replace(metadata, p={}, e={}, w="")).decode()
+    return msgspec.json.encode(replace(metadata, p={}, e={}, w="")).decode()
 
 
 def find_crowded(topology: Topology) -> Iterator[Problem]:

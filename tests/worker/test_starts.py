@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streams.worker.starts import find_crowded
+import msgspec
+
+from streams.worker.starts import METADATA_BYTES, OffsetMetadata, encode_metadata, find_crowded
 
 from .builders import PIPELINE, TOPIC, a_topology
 
@@ -18,3 +20,12 @@ def test_more_tables_than_can_be_noted_beside_an_offset_are_refused(tmp_path: Pa
         f"{TOPIC}: 123 tables are too many for one topic; run some pipelines as another STREAMS_APP"
     )
     assert list(find_crowded(a_topology(tmp_path / "some", PIPELINE + "".join(more[:60])))) == []
+
+
+def test_for_want_of_room_the_address_is_left_out_before_the_bounds_that_protect_the_state() -> None:
+    bounds = {"changelog": 1}
+    note = OffsetMetadata(t="worker", f={}, e=bounds, w="h" * METADATA_BYTES, p={"pipeline": {"step": "digest"}})
+
+    kept = msgspec.json.decode(encode_metadata(note), type=OffsetMetadata)
+
+    assert (kept.e, kept.w, kept.p) == (bounds, "", {})
