@@ -37,6 +37,8 @@ demo: $(READY)  ## a whole shop on this machine: database, Kafka, capture, two w
 
 test: $(READY)  ## all tests but long ones and fault injections; installs Debian packages they need where it may
 	@.ci/install
+	@$(BIN)/python -c 'from streams.native.load import extension; raise SystemExit(extension is None)' || \
+	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .  # set up before there was a compiler
 	$(BIN)/python -m pytest -m 'not (faults or long or integration or browser)' -n $(JOBS) --dist loadfile $(ARGS) $(NONE_IS_FINE)
 	$(BIN)/python -m pytest -m '(integration or browser) and not (faults or long)' $(ARGS) $(NONE_IS_FINE)
 
