@@ -98,9 +98,7 @@ class Settings:
             pipelines=words("PIPELINES") or None,
             pipeline_modules=words("PIPELINE_MODULES"),
         )
-        if given.get("NATIVE", "1") not in ("0", "1"):
-            problems.append(Problem(file=PREFIX + "NATIVE", message="1, or 0: without the parts in C"))
-        problems += [*settings._problems(), *_misspelt(given)]
+        problems += [*_unclear(given), *settings._problems(), *_misspelt(given)]
         if problems:
             raise ConfigurationError(problems)
         return settings
@@ -213,6 +211,12 @@ def _hosts(parts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for part in parts:
         name, _, address = part.partition("=")
         yield name, address
+
+
+def _unclear(given: Mapping[str, str]) -> Iterator[Problem]:
+    """Switches that are neither on nor off."""
+    if given.get("NATIVE", "1") not in ("0", "1"):
+        yield Problem(file=PREFIX + "NATIVE", message="1, or 0: without the parts in C")
 
 
 def _misspelt(given: Iterable[str]) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ typedef struct {
     int64_t time_ms, committed_ms, clock_ms;
     bool is_change;    /* and not a row of a snapshot */
     bool is_dropped;   /* a duplicate */
-    uint8_t late;      /* so many tables have closed their window */
+    int late;          /* so many tables have closed their window */
 } Event;
 
 typedef struct {
