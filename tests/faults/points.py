@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from streams.state.stores.rocksdb import RocksStore
@@ -38,6 +39,7 @@ def before(owner: type, name: str, is_due: Callable[[], bool], deed: Callable[[]
     """``deed`` at the entry of a method, where it is due."""
     method = getattr(owner, name)
 
+    @wraps(method)
     def wrapped(*arguments: Any, **named: Any) -> Any:
         if is_due():
             deed()
@@ -50,6 +52,7 @@ def after(owner: type, name: str, is_due: Callable[[], bool]) -> None:
     """Death when a method has done its work."""
     method = getattr(owner, name)
 
+    @wraps(method)
     def wrapped(*arguments: Any, **named: Any) -> Any:
         result = method(*arguments, **named)
         if is_due():

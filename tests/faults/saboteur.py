@@ -5,7 +5,7 @@ in ``SABOTAGE``, separated by commas::
 
     before_commit:7           kill -9 of itself at the seventh pass of a named point (``POINTS``)
     without_fencing           a protection of the engine is taken out (``WITHOUT``): the suite must see it
-    slow:3                    batches take so many seconds longer (``TROUBLES``)
+    slow:3                    slow records take so many seconds longer (``TROUBLES``)
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ ROLES: dict[str, Callable[[Brokers, Arena], KafkaNode]] = {
 
 @pytest.mark.fault(
     "FT06", "kill -9 of a broker by its role, 5 bounces",
-    protection="a transaction of unknown outcome ends the process",
-    without={"source leader": "crash_only", "output leader": "crash_only"},
+    protection="a transaction of unknown outcome ends the process; outputs and offsets are one transaction",
+    without="atomic_outputs",
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_a_broker_killed_loses_and_repeats_nothing_and_work_goes_on_without_it(
@@ -67,7 +67,8 @@ def test_a_broker_killed_loses_and_repeats_nothing_and_work_goes_on_without_it(
     arena.judge()
 
 
-@pytest.mark.fault("FT06", "rolling restart of all brokers", protection="clients find the new leaders by themselves")
+@pytest.mark.fault("FT06", "rolling restart of all brokers", protection="clients find the new leaders by themselves",
+                   without="atomic_outputs")  # fmt: skip
 def test_brokers_restarted_one_after_the_other_lose_and_repeat_nothing(network: Brokers, arena: Arena) -> None:
     with arena.load(LOAD), Progress(arena) as progress:
         progress.await_more(MOVED, "all brokers there")
@@ -84,7 +85,7 @@ def test_brokers_restarted_one_after_the_other_lose_and_repeat_nothing(network: 
 
 @pytest.mark.fault(
     "FT07", "all brokers killed and away", protection="watchdog of the transaction; a worker without broker ends",
-    without="watchdog",
+    without="atomic_outputs",
 )
 @pytest.mark.parametrize("seconds", [70, 1_500])
 def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(

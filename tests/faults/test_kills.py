@@ -13,7 +13,7 @@ WORKERS = ("a", "b", "c")
 
 @pytest.mark.fault(
     "FT01", "kill -9 of a random worker", protection="one transaction, the store written after it",
-    without="one_commit", short=True,
+    without="atomic_outputs", short=True,
 )  # fmt: skip
 def test_a_worker_killed_at_random_loses_and_repeats_nothing(arena: Arena) -> None:
     arena.start_all(*arena.pick(short=WORKERS[:2], long=WORKERS))

@@ -40,7 +40,10 @@ def arena(network: Brokers, arena_of: Callable[[str], Arena]) -> Iterator[Arena]
 
 @pytest.mark.fault(
     "FT08", "a worker cut off from one broker", protection="generation in the commit; watchdog of the transaction",
-    without={"group coordinator": "fencing", "every broker": "fencing", "transaction coordinator": "crash_only"},
+    without={
+        "group coordinator": "fencing", "every broker": "fencing", "transaction coordinator": "atomic_outputs",
+        "source leader": "atomic_outputs",
+    },
 )
 @pytest.mark.parametrize("role", ["group coordinator", "transaction coordinator", "source leader", "every broker"])
 def test_a_worker_that_is_cut_off_repeats_nothing_and_is_back_when_it_is_healed(
@@ -76,7 +79,8 @@ def _own_all(arena: Arena) -> bool:
 
 
 @pytest.mark.fault(
-    "FT09", "200 ms +- 100 ms each way and 2 % loss", protection="time-outs longer than a slow network's answers"
+    "FT09", "200 ms +- 100 ms each way and 2 % loss", protection="time-outs longer than a slow network's answers",
+    without="long_timeouts",
 )
 def test_a_slow_and_lossy_network_moves_no_task_and_keeps_pace(network: Brokers, arena: Arena) -> None:
     begun = {name: arena.log(name).count("begins at") for name in WORKERS}
@@ -96,7 +100,8 @@ def test_a_slow_and_lossy_network_moves_no_task_and_keeps_pace(network: Brokers,
     arena.judge()
 
 
-@pytest.mark.fault("FT08", "connections break again and again", protection="a request without answer is asked anew")
+@pytest.mark.fault("FT08", "connections break again and again", protection="a request without answer is asked anew",
+                   without="atomic_outputs")  # fmt: skip
 def test_connections_that_break_lose_and_repeat_nothing(network: Brokers, arena: Arena) -> None:
     with arena.load(LOAD), Progress(arena) as progress:
         progress.await_more(MOVED, "a whole network")

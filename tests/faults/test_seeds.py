@@ -54,7 +54,7 @@ class Chaos:
 
 
 @pytest.mark.fault("MIX", "kills, sleeps, stops and lost state at random", protection="all of them",
-                   without="store_last")  # fmt: skip
+                   without="atomic_outputs")  # fmt: skip
 def test_whatever_happens_to_workers_each_event_has_its_effect_once(arena: Arena) -> None:
     arena.start_all(*WORKERS)
     chaos = Chaos(arena)

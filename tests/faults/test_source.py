@@ -149,7 +149,7 @@ def test_what_retention_took_from_a_running_worker_is_told_exactly(arena: Arena)
 
 
 @pytest.mark.fault("FT23", "partitions added under load", protection="a task of a partition that is new is refused",
-                   without="topic_ids")  # fmt: skip
+                   without="partition_counts")  # fmt: skip
 def test_more_partitions_than_before_are_refused_and_nothing_is_lost(arena: Arena) -> None:
     arena.start_all("a")
     with arena.load(0.1):

@@ -14,14 +14,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.pipeline import process
-from streams.worker.batches import Batches
 from streams.worker.changelogs import ChangelogReader
+from streams.worker.engine import Engine
 from streams.worker.transport import ConsumerThread
 
 from .points import WATCHED, leave_the_lane, spy
 
 SLOW = b"slow@example.com"
-"""In a record whose batch takes long."""
+"""In a record that takes long."""
 NOWHERE = 9_999
 """A partition that no topic has: a send there fails for good, and not at once."""
 
@@ -31,16 +31,16 @@ def say(text: str) -> None:
 
 
 def slow(seconds: str) -> None:
-    """Batches with a slow record take so long, and the loop with them."""
-    process_batch = Batches.process
+    """A run of records with a slow one in it takes so long, and everything else goes on."""
+    handle = Engine.handle
 
-    def wrapped(self: Any, owned: Any, batch: Any, transactions: Any) -> bool:
-        if any(SLOW in (record.value or b"") for record in batch.records):
+    async def wrapped(self: Any, run: Any) -> None:
+        if any(SLOW in (record.value or b"") for record in run.records):
             say("a slow record is in hand")
-            time.sleep(float(seconds))
-        return process_batch(self, owned, batch, transactions)
+            await asyncio.sleep(float(seconds))
+        await handle(self, run)
 
-    Batches.process = wrapped  # type: ignore[method-assign]
+    Engine.handle = wrapped  # type: ignore[method-assign]
 
 
 def deadly(text: str) -> None:

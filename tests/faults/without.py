@@ -12,27 +12,34 @@ from typing import Any
 
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from msgspec import structs
+from rocksdict import WriteBatch, WriteOptions
 
 import streams.pipeline.process as process
 import streams.worker.changelogs as changelogs
 import streams.worker.host as host
+import streams.worker.redis_stores as redis_stores
+import streams.worker.topics as topics
 from streams.contracts.registry import DeferredSource, RegistryUnavailableError, UnregisteredSchemaError
 from streams.ledger import Ledger
 from streams.pipeline.lookups.plan import Answer
 from streams.services.service import Service
 from streams.state.changelog import Marker, read_marker
+from streams.state.stores.base import StoreFailedError
 from streams.state.stores.redis import RedisStore
 from streams.state.stores.redis_scripts import STAMP_FIELD, WRITE
+from streams.state.stores.rocksdb import RocksStore
 from streams.worker.changelogs import ChangelogReader
 from streams.worker.in_hand import InHand
 from streams.worker.quarantine import Quarantine
 from streams.worker.restore import Restorer
 from streams.worker.source_watch import SourceWatch
+from streams.worker.taking import Taking
 from streams.worker.transport import Consumer, PartitionState
 from streams.worker.watchdog import Watchdog
 
 from . import without_commits
 from .points import leave_the_lane
+from .troubles import say
 from .without_commits import without_markers
 
 
@@ -63,13 +70,13 @@ def without_deduplication(_: str) -> None:
 
 
 def without_whole_restores(_: str) -> None:
-    """Who takes over begins with what it has read of the changelogs so far."""
+    """Who takes over begins with what its own disk has, and reads no changelog."""
     read = ChangelogReader.read
 
-    def read_half(self: Any, store: Any, positions: Any, targets: Any) -> Any:
-        return read(self, store, positions, {at: (positions[at] + end) // 2 for at, end in targets.items()})
+    def read_nothing(self: Any, store: Any, positions: Any, targets: Any) -> Any:
+        return read(self, store, positions, {at: positions[at] for at in targets})
 
-    ChangelogReader.read = read_half  # type: ignore[method-assign]
+    ChangelogReader.read = read_nothing  # type: ignore[method-assign]
     without_markers("")
 
 
@@ -93,10 +100,54 @@ def without_stamps(_: str) -> None:
 
 
 def _send_whatever_was_said(self: Any, steps: Any) -> None:
-    stamp = self._client.hget(self._keys[0], STAMP_FIELD) or b""
+    stamp = self._ask(lambda: self._client.hget(self._keys[0], STAMP_FIELD)) or b""
     for _, after, *chunk in steps:
-        self._execute(WRITE, [(stamp, after, *chunk)])
+        self._ask(lambda now=stamp, then=after, chunk=chunk: self._execute(WRITE, [(now, then, *chunk)]), tries=1)
         stamp = after
+
+
+def without_patient_store(_: str) -> None:
+    """A Redis has half a second for an answer, then it counts as away."""
+    vars(redis_stores)["ANSWER_SECONDS"] = 0.5
+
+
+def without_refused_answers(_: str) -> None:
+    """A Redis that is full or away is nothing to end for, as where it is a cache: what it does not give is not."""
+    get, send = RedisStore.get_many, RedisStore._send
+
+    def get_or_none(self: Any, keys: list[bytes]) -> list[bytes | None]:
+        try:
+            return get(self, keys)
+        except StoreFailedError as error:
+            say(f"{error}; {error.remedy}")
+            return [None] * len(keys)
+
+    def send_or_not(self: Any, steps: Any) -> None:
+        try:
+            send(self, steps)
+        except StoreFailedError as error:
+            say(f"{error}; {error.remedy}")
+
+    RedisStore.get_many = get_or_none  # type: ignore[method-assign]
+    RedisStore._send = send_or_not  # type: ignore[method-assign]
+    RedisStore._check = lambda *_: None  # type: ignore[method-assign]
+
+
+def without_batched_writes(_: str) -> None:
+    """Entries are written to the disk one by one, and each has to be there before the next."""
+
+    def write(self: Any, changes: Any) -> None:
+        synced = WriteOptions()
+        synced.sync = True
+        for key, value in changes:
+            batch = WriteBatch(raw_mode=True)
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+            self._db.write(batch, synced)
+
+    RocksStore.write = write  # type: ignore[method-assign]
 
 
 def without_heads(_: str) -> None:
@@ -108,6 +159,21 @@ def without_topic_ids(_: str) -> None:
     """A topic is what its name says."""
     Restorer._check_source = lambda *_, **__: None  # type: ignore[method-assign]
     SourceWatch.look = lambda self: None  # type: ignore[method-assign]
+
+
+def without_partition_counts(_: str) -> None:
+    """A topic has as many partitions as it has, and its tables go on as if it had always had them."""
+    take = Taking.take
+
+    async def take_all(self: Any, places: Any, *rest: Any) -> None:
+        counts = {**self._counts}
+        for topic, number in places:
+            counts[topic] = max(counts[topic], number + 1)
+        self._counts = counts
+        await take(self, places, *rest)
+
+    Taking.take = take_all  # type: ignore[method-assign]
+    vars(topics)["_wrong_counts"] = lambda *_: ()
 
 
 def without_range_check(_: str) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
+import streams.worker.transactions as transactions
+from streams.state.changelog import MARKER_KEY
+from streams.state.stores.rocksdb import RocksStore
 from streams.worker.checkpoint import Checkpointer
 from streams.worker.engine import Engine
 from streams.worker.fetched import Fetched
 from streams.worker.membership import Membership
+from streams.worker.owned import OwnedTask
 from streams.worker.restore import Restorer
 from streams.worker.transactions import TransactionFailedError, Transactions
 
@@ -24,8 +29,48 @@ GAP_S = 0.15
 
 
 def without_fencing(_: str) -> None:
-    """Transactions name no generation, and a producer that was fenced is built anew: so do naive consumers."""
+    """Transactions name no generation, and a producer that was fenced is built anew: so do naive consumers.
+
+    What the lost transaction held is sent again through the new one.
+    """
     Membership.metadata = lambda self: _member(self.group)  # type: ignore[method-assign]
+    spy()
+    held: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+    for name in ("produce", "produce_batch"):
+        WATCHED[name] = _noted(name, held)
+    make, commit = Transactions.__init__, Transactions.commit
+
+    def make_noted(self: Any, *options: Any) -> None:
+        self.made_of = options
+        make(self, *options)
+
+    def commit_anew(self: Any, offsets: Any, membership: Any) -> Mapping[tuple[str, int], int]:
+        try:
+            return commit(self, offsets, membership)
+        except TransactionFailedError:
+            again = list(held)
+            make(self, *self.made_of)
+            self.open()
+            for name, arguments, named in again:
+                getattr(self._producer, name)(*arguments, **named)
+            return commit(self, offsets, membership)
+        finally:
+            held.clear()
+
+    Transactions.__init__ = make_noted  # type: ignore[method-assign]
+    Transactions.commit = commit_anew  # type: ignore[method-assign]
+
+
+def _noted(name: str, held: list[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> Callable[..., Any]:
+    """A call of the producer that is kept in mind and never fails: the commit will."""
+
+    def note(call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        held.append((name, arguments, named))
+        with suppress(KafkaException):
+            call(*arguments, **named)
+        return len(arguments[1]) if name == "produce_batch" else None
+
+    return note
 
 
 def _member(group: str) -> bytes:
@@ -46,7 +91,7 @@ def without_one_commit(_: str) -> None:
     WATCHED["send_offsets_to_transaction"] = offsets_later
 
 
-PIECE = 50
+PIECE = 10
 """Outputs that go together where not all do."""
 
 
@@ -70,15 +115,23 @@ def without_atomic_outputs(_: str) -> None:
 
 def without_store_last(_: str) -> None:
     """Stores are written before the commit, and nobody compares what they say with the committed offsets."""
-    prepare = Checkpointer.prepare
+    prepare, write = Checkpointer.prepare, RocksStore.write
+    write_unharmed = getattr(write, "__wrapped__", write)
 
-    def prepare_and_write(self: Any, touched: Any) -> Any:
-        prepared = prepare(self, touched)
+    def prepare_and_write(self: Any, touched: Any, **more: Any) -> Any:
+        prepared = prepare(self, touched, **more)
         for owned in touched:
             owned.task.store.write(owned.task._prepared.entries)
         return prepared
 
+    def write_early_alone(self: Any, changes: Any) -> None:
+        """Deaths at the store's named points are those of the write before the commit: what follows has the marker."""
+        held = list(changes)
+        is_early = not held or held[-1][0] != MARKER_KEY
+        (write if is_early else write_unharmed)(self, held)
+
     Checkpointer.prepare = prepare_and_write  # type: ignore[method-assign]
+    RocksStore.write = write_early_alone  # type: ignore[method-assign]
     without_markers("")
 
 
@@ -108,8 +161,8 @@ def without_positions(_: str) -> None:
             counted[run.place] = counted.get(run.place, run.records[0].offset) + len(run.records)
         hand_over(self, runs, positions)
 
-    def prepare_counted(self: Any, touched: Any) -> Any:
-        changelog, offsets = prepare(self, touched)
+    def prepare_counted(self: Any, touched: Any, **more: Any) -> Any:
+        changelog, offsets = prepare(self, touched, **more)
         return changelog, [_counted(place, counted) for place in offsets]
 
     Fetched.hand_over = count  # type: ignore[method-assign]
@@ -125,13 +178,14 @@ def without_processed_offsets(_: str) -> None:
     """What was fetched counts as done, as where a record is acknowledged when it is decoded."""
     prepare = Checkpointer.prepare
 
-    def prepare_ahead(self: Any, touched: Any) -> Any:
-        changelog, offsets = prepare(self, touched)
+    def prepare_ahead(self: Any, touched: Any, **more: Any) -> Any:
+        changelog, offsets = prepare(self, touched, **more)
         ends = {(topic, owned.task.partition): _fetched(owned, topic) for owned in touched
                 for topic in owned.task.positions()}  # fmt: skip
         return changelog, [_moved(place, ends) for place in offsets]
 
     Checkpointer.prepare = prepare_ahead  # type: ignore[method-assign]
+    OwnedTask.has_work = property(lambda self: True)  # type: ignore[assignment,method-assign]
     without_markers("")
 
 
@@ -161,6 +215,11 @@ def _forgiving(watch: Callable[..., Any]) -> Callable[..., Any]:
         return watch(send, arguments, named)
 
     return forgive
+
+
+def without_long_timeouts(_: str) -> None:
+    """A transaction has as much time as it takes on a fast network, many times over."""
+    vars(transactions)["TRANSACTION_TIMEOUT_MS"] = 1_500
 
 
 def without_crash_only(_: str) -> None:
