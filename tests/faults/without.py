@@ -52,6 +52,7 @@ def without_membership_checks(_: str) -> None:
     """Faust as it is: it never asks whether the coordination is still there, and no watchdog does."""
     GroupCoordinator.check_errors = lambda self: None
     Consumer.is_member = lambda self: True  # type: ignore[method-assign]
+    without_watchdog("")
 
 
 def without_local_state(_: str) -> None:
