@@ -205,11 +205,14 @@ def read_whole(brokers: str, topic: str) -> list[WholeRecord]:
         consumer.close()
 
 
-def produce(brokers: str, topic: str, records: Iterable[Mapping[str, object]]) -> None:
-    """Send records (``key value`` and optionally ``partition timestamp headers``), partitioned as Java does."""
+def produce(brokers: str, topic: str, records: Iterable[Mapping[str, object]], *, codec: str = "none") -> None:
+    """Send records (``key value`` and optionally ``partition timestamp headers``), partitioned as Java does.
+
+    ``codec``: ``gzip``, ``snappy``, ``lz4`` or ``zstd``; they go compressed.
+    """
     producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random", "linger.ms": 5,
                          "queue.buffering.max.messages": 2_000_000, "message.max.bytes": 16 << 20,
-                         "enable.idempotence": True})  # fmt: skip
+                         "enable.idempotence": True, "compression.type": codec})  # fmt: skip
     # Without idempotence a batch that is sent again, such as to a topic just made, comes behind the next one.
     for number, record in enumerate(records):
         producer.produce(topic, **record)

@@ -37,10 +37,11 @@ class OrdersCluster(Cluster):
         self.create_topic(self.source)
         return self
 
-    def feed(self, count: int, first: int = 0, *, seed: int = 7) -> None:
+    def feed(self, count: int, first: int = 0, *, seed: int = 7, codec: str = "none") -> None:
         """``count`` events of workload W, numbered from ``first`` on: some of them twice, some invalid."""
         events = workload(count, first=first, customers=CUSTOMERS, seed=seed)
-        produce(self.brokers, self.source, ({"key": event.key, "value": event.value} for event in events))
+        records = ({"key": event.key, "value": event.value} for event in events)
+        produce(self.brokers, self.source, records, codec=codec)
 
     @contextmanager
     def steady_load(self, first: int) -> Iterator[None]:

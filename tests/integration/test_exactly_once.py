@@ -32,6 +32,16 @@ def test_two_workers_publish_each_event_once(cluster: OrdersCluster) -> None:
     cluster.assert_exactly_once()
 
 
+def test_topics_compressed_with_whatever_codec_are_read(cluster: OrdersCluster) -> None:
+    cluster.start("a")
+    for number, codec in enumerate(("gzip", "snappy", "lz4", "zstd", "none")):
+        cluster.feed(1_000, 1_000 * number, codec=codec)
+
+    cluster.wait_done()
+
+    cluster.assert_exactly_once()
+
+
 def test_all_workers_killed_and_their_data_deleted_come_back_from_the_changelogs(cluster: OrdersCluster) -> None:
     cluster.start("a")
     cluster.start("b")
