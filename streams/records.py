@@ -48,6 +48,11 @@ class SourceRecord(Struct, frozen=True, gc=False):
     """``None`` is a tombstone: the source row is gone."""
     headers: Headers = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of the value."""
+        return len(self.value or b"")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordBatch:

@@ -2,6 +2,8 @@
 
 The way of a batch through a lane, from record bytes to records to publish:
 
+    checksum.h  CRC-32C of a fetch's record batches
+    record.h    their records, left in the bytes
     reader.h    what a pipeline is, as Python tells it once
     envelope.h  a record's envelope, its row as cells that point into the record's bytes
     columns.h   each value against what its column surely admits

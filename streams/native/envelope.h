@@ -152,9 +152,9 @@ static Place read_envelope(const Reader *reader, Place at, Envelope *envelope, C
     return at && envelope->has_op && envelope->has_after ? at + 1 : NULL;
 }
 
-static bool read_value(const Reader *reader, PyObject *value, Envelope *envelope, Cell *cells)
+static bool read_value(const Reader *reader, Place start, Py_ssize_t length, Envelope *envelope, Cell *cells)
 {
-    Place start = (Place)PyBytes_AS_STRING(value), end = start + PyBytes_GET_SIZE(value), at = skip_space(start);
+    Place end = start + length, at = skip_space(start);
     if (reader->may_hide && memmem(start, (size_t)(end - start), MARK, sizeof MARK - 1))
         return false;
     envelope->is_change = true;

@@ -1,5 +1,6 @@
 /* Lane: a run of plain records through all steps of a plain pipeline, without an object for each of its parts.
 
+   Record  one record of a fetch, in the bytes in which it came (streams.worker.unpack)
    Reader  what a pipeline's records, identities, groups and outputs are; made once (streams.pipeline.lane.build)
    Run     one batch of records, read: a row of cells for each event, which point into the record's own bytes
 
@@ -10,8 +11,10 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "checksum.h"
 #include "publish.h"
 #include "reader.h"
+#include "record.h"
 #include "run.h"
 #include "steps.h"
 
@@ -95,7 +98,13 @@ static PyTypeObject ReaderType = {
     .tp_new = Reader_new,
 };
 
-static PyModuleDef module = {PyModuleDef_HEAD_INIT, "streams.native.lane", NULL, -1};
+static PyMethodDef functions[] = {
+    {"checksum", checksum, METH_VARARGS, "checksum(data, begin, end) -> CRC-32C, or None"},
+    {"unpack", unpack, METH_VARARGS, "unpack(data, at, records, topic, partition, first) -> records"},
+    {NULL},
+};
+
+static PyModuleDef module = {PyModuleDef_HEAD_INIT, "streams.native.lane", NULL, -1, functions};
 
 PyMODINIT_FUNC PyInit_lane(void)
 {
@@ -103,7 +112,8 @@ PyMODINIT_FUNC PyInit_lane(void)
     NAME_KEY = PyUnicode_InternFromString("key");
     NAME_TIME = PyUnicode_InternFromString("timestamp_ms");
     PUBLISHED_NAMES = Py_BuildValue("(ssss)", "topic", "key", "value", "timestamp_ms");
-    if (!NAME_VALUE || !NAME_KEY || !NAME_TIME || !PUBLISHED_NAMES || PyType_Ready(&RunType) < 0)
+    if (!NAME_VALUE || !NAME_KEY || !NAME_TIME || !PUBLISHED_NAMES || PyType_Ready(&RunType) < 0
+        || PyType_Ready(&RecordType) < 0)
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made && PyModule_AddType(made, &ReaderType) < 0)

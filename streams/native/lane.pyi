@@ -7,6 +7,17 @@ from streams.records import SourceRecord
 
 Told = tuple[Any, ...]
 
+def checksum(data: bytes, begin: int, end: int, /) -> int | None:
+    """CRC-32C of these bytes; ``None`` where the processor has no instruction for it."""
+
+def unpack(
+    data: bytes, at: int, records: bytes | None, topic: str, partition: int, first: int, /
+) -> list[SourceRecord]:
+    """The records from offset ``first`` on of the record batch that begins at that place of ``data``.
+
+    ``records``: their bytes, if they were packed. Raises ``ValueError`` where lengths and bytes do not fit.
+    """
+
 class Run:
     """A batch, read. ``begin`` takes some of its events in hand; the steps are about those, each called once."""
 

@@ -9,6 +9,7 @@
 #include "envelope.h"
 #include "groups.h"
 #include "reader.h"
+#include "record.h"
 
 static const int64_t NO_TIME = -((int64_t)1 << 62);
 
@@ -16,7 +17,7 @@ static const int64_t NO_TIME = -((int64_t)1 << 62);
 
 typedef struct {
     Py_ssize_t place;  /* of its record in the batch */
-    PyObject *record, *value, *identity;
+    PyObject *record, *owner, *identity; /* owner: of the bytes that cells point into */
     int64_t time_ms, committed_ms, clock_ms;
     bool is_change;    /* and not a row of a snapshot */
     bool is_dropped;   /* a duplicate */
@@ -54,34 +55,72 @@ static bool read_time(const Reader *reader, const Cell *cells, Event *event)
     return cell->state == HELD && !__builtin_mul_overflow(floored(cell->digits, reader->divide), reader->multiply, &event->time_ms);
 }
 
+/* What a lane reads of a record; a record of another type than Record brings objects. */
+typedef struct {
+    PyObject *owner;
+    Span key, value;
+} Told;
+
+/* 1: told; 0: key or value are neither bytes nor None; -1: an exception. */
+static int tell_object(PyObject *record, Told *told)
+{
+    PyObject *key = PyObject_GetAttr(record, NAME_KEY), *value = key ? PyObject_GetAttr(record, NAME_VALUE) : NULL;
+    int found = !value ? -1 : PyBytes_CheckExact(value) && (key == Py_None || PyBytes_CheckExact(key));
+    if (found == 1) {
+        told->key = key == Py_None ? (Span){NULL, NOTHING} : (Span){(At)PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)};
+        told->value = (Span){(At)PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)};
+        told->owner = Py_NewRef(value);
+    }
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+    return found;
+}
+
+static int tell(PyObject *record, Told *told)
+{
+    if (!Py_IS_TYPE(record, &RecordType))
+        return tell_object(record, told);
+    const Record *own = (const Record *)record;
+    *told = (Told){Py_NewRef(own->owner), own->key, own->value};
+    return 1;
+}
+
+static int read_timestamp(PyObject *record, int64_t *time_ms)
+{
+    if (Py_IS_TYPE(record, &RecordType)) {
+        *time_ms = ((const Record *)record)->timestamp_ms;
+        return 1;
+    }
+    PyObject *time = PyObject_GetAttr(record, NAME_TIME);
+    *time_ms = time ? PyLong_AsLongLong(time) : -1;
+    Py_XDECREF(time);
+    return PyErr_Occurred() ? -1 : 1;
+}
+
 /* 1: an event; 0: not plain; -1: an exception. */
 static int read_record(const Reader *reader, PyObject *record, Event *event, Cell *cells, int64_t horizon_ms, Py_ssize_t limit)
 {
     Envelope envelope = {0};
-    int found = 0;
-    PyObject *key = NULL, *time = NULL, *value = PyObject_GetAttr(record, NAME_VALUE);
-    if (!value || !(key = PyObject_GetAttr(record, NAME_KEY)))
-        found = -1;
-    else if (PyBytes_CheckExact(value) && (key == Py_None ? !reader->needs_key : PyBytes_CheckExact(key))) {
-        Py_ssize_t size = PyBytes_GET_SIZE(value) + (key == Py_None ? 0 : PyBytes_GET_SIZE(key));
+    Told told = {0};
+    int found = tell(record, &told);
+    if (found == 1 && (told.value.length == NOTHING || (told.key.length == NOTHING && reader->needs_key)))
+        found = 0;
+    if (found == 1) {
+        Py_ssize_t size = told.value.length + (told.key.length == NOTHING ? 0 : told.key.length);
         memset(cells, 0, sizeof(Cell) * (size_t)reader->column_count);
-        found = size <= limit && read_value(reader, value, &envelope, cells);
+        found = size <= limit && read_value(reader, told.value.start, told.value.length, &envelope, cells);
     }
     event->committed_ms = envelope.committed_ms;
-    if (found == 1 && !envelope.has_committed) {
-        event->committed_ms = (time = PyObject_GetAttr(record, NAME_TIME)) ? PyLong_AsLongLong(time) : -1;
-        found = PyErr_Occurred() ? -1 : 1;
-    }
+    if (found == 1 && !envelope.has_committed)
+        found = read_timestamp(record, &event->committed_ms);
     if (found == 1)
         found = read_time(reader, cells, event) && event->time_ms > NO_TIME && event->time_ms <= horizon_ms;
     if (found == 1) {
         event->record = Py_NewRef(record);
-        event->value = Py_NewRef(value);
+        event->owner = Py_NewRef(told.owner);
         event->is_change = envelope.is_change;
     }
-    Py_XDECREF(key);
-    Py_XDECREF(time);
-    Py_XDECREF(value);
+    Py_XDECREF(told.owner);
     return found;
 }
 
@@ -143,7 +182,7 @@ static void Run_dealloc(Run *run)
 {
     for (Py_ssize_t place = 0; place < run->count; place++) {
         Py_DECREF(run->events[place].record);
-        Py_DECREF(run->events[place].value);
+        Py_DECREF(run->events[place].owner);
         Py_XDECREF(run->events[place].identity);
     }
     for (Py_ssize_t table = 0; run->groupings && table < run->reader->table_count; table++)

@@ -5,7 +5,8 @@
    at most 18 digits with 6 behind the point, nothing deeper than 16. Texts are valid UTF-8.
 
    Places lie in a Python bytes object, which ends with a zero byte behind its last: no check of the end is needed where a
-   zero byte fits nothing. */
+   zero byte fits nothing. A value that is cut off may be read on into what comes behind it; who began with it sees that
+   it did not end where it should. */
 
 #ifndef STREAMS_SCAN_H
 #define STREAMS_SCAN_H

@@ -151,7 +151,7 @@ class Task:
             count_stepped_over(batch, self._ahead.shares(batch, plans), results)
         self._positions[batch.topic] = batch.next_offset
         self._last_record_ms[batch.topic] = now_ms
-        self.pending_bytes += sum([len(record.value or b"") for record in batch.records]) + 64 * len(batch.records)
+        self.pending_bytes += sum([record.size for record in batch.records]) + 64 * len(batch.records)
         first = plans[0]
         is_retry = is_return(first, batch.topic)
         return BatchResult(

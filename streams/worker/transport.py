@@ -17,7 +17,7 @@ from faust.types.tuples import ConsumerMessage
 
 from .runs import Run
 from .stop import ExitCode, stop_process
-from .unpack import unpacking_of
+from .unpack import FetchedBatches, unpacking_of
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -60,7 +60,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._partition_assignment_strategy = [self.app.engine.assignor]
         # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
         consumer._fetch_max_wait_ms = 100
-        fetcher.PartitionRecords = unpacking_of(self.app.engine.topics)
+        fetcher.MemoryRecords = FetchedBatches
+        fetcher.PartitionRecords = unpacking_of(self.app.engine.topics, native=self.app.engine.settings.native)
         subscription_state.TopicPartitionState = PartitionState
         return consumer
 

@@ -2,6 +2,8 @@
 
 aiokafka's own way makes an object of each record, hands it through two generators and notes the offset behind it: a
 third of what unpacking costs. Its rules are kept: checksums, aborted transactions, control batches, compacted offsets.
+With the extension a record stays in the bytes that were fetched, and its key and value are made when they are asked
+for: a lane never asks.
 """
 
 from __future__ import annotations
@@ -10,19 +12,58 @@ from collections.abc import Callable, Iterator
 from operator import length_hint
 from typing import Any
 
+from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 
+from streams.native.load import extension
 from streams.records import SourceRecord
 
 _OWN: Any = fetcher.PartitionRecords
+_MAGIC = 2
+"""Of the message format with record batches."""
+_BEFORE_LENGTH, _SUMMED, _HEADER = 12, 21, 61
+"""Bytes of a batch: those that its length does not count, those before what is summed, those before its records."""
+_DECODERS: dict[int, Callable[[bytes], bytes]] = {
+    1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode,
+}  # fmt: skip
 
 
-def unpacking_of(topics: frozenset[str]) -> Callable[..., Any]:
-    """What the fetcher calls as ``PartitionRecords``: quick for ``topics``, its own for all others."""
+class FetchedBatches:
+    """What the fetcher calls as ``MemoryRecords``: the same, and where each record batch is in the bytes."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = bytes(data)
+        self.begin = self.end = 0
+        """Of the batch that was given last."""
+        self._own = MemoryRecords(self.data)
+        self.has_next, self.size_in_bytes = self._own.has_next, self._own.size_in_bytes
+
+    def next_batch(self) -> Any:
+        """The next one as aiokafka reads it."""
+        batch = self._own.next_batch()
+        if batch is not None:
+            self.begin = self.end
+            self.end += _BEFORE_LENGTH + int.from_bytes(self.data[self.begin + 8 : self.begin + _BEFORE_LENGTH])
+        return batch
+
+    def packed(self, batch: Any) -> bytes | None:
+        """Of the batch that was given last, the bytes of its records; ``None`` where they are not packed."""
+        if not batch.compression_type:
+            return None
+        return _DECODERS[batch.compression_type](self.data[self.begin + _HEADER : self.end])
+
+
+def unpacking_of(topics: frozenset[str], *, native: bool) -> Callable[..., Any]:
+    """What the fetcher calls as ``PartitionRecords``: quick for ``topics``, its own for all others.
+
+    ``native``: by the extension, if there is one.
+    """
+    quick = _KeptRecords if native and extension is not None else _SourceRecords
 
     def records_of(tp: Any, *rest: Any) -> Any:
-        return (_SourceRecords if tp.topic in topics else _OWN)(tp, *rest)
+        return (quick if tp.topic in topics else _OWN)(tp, *rest)
 
     return records_of
 
@@ -50,7 +91,7 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
         records = self._records
         while records.has_next():
             batch = records.next_batch()
-            if self._check_crcs and not batch.validate_crc():
+            if self._check_crcs and not self._is_intact(batch):
                 raise CorruptRecordException(f"invalid checksum in {self._tp.topic}[{self._tp.partition}]")
             if not (self._is_aborted(batch) or batch.is_control_batch):
                 self._batch = self._records_of(batch)
@@ -58,6 +99,9 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
                 yield from self._rest
             # The last offsets of a batch may have been compacted away.
             self.next_fetch_offset = batch.next_offset
+
+    def _is_intact(self, batch: Any) -> bool:
+        return bool(batch.validate_crc())
 
     def _is_aborted(self, batch: Any) -> bool:
         if self._isolation_level != fetcher.READ_COMMITTED or batch.producer_id is None:
@@ -84,3 +128,24 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
         ]
         begin = self._next_offset
         return held if not held or held[0].offset >= begin else [record for record in held if record.offset >= begin]
+
+
+class _KeptRecords(_SourceRecords):
+    """The same, left in the bytes in which they came."""
+
+    def _is_intact(self, batch: Any) -> bool:
+        fetched = self._records
+        found = extension and extension.checksum(fetched.data, fetched.begin + _SUMMED, fetched.end)
+        return super()._is_intact(batch) if found is None or batch.magic != _MAGIC else bool(found == batch.crc)
+
+    def _records_of(self, batch: Any) -> list[SourceRecord]:
+        if extension is None or batch.magic != _MAGIC:
+            return super()._records_of(batch)
+        (topic, partition), fetched = self._tp, self._records
+        try:
+            held: list[SourceRecord] = extension.unpack(
+                fetched.data, fetched.begin, fetched.packed(batch), topic, partition, self._next_offset
+            )
+        except ValueError as error:
+            raise CorruptRecordException(f"a broken record batch in {topic}[{partition}]") from error
+        return held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.worker.unpack import unpacking_of
+from streams.native.load import extension
+from streams.worker.unpack import FetchedBatches, unpacking_of
 
 PLACE = TopicPartition("orders", 3)
 
@@ -23,21 +26,31 @@ ABORT = b"\0\0\0\0"
 """Key of the control record that ends an aborted transaction."""
 
 
-def batch(base: int, count: int, *, producer: int = -1, key: bytes | None = None, holes: int = 0) -> bytes:
+def batch(
+    base: int, count: int, *, producer: int = -1, key: bytes | None = None, holes: int = 0, codec: int = 0,
+    is_stamped: bool = False,
+) -> bytes:  # fmt: skip
     """A record batch of Kafka's from offset ``base`` on.
 
     With a ``producer`` it belongs to a transaction; with a ``key`` it is a control batch; the last ``holes`` offsets
-    have been compacted away.
+    have been compacted away; if ``is_stamped``, the broker's time is that of all.
     """
     builder = DefaultRecordBatchBuilder(
-        magic=2, compression_type=0, is_transactional=producer >= 0, producer_id=producer, producer_epoch=0,
+        magic=2, compression_type=codec, is_transactional=producer >= 0, producer_id=producer, producer_epoch=0,
         base_sequence=0, batch_size=1 << 20,
     )  # fmt: skip
     for number in range(count):
         builder.append(number, 1_000 + number, key or b"k%d" % number, b"v%d" % (base + number), [("h", b"x")])
-    data = bytearray(builder.build())
+    return rewritten(builder.build(), base, count, key, holes, is_stamped=is_stamped)
+
+
+def rewritten(
+    built: bytes, base: int, count: int, key: bytes | None = None, holes: int = 0, *, is_stamped: bool = False
+) -> bytes:
+    """With what a broker writes into a batch."""
+    data = bytearray(built)
     struct.pack_into(">q", data, 0, base)
-    data[22] |= 0x20 if key is not None else 0
+    data[22] |= (0x20 if key is not None else 0) | (0x08 if is_stamped else 0)
     struct.pack_into(">i", data, 23, count - 1 + holes)
     struct.pack_into(">I", data, 17, calc_crc32c(bytes(data[21:])))
     return bytes(data)
@@ -45,10 +58,40 @@ def batch(base: int, count: int, *, producer: int = -1, key: bytes | None = None
 
 def records(make: Any, data: bytes, *, begin: int = 0, aborted: Any = ()) -> Any:
     """What ``make`` sees in a fetch from offset ``begin`` on."""
-    return make(PLACE, MemoryRecords(data), list(aborted), begin, None, None, True, READ_COMMITTED)
+    return make(PLACE, FetchedBatches(data), list(aborted), begin, None, None, True, READ_COMMITTED)
+
+
+WAYS = [pytest.param(False, id="python"), pytest.param(True, id="native")]
+
+
+@pytest.fixture(params=WAYS)
+def quick(request: pytest.FixtureRequest) -> Any:
+    """Both quick ways through the fetches of ``orders``."""
+    assert extension is not None or not request.param
+    return unpacking_of(frozenset({"orders"}), native=request.param)
+
+
+def odd() -> bytes:
+    """Records without key, value or headers, with several headers, one of them without a value, and large ones."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=0, is_transactional=False, producer_id=-1, producer_epoch=0, base_sequence=0,
+        batch_size=1 << 20,
+    )  # fmt: skip
+    for number, parts in enumerate([
+        (None, b"v", []), (b"k", None, []), (b"", b"", [("a", None), ("", b""), ("größe", b"\xff" * 200)]),
+        (b"k" * 70_000, b"\0" * 9_000, [("a", b"1"), ("a", b"2")]),
+    ]):  # fmt: skip
+        builder.append(number, 5_000_000_000_000 - 900 * number, *parts)
+    return rewritten(builder.build(), 70_000_000_000, 4)
 
 
 LOGS = {
+    "odd records": (odd(), []),
+    "the broker's time": (batch(0, 5, is_stamped=True), []),
+    "gzip": (batch(0, 5, codec=1) + batch(5, 3), []),
+    "snappy": (batch(0, 5, codec=2) + batch(5, 3), []),
+    "lz4": (batch(0, 5, codec=3) + batch(5, 3), []),
+    "zstd": (batch(0, 5, codec=4) + batch(5, 3), []),
     "plain": (batch(0, 5) + batch(5, 3), []),
     "begins in the middle of a batch": (batch(0, 9), []),
     "holes at the end of a batch": (batch(0, 5, holes=3) + batch(8, 2, holes=1), []),
@@ -62,35 +105,71 @@ LOGS = {
 
 
 @pytest.mark.parametrize("case", LOGS)
-def test_unpacking_gives_the_records_that_aiokafka_gives(case: str) -> None:
+def test_unpacking_gives_the_records_that_aiokafka_gives(case: str, quick: Any) -> None:
     data, aborted = LOGS[case]
     own = records(PartitionRecords, data, begin=2, aborted=aborted)
-    ours = records(unpacking_of(frozenset({"orders"})), data, begin=2, aborted=aborted)
+    ours = records(quick, data, begin=2, aborted=aborted)
     wanted = [(r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in own]
-    assert [(r.offset, r.timestamp_ms, r.key, r.value, r.headers) for r in ours] == wanted
+    held = list(ours)
+    assert [(r.offset, r.timestamp_ms, r.key, r.value, r.headers) for r in held] == wanted
+    assert [(r.topic, r.partition, r.size) for r in held] == [("orders", 3, len(r[3] or b"")) for r in wanted]
     assert ours.next_fetch_offset == own.next_fetch_offset
 
 
-def test_aborted_records_and_markers_are_passed_over() -> None:
+def test_aborted_records_and_markers_are_passed_over(quick: Any) -> None:
     data, aborted = LOGS["committed after an abort"]
-    ours = records(unpacking_of(frozenset({"orders"})), data, aborted=aborted)
+    ours = records(quick, data, aborted=aborted)
     assert [record.offset for record in ours] == [5, 6, 7]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3, 4, 8])
-def test_the_position_stands_behind_the_last_record_taken(taken: int) -> None:
+def test_the_position_stands_behind_the_last_record_taken(taken: int, quick: Any) -> None:
     data = batch(0, 4) + batch(4, 4)
-    own, ours = records(PartitionRecords, data), records(unpacking_of(frozenset({"orders"})), data)
+    own, ours = records(PartitionRecords, data), records(quick, data)
     assert len(list(islice(own, taken))) == len(list(islice(ours, taken))) == taken
     assert ours.next_fetch_offset == own.next_fetch_offset
 
 
-def test_a_wrong_checksum_is_refused() -> None:
+def test_a_wrong_checksum_is_refused(quick: Any) -> None:
     data = bytearray(batch(0, 4))
     data[-1] ^= 1
     with pytest.raises(CorruptRecordException, match=r"orders\[3\]"):
-        list(records(unpacking_of(frozenset({"orders"})), bytes(data)))
+        list(records(quick, bytes(data)))
+
+
+@given(st.binary(max_size=300), st.integers(0, 20))
+def test_the_checksum_is_kafkas(data: bytes, begin: int) -> None:
+    assert extension is not None
+    begin = min(begin, len(data))
+    assert extension.checksum(data, begin, len(data)) in (None, calc_crc32c(data[begin:]))
 
 
 def test_other_topics_go_aiokafkas_own_way() -> None:
-    assert type(records(unpacking_of(frozenset()), batch(0, 1))) is PartitionRecords
+    assert type(records(unpacking_of(frozenset(), native=True), batch(0, 1))) is PartitionRecords
+
+
+# Attributes mean nothing, and are no length as aiokafka reads them; offsets may be any.
+@pytest.mark.parametrize("at", [at for at in range(61, len(batch(0, 3))) if (at - 61) % 15 not in (1, 3)])
+@pytest.mark.parametrize("byte", [0x00, 0x01, 0x7E, 0xFF])
+def test_a_length_that_lies_is_refused_or_changes_no_other_byte(at: int, byte: int) -> None:
+    """Whatever aiokafka makes of it; what it does not refuse may have a header whose name is no text."""
+    data = bytearray(batch(0, 3))
+    data[at] = byte
+    struct.pack_into(">I", data, 17, calc_crc32c(bytes(data[21:])))
+
+    def seen(make: Any) -> Any:
+        try:
+            return [(r.offset, r.key, r.value, tuple(r.headers)) for r in records(make, bytes(data))]
+        except CorruptRecordException:
+            return "refused"
+
+    with suppress(UnicodeDecodeError):
+        wanted = seen(unpacking_of(frozenset({"orders"}), native=False))
+        assert seen(unpacking_of(frozenset({"orders"}), native=True)) == wanted
+
+
+def test_a_header_whose_name_is_not_utf8_is_read_as_java_reads_it() -> None:
+    data = batch(0, 1).replace(b"\x02h\x02x", b"\x02\xff\x02x")
+    data = data[:17] + struct.pack(">I", calc_crc32c(data[21:])) + data[21:]
+    (record,) = records(unpacking_of(frozenset({"orders"}), native=True), data)
+    assert record.headers == (("\N{REPLACEMENT CHARACTER}", b"x"),)

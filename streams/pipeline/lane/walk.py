@@ -11,7 +11,7 @@ long way as if it had never been here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -70,17 +70,29 @@ def process_plain(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
 
 
 def _sort_out(
-    records: list[SourceRecord], others: Iterable[int], plan: Plan, now_ms: int
+    records: list[SourceRecord], others: Sequence[int], plan: Plan, now_ms: int
 ) -> tuple[list[tuple[int, Ledger]], list[int]]:
     """Of the records at ``others``: (place, ledger) of those that end at once, and the places of events."""
+    if not others:
+        return [], []
+    ledger = _end_all(records, others, plan, now_ms)
+    if ledger is not None:
+        return [(others[0], ledger)], []
     ended, cuts = [], []
     for place in others:
-        ledger = Ledger(1, retried=plan.retried)
-        if validate_events(decode_records([records[place]], plan, ledger), plan, ledger, now_ms=now_ms):
+        ledger = _end_all(records, [place], plan, now_ms)
+        if ledger is None:
             cuts.append(place)
         else:
             ended.append((place, ledger))
     return ended, cuts
+
+
+def _end_all(records: list[SourceRecord], places: Sequence[int], plan: Plan, now_ms: int) -> Ledger | None:
+    """What becomes of the records at ``places``; ``None`` where one of them is an event that goes on."""
+    ledger = Ledger(len(places), retried=plan.retried)
+    decoded = decode_records([records[place] for place in places], plan, ledger)
+    return None if validate_events(decoded, plan, ledger, now_ms=now_ms) else ledger
 
 
 def _process_stretch(

@@ -57,7 +57,7 @@ class Parts:
             part = last
         if place is not None and place.name == part.name:
             part.number = max(part.number, place.number)
-        size = len(record.value or b"") + RECORD_BYTES
+        size = record.size + RECORD_BYTES
         part.end, part.size, self.size = record.offset + 1, part.size + size, self.size + size
         return part
 

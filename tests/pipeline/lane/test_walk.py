@@ -59,7 +59,7 @@ def some_batches(chance: Random) -> list[list[SourceRecord]]:
 @given(BATCHES)
 @settings(max_examples=100, deadline=None)
 def test_both_ways_leave_the_same(batches: list[list[SourceRecord]]) -> None:
-    assert walked(NATIVE, batches) == walked(PYTHON, batches)
+    assert walked(NATIVE, batches) == walked(NATIVE, batches, is_fetched=False) == walked(PYTHON, batches)
 
 
 @given(BATCHES)

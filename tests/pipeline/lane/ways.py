@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from streams.contracts import read_contracts
+from streams.native.load import extension
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import Limits, Plan
 from streams.pipeline.task import Task
@@ -93,12 +96,18 @@ class Left:
     times: list[Any] = field(default_factory=list)
 
 
-def walked(topology: Topology, batches: Iterable[list[SourceRecord]]) -> Left:
-    """``batches`` through one task of ``topology``, with a checkpoint behind every second one."""
+def walked(topology: Topology, batches: Iterable[list[SourceRecord]], *, is_fetched: bool = True) -> Left:
+    """``batches`` through one task of ``topology``, with a checkpoint behind every second one.
+
+    Where it has a lane, they come as from Kafka if they are ``is_fetched``: left in the bytes of a record batch.
+    """
     left, store, offset = Left(), MemoryStore(), 0
+    has_lane = any(plan.lane is not None for plan in topology.plans)
     task = Task(topology.subtopologies[0], 0, store)
     for number, records in enumerate(batches):
         placed = [_at(record, offset + place) for place, record in enumerate(records)]
+        if has_lane and is_fetched:
+            placed = fetched(placed)
         offset += len(placed)
         batch = RecordBatch(topic=TOPIC, partition=0, records=placed, next_offset=offset)
         result = task.process(batch, now_ms=NOW_MS)
@@ -113,6 +122,23 @@ def walked(topology: Topology, batches: Iterable[list[SourceRecord]]) -> Left:
     left.stored = list(store.scan(b"", b"\xff" * 9))
     left.deliveries.sort(key=lambda delivery: delivery.topic)  # of different topics any order will do
     return left
+
+
+def fetched(records: list[SourceRecord]) -> list[SourceRecord]:
+    """The same as the extension unpacks them."""
+    if not records:
+        return []
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=0, is_transactional=False, producer_id=-1, producer_epoch=0, base_sequence=0,
+        batch_size=1 << 30,
+    )  # fmt: skip
+    for place, record in enumerate(records):
+        builder.append(place, record.timestamp_ms, record.key, record.value, list(record.headers))
+    data = bytearray(builder.build())
+    struct.pack_into(">q", data, 0, records[0].offset)
+    assert extension is not None
+    held: list[SourceRecord] = extension.unpack(bytes(data), 0, None, TOPIC, 0, 0)
+    return held
 
 
 def _at(record: SourceRecord, offset: int) -> SourceRecord:
