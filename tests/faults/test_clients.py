@@ -13,7 +13,7 @@ EXIT_S = 60.0
 @pytest.mark.parametrize("trouble", ["coordinator_dies", "always_rebalanced"])
 @pytest.mark.fault(
     "FT11", "the membership dies inside the client", protection="check of the coordination; watchdog; crash only",
-    without={"coordinator_dies": "membership_checks", "always_rebalanced": "crash_only"},
+    without={"coordinator_dies": "membership_checks", "always_rebalanced": "watchdog"},
 )  # fmt: skip
 def test_a_worker_without_a_membership_ends_instead_of_doing_nothing(arena: Arena, trouble: str) -> None:
     arena.start_all("a", "b")
