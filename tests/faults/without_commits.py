@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -91,24 +90,27 @@ def without_one_commit(_: str) -> None:
     WATCHED["send_offsets_to_transaction"] = offsets_later
 
 
-PIECE = 10
-"""Outputs that go together where not all do."""
+PIECE, PIECE_S = 50, 0.1
+"""Outputs that go together where not all do, and for how long fewer may wait."""
 
 
 def without_atomic_outputs(_: str) -> None:
     """Outputs are committed as they are sent, as by a producer without transactions."""
     spy()
-    sent, watch = itertools.count(1), WATCHED.get("produce")
+    watch, sent, last_s = WATCHED.get("produce"), 0, time.monotonic()
 
     def commit_pieces(call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        nonlocal sent, last_s
         if watch is None:
             call(*arguments, **named)
         else:
             watch(call, arguments, named)
-        if next(sent) % PIECE == 0:
+        sent += 1
+        if sent >= PIECE or time.monotonic() > last_s + PIECE_S:
             producer = call.__self__  # type: ignore[attr-defined]
             producer.commit_transaction(8)
             producer.begin_transaction()
+            sent, last_s = 0, time.monotonic()
 
     WATCHED["produce"] = commit_pieces
 
