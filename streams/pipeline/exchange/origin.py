@@ -21,4 +21,6 @@ def in_source(record: SourceRecord, exchange: Exchange) -> SourceRecord:
         return record
     if not isinstance(found, Carried):
         return record
-    return msgspec.structs.replace(record, topic=exchange.source, partition=found.partition, offset=found.offset)
+    return SourceRecord(
+        exchange.source, found.partition, found.offset, record.timestamp_ms, record.key, record.value, record.headers
+    )
