@@ -6,6 +6,8 @@ What is overridden, and why, is in the comments; private names of Faust and aiok
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,11 @@ from .unpack import FetchedBatches, unpacking_of
 
 if TYPE_CHECKING:
     from .engine import Engine
+
+logger = logging.getLogger("streams.worker")
+
+STOP_SECONDS = 5.0
+"""For a consumer to end politely."""
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]  # Faust has no usable types
@@ -70,6 +77,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if consumer._coordinator is not None:
             consumer._coordinator.check_errors()
         return await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
+
+
+    async def on_thread_stop(self) -> None:
+        """A rebalance that is under way is waited for, and may wait for the others or for Faust, which hears no more.
+
+        What was in hand has been committed before; the group will find out by itself that nobody is here.
+        """
+        try:
+            await asyncio.wait_for(super().on_thread_stop(), STOP_SECONDS)
+        except TimeoutError:
+            logger.warning("the consumer is left as it is: a rebalance did not end within %.0f s", STOP_SECONDS)
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
