@@ -34,7 +34,7 @@ class FetchedBatches:
     """What the fetcher calls as ``MemoryRecords``: the same, and where each record batch is in the bytes."""
 
     def __init__(self, data: Any) -> None:
-        self.data = bytes(data)
+        self.data = bytes(data or b"")
         self.begin = self.end = 0
         """Of the batch that was given last."""
         self._own = MemoryRecords(self.data)

@@ -144,6 +144,12 @@ def test_the_checksum_is_kafkas(data: bytes, begin: int) -> None:
     assert extension.checksum(data, begin, len(data)) in (None, calc_crc32c(data[begin:]))
 
 
+@pytest.mark.parametrize("nothing", [None, b""])
+def test_a_fetch_that_brought_nothing_holds_nothing(nothing: bytes | None) -> None:
+    held = FetchedBatches(nothing)
+    assert (held.has_next(), held.size_in_bytes(), held.next_batch()) == (False, 0, None)
+
+
 def test_other_topics_go_aiokafkas_own_way() -> None:
     assert type(records(unpacking_of(frozenset(), native=True), batch(0, 1))) is PartitionRecords
 
