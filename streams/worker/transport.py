@@ -19,7 +19,7 @@ from faust.types.tuples import ConsumerMessage
 
 from .runs import Run
 from .stop import ExitCode, stop_process
-from .unpack import FetchedBatches, unpacking_of
+from .unpack import FetchedBatches, FetchedPartition, unpacking_of
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -67,7 +67,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._partition_assignment_strategy = [self.app.engine.assignor]
         # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
         consumer._fetch_max_wait_ms = 100
-        fetcher.MemoryRecords = FetchedBatches
+        fetcher.MemoryRecords, fetcher.FetchResult = FetchedBatches, FetchedPartition
         fetcher.PartitionRecords = unpacking_of(self.app.engine.topics, native=self.app.engine.settings.native)
         subscription_state.TopicPartitionState = PartitionState
         return consumer

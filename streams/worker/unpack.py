@@ -9,7 +9,6 @@ for: a lane never asks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from operator import length_hint
 from typing import Any
 
 from aiokafka import codec
@@ -68,37 +67,76 @@ def unpacking_of(topics: frozenset[str], *, native: bool) -> Callable[..., Any]:
     return records_of
 
 
+class FetchedPartition(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types
+    """What the fetcher calls as ``FetchResult``: records of our own topics are taken many at a time."""
+
+    _partition_records: Any
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        """The next ``max_records``, or all."""
+        records = self._partition_records
+        if not isinstance(records, _SourceRecords):
+            return list(super().getall(max_records))
+        if not self.check_assignment(self._topic_partition):
+            return []
+        taken = records.take(max_records)
+        self._update_position()
+        if records.is_over:
+            self._partition_records = None
+        return taken
+
+
 class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
     """The records of one partition in one fetch."""
 
-    def __iter__(self) -> Iterator[SourceRecord]:
-        # Its own iterator asks this one for every record: a frame that does nothing.
-        return self._records_iterator or iter(())
+    is_over = False
+    """All of them have been taken."""
+    _behind: int | None = None
+    """The offset behind the batch in hand."""
 
     @property
     def next_fetch_offset(self) -> int:
         """Behind the last record that was taken."""
-        taken = len(self._batch) - length_hint(self._rest)
-        return self._batch[taken - 1].offset + 1 if taken else self._next_offset
+        return self._batch[self._at - 1].offset + 1 if self._at else self._next_offset
 
     @next_fetch_offset.setter
     def next_fetch_offset(self, offset: int) -> None:
         self._batch: list[SourceRecord] = []
-        self._rest: Iterator[SourceRecord] = iter(())
+        self._at = 0
+        """So many of the batch in hand have been taken."""
         self._next_offset = offset
 
+    def take(self, most: int | None) -> list[SourceRecord]:
+        """The next ``most`` records, or all; fewer: there are no more."""
+        taken: list[SourceRecord] = []
+        while (most is None or len(taken) < most) and (self._at < len(self._batch) or self._advance()):
+            part = self._batch[self._at : None if most is None else self._at + most - len(taken)]
+            self._at += len(part)
+            taken += part
+        return taken
+
     def _unpack_records(self) -> Iterator[SourceRecord]:
+        """One at a time, as aiokafka's own are."""
+        while one := self.take(1):
+            yield one[0]
+
+    def _advance(self) -> bool:
+        """To the next batch that has records for us."""
         records = self._records
-        while records.has_next():
+        while True:
+            if self._behind is not None:  # the last offsets of a batch may have been compacted away
+                self.next_fetch_offset, self._behind = self._behind, None
+            if not records.has_next():
+                self.is_over = True
+                return False
             batch = records.next_batch()
             if self._check_crcs and not self._is_intact(batch):
                 raise CorruptRecordException(f"invalid checksum in {self._tp.topic}[{self._tp.partition}]")
+            self._behind = batch.next_offset
             if not (self._is_aborted(batch) or batch.is_control_batch):
                 self._batch = self._records_of(batch)
-                self._rest = iter(self._batch)
-                yield from self._rest
-            # The last offsets of a batch may have been compacted away.
-            self.next_fetch_offset = batch.next_offset
+                if self._batch:
+                    return True
 
     def _is_intact(self, batch: Any) -> bool:
         return bool(batch.validate_crc())

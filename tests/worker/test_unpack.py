@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.native.load import extension
-from streams.worker.unpack import FetchedBatches, unpacking_of
+from streams.worker.unpack import FetchedBatches, FetchedPartition, unpacking_of
 
 PLACE = TopicPartition("orders", 3)
 
@@ -128,6 +128,42 @@ def test_the_position_stands_behind_the_last_record_taken(taken: int, quick: Any
     own, ours = records(PartitionRecords, data), records(quick, data)
     assert len(list(islice(own, taken))) == len(list(islice(ours, taken))) == taken
     assert ours.next_fetch_offset == own.next_fetch_offset
+
+
+class State:
+    """What a fetch result asks of an assignment, and of its partition's state."""
+
+    active, paused, position = True, False, 0
+
+    def state_value(self, _: TopicPartition) -> State:
+        return self
+
+    def consumed_to(self, offset: int) -> None:
+        self.position = offset
+
+
+@pytest.mark.parametrize("most", [None, 1, 3, 4, 5, 100])
+@pytest.mark.parametrize("case", ["holes at the end of a batch", "aborted", "ends aborted", "plain"])
+def test_many_are_taken_at_a_time_as_aiokafka_takes_them(case: str, most: int | None, quick: Any) -> None:
+    data, aborted = LOGS[case]
+
+    def calls(kind: Any, make: Any) -> list[Any]:
+        state, seen = State(), []
+        held = kind(PLACE, assignment=state, partition_records=records(make, data, aborted=aborted), backoff=0)
+        while held.has_more():
+            seen.append(([record.offset for record in held.getall(most)], state.position))
+        return seen
+
+    assert calls(FetchedPartition, quick) == calls(FetchResult, PartitionRecords)
+    assert calls(FetchedPartition, PartitionRecords) == calls(FetchResult, PartitionRecords)
+
+
+def test_where_the_position_has_moved_nothing_is_taken(quick: Any) -> None:
+    state = State()
+    held = FetchedPartition(PLACE, assignment=state, partition_records=records(quick, batch(0, 4)), backoff=0)
+    state.position = 2
+    assert held.getall(10) == []
+    assert not held.has_more()
 
 
 def test_a_wrong_checksum_is_refused(quick: Any) -> None:
