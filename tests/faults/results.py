@@ -133,7 +133,8 @@ def code_digest(test_file: Path) -> str:
     frame = [Path(__file__).parent / name for name in FRAME]
     package = test_file.with_name(test_file.stem.removeprefix("test_"))
     own = sorted(file for file in package.rglob("*") if file.suffix in (".py", ".yaml"))
-    return _digest([*sorted((ROOT / "streams").rglob("*.py")), *frame, *own, test_file])
+    engine = sorted(file for kind in ("*.py", "*.[ch]") for file in (ROOT / "streams").rglob(kind))
+    return _digest([*engine, *frame, *own, test_file])
 
 
 def _digest(files: Iterable[Path]) -> str:
