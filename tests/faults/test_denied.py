@@ -143,7 +143,7 @@ class _denied:  # noqa: N801
 
 
 @pytest.mark.fault("FT14", "the topic of dead letters is deleted", protection="a new start makes what is missing",
-                   without="crash_only")  # fmt: skip
+                   without="made_topics")  # fmt: skip
 def test_a_deleted_topic_of_dead_letters_is_made_anew_and_has_all_that_came_since(
     network: Brokers, arena: Arena
 ) -> None:

@@ -162,6 +162,17 @@ def without_topic_ids(_: str) -> None:
     SourceWatch.look = lambda self: None  # type: ignore[method-assign]
 
 
+def without_made_topics(_: str) -> None:
+    """Topics are made at the very first start, and one that is missing later stays so."""
+    create = topics.TopicKeeper._create
+
+    def create_all_or_none(self: Any, specs: Any, *rest: Any) -> None:
+        if len(specs) > 1:
+            create(self, specs, *rest)
+
+    topics.TopicKeeper._create = create_all_or_none  # type: ignore[method-assign]
+
+
 def without_partition_counts(_: str) -> None:
     """A topic has as many partitions as it has, and its tables go on as if it had always had them."""
     take = Taking.take
