@@ -154,7 +154,7 @@ def _options(settings: Settings, instance: str) -> dict[str, Any]:
         "broker_heartbeat_interval": 1.0,
         "broker_rebalance_timeout": 30.0,
         "broker_commit_every": 10**9,
-        "broker_check_crcs": False,
+        "broker_check_crcs": True,
         "topic_disable_leader": True,
         "topic_allow_declare": False,
         "stream_recovery_delay": 0.0,

@@ -68,7 +68,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
         consumer._fetch_max_wait_ms = 100
         fetcher.MemoryRecords, fetcher.FetchResult = FetchedBatches, FetchedPartition
-        fetcher.PartitionRecords = unpacking_of(self.app.engine.topics, native=self.app.engine.settings.native)
+        engine: Engine = self.app.engine
+        fetcher.PartitionRecords = unpacking_of(
+            engine.topics, native=engine.settings.native, gives_up=engine.batches.quarantine.covers
+        )
         subscription_state.TopicPartitionState = PartitionState
         return consumer
 

@@ -8,8 +8,10 @@ for: a lane never asks.
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from aiokafka import codec
 from aiokafka.consumer import fetcher
@@ -19,11 +21,21 @@ from aiokafka.record.memory_records import MemoryRecords
 from streams.native.load import extension
 from streams.records import SourceRecord
 
+from .stop import ExitCode, stop_process
+
+logger = logging.getLogger("streams.worker")
+
 _OWN: Any = fetcher.PartitionRecords
 _MAGIC = 2
 """Of the message format with record batches."""
 _BEFORE_LENGTH, _SUMMED, _HEADER = 12, 21, 61
 """Bytes of a batch: those that its length does not count, those before what is summed, those before its records."""
+_MOST_RECORDS = 10_000_000
+"""No batch holds more: a header that says so is damaged itself."""
+TRIES = 3
+"""Readings of a batch whose checksum is wrong: it may have been damaged on its way."""
+GivesUp = Callable[[tuple[str, int], int, int], bool]
+"""Whether somebody has decided to go on without the records of a place, from one offset to another."""
 _DECODERS: dict[int, Callable[[bytes], bytes]] = {
     1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode,
 }  # fmt: skip
@@ -54,15 +66,31 @@ class FetchedBatches:
         return _DECODERS[batch.compression_type](self.data[self.begin + _HEADER : self.end])
 
 
-def unpacking_of(topics: frozenset[str], *, native: bool) -> Callable[..., Any]:
+class DamagedBatchError(Exception):
+    """A record batch is not what its producer wrote: the checksum says so."""
+
+    def __init__(self, place: tuple[str, int], first: int, last: int) -> None:
+        (topic, partition), span = place, f"{first}-{last}"
+        super().__init__(
+            f"{topic}[{partition}]: the record batch at offsets {span} is damaged (wrong checksum), {TRIES} times read;"
+            f" restore the topic, or go on without it: streams quarantine add {topic} {partition} {span} --why TEXT"
+        )
+        self.first = first
+
+
+def unpacking_of(topics: frozenset[str], *, native: bool, gives_up: GivesUp = lambda *_: False) -> Callable[..., Any]:
     """What the fetcher calls as ``PartitionRecords``: quick for ``topics``, its own for all others.
 
-    ``native``: by the extension, if there is one.
+    ``native``: by the extension, if there is one. ``gives_up``: damaged batches of such a range are stepped over.
     """
     quick = _KeptRecords if native and extension is not None else _SourceRecords
 
     def records_of(tp: Any, *rest: Any) -> Any:
-        return (quick if tp.topic in topics else _OWN)(tp, *rest)
+        if tp.topic not in topics:
+            return _OWN(tp, *rest)
+        held = quick(tp, *rest)
+        held.gives_up = gives_up
+        return held
 
     return records_of
 
@@ -71,6 +99,8 @@ class FetchedPartition(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka h
     """What the fetcher calls as ``FetchResult``: records of our own topics are taken many at a time."""
 
     _partition_records: Any
+    _damaged: ClassVar[Counter[tuple[str, int, int]]] = Counter()
+    """Readings of damaged batches, by topic, partition and offset."""
 
     def getall(self, max_records: int | None = None) -> list[Any]:
         """The next ``max_records``, or all."""
@@ -79,16 +109,30 @@ class FetchedPartition(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka h
             return list(super().getall(max_records))
         if not self.check_assignment(self._topic_partition):
             return []
-        taken = records.take(max_records)
+        try:
+            taken = records.take(max_records)
+        except DamagedBatchError as error:
+            self._read_again(error)
+            return []
         self._update_position()
         if records.is_over:
             self._partition_records = None
         return taken
 
+    def _read_again(self, error: DamagedBatchError) -> None:
+        """From the position, which has not moved; not for ever."""
+        place = (*self._topic_partition, error.first)
+        self._damaged[place] += 1
+        if self._damaged[place] == TRIES:
+            stop_process(ExitCode.STATE_REFUSED, str(error))
+        logger.warning("the record batch of %s[%d] at offset %d has a wrong checksum: it is read again", *place)
+        self._partition_records = None
+
 
 class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
     """The records of one partition in one fetch."""
 
+    gives_up: GivesUp
     is_over = False
     """All of them have been taken."""
     _behind: int | None = None
@@ -130,13 +174,22 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
                 self.is_over = True
                 return False
             batch = records.next_batch()
-            if self._check_crcs and not self._is_intact(batch):
-                raise CorruptRecordException(f"invalid checksum in {self._tp.topic}[{self._tp.partition}]")
             self._behind = batch.next_offset
-            if not (self._is_aborted(batch) or batch.is_control_batch):
+            if self._check_crcs and not self._is_intact(batch):
+                self._behind = self._behind_damaged(batch)
+            elif not (self._is_aborted(batch) or batch.is_control_batch):
                 self._batch = self._records_of(batch)
                 if self._batch:
                     return True
+
+    def _behind_damaged(self, batch: Any) -> int:
+        """The offset behind a batch that somebody has given up."""
+        first, place = batch.base_offset, (self._tp.topic, self._tp.partition)
+        last = batch.next_offset - 1 if first < batch.next_offset <= first + _MOST_RECORDS else first
+        if not self.gives_up(place, first, last):
+            raise DamagedBatchError(place, first, last)
+        logger.error("the damaged record batch of %s[%d] at offsets %d to %d is stepped over", *place, first, last)
+        return int(last) + 1
 
     def _is_intact(self, batch: Any) -> bool:
         return bool(batch.validate_crc())

@@ -95,7 +95,7 @@ def slow_library(tmp_path: Path) -> Path:
 
 
 @pytest.mark.fault("FT12", "a slow disk under the state", protection="heartbeats and commits do not wait for the disk",
-                   without="batched_writes")  # fmt: skip
+                   without="own_heartbeats")  # fmt: skip
 def test_a_slow_disk_costs_time_and_nothing_else(arena: Arena, slow_library: Path) -> None:
     flag = arena.folder / "is-slow"
     data = str(arena.folder / "data")

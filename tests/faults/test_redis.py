@@ -190,7 +190,7 @@ def test_what_redis_forgets_is_read_again_from_the_changelogs(
 @pytest.mark.fault(
     "FT25", "Redis is older, hangs, is full or away", protection="one owner, the marker last, an end by name",
     without={
-        "restart_with_older_state": "stamps", "fail_over": "stamps", "sleep": "fencing",
+        "restart_with_older_state": "markers", "fail_over": "stamps", "sleep": "fencing",
         "hang": "patient_store", "fill": "refused_answers", "take_away": "markers",
     },
 )

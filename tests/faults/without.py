@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ import streams.worker.changelogs as changelogs
 import streams.worker.host as host
 import streams.worker.redis_stores as redis_stores
 import streams.worker.topics as topics
+import streams.worker.unpack as unpack
 from streams.contracts.registry import DeferredSource, RegistryUnavailableError, UnregisteredSchemaError
 from streams.ledger import Ledger
 from streams.pipeline.lookups.plan import Answer
@@ -134,21 +137,29 @@ def without_refused_answers(_: str) -> None:
     RedisStore._check = lambda *_: None  # type: ignore[method-assign]
 
 
-def without_batched_writes(_: str) -> None:
-    """Entries are written to the disk one by one, and each has to be there before the next."""
+def without_own_heartbeats(_: str) -> None:
+    """One thread for all: entries go to the disk one by one, each synced, and heartbeats wait until they are there."""
+    writing, heartbeat = threading.Lock(), GroupCoordinator._do_heartbeat
 
     def write(self: Any, changes: Any) -> None:
         synced = WriteOptions()
         synced.sync = True
-        for key, value in changes:
-            batch = WriteBatch(raw_mode=True)
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-            self._db.write(batch, synced)
+        with writing:
+            for key, value in changes:
+                batch = WriteBatch(raw_mode=True)
+                if value is None:
+                    batch.delete(key)
+                else:
+                    batch.put(key, value)
+                self._db.write(batch, synced)
+
+    async def wait_and_beat(self: Any) -> Any:
+        while writing.locked():
+            await asyncio.sleep(0.05)
+        return await heartbeat(self)
 
     RocksStore.write = write  # type: ignore[method-assign]
+    GroupCoordinator._do_heartbeat = wait_and_beat
 
 
 def without_heads(_: str) -> None:
@@ -191,6 +202,11 @@ def without_partition_counts(_: str) -> None:
 def without_range_check(_: str) -> None:
     """Where an offset is gone, the client goes on at the first that is there, as aiokafka does."""
     PartitionState.await_reset = PartitionState.__mro__[1].await_reset  # type: ignore[method-assign]
+
+
+def without_checksums(_: str) -> None:
+    """What a broker sends is taken for what was written."""
+    unpack._KeptRecords._is_intact = lambda *_: True  # type: ignore[method-assign]
 
 
 def without_trace(_: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -17,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.native.load import extension
-from streams.worker.unpack import FetchedBatches, FetchedPartition, unpacking_of
+from streams.worker import unpack
+from streams.worker.stop import ExitCode
+from streams.worker.unpack import TRIES, DamagedBatchError, FetchedBatches, FetchedPartition, unpacking_of
 
 PLACE = TopicPartition("orders", 3)
 
@@ -166,11 +169,44 @@ def test_where_the_position_has_moved_nothing_is_taken(quick: Any) -> None:
     assert not held.has_more()
 
 
-def test_a_wrong_checksum_is_refused(quick: Any) -> None:
-    data = bytearray(batch(0, 4))
-    data[-1] ^= 1
-    with pytest.raises(CorruptRecordException, match=r"orders\[3\]"):
-        list(records(quick, bytes(data)))
+def damaged(data: bytes) -> bytes:
+    """Its last byte is another."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def test_a_wrong_checksum_is_told_with_what_to_do(quick: Any) -> None:
+    data = batch(0, 4) + damaged(batch(4, 5))
+    with pytest.raises(DamagedBatchError, match=r"orders\[3\].* 4-8 .*streams quarantine add orders 3 4-8"):
+        list(records(quick, data))
+
+
+def test_a_damaged_batch_is_read_again_and_not_for_ever(quick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = []
+    monkeypatch.setattr(unpack, "stop_process", lambda code, reason: stopped.append((code, reason)))
+    monkeypatch.setattr(FetchedPartition, "_damaged", Counter())
+    state = State()
+    for number in (1, 2, 3):
+        held = FetchedPartition(
+            PLACE, assignment=state, partition_records=records(quick, batch(0, 4) + damaged(batch(4, 5))), backoff=0
+        )
+        assert (held.getall(100), held.has_more(), state.position) == ([], False, 0)
+        assert len(stopped) == (number == TRIES)
+    assert stopped[0][0] is ExitCode.STATE_REFUSED
+    assert "damaged" in stopped[0][1]
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_damaged_batch_that_was_given_up_is_stepped_over(native: bool) -> None:
+    asked = []
+
+    def gives_up(place: tuple[str, int], first: int, last: int) -> bool:
+        asked.append((place, first, last))
+        return True
+
+    make = unpacking_of(frozenset({"orders"}), native=native, gives_up=gives_up)
+    data = batch(0, 4) + damaged(batch(4, 5)) + batch(9, 1)
+    assert [record.offset for record in records(make, data)] == [0, 1, 2, 3, 9]
+    assert asked == [(("orders", 3), 4, 8)]
 
 
 @given(st.binary(max_size=300), st.integers(0, 20))
