@@ -190,8 +190,8 @@ def test_what_redis_forgets_is_read_again_from_the_changelogs(
 @pytest.mark.fault(
     "FT25", "Redis is older, hangs, is full or away", protection="one owner, the marker last, an end by name",
     without={
-        "restart_with_older_state": "markers", "fail_over": "stamps", "sleep": "fencing",
-        "hang": "patient_store", "fill": "refused_answers", "take_away": "markers",
+        "restart_with_older_state": "whole_restores", "fail_over": "stamps", "sleep": "ownership",
+        "hang": "patient_store", "fill": "refused_answers", "take_away": "whole_restores",
     },
 )
 @pytest.mark.parametrize("strike", [restart_with_older_state, fail_over, hang, fill, take_away, sleep])

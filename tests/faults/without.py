@@ -110,6 +110,12 @@ def _send_whatever_was_said(self: Any, steps: Any) -> None:
         stamp = after
 
 
+def without_ownership(_: str) -> None:
+    """Neither Kafka nor Redis is asked whose a task is."""
+    without_commits.without_fencing("")
+    without_stamps("")
+
+
 def without_patient_store(_: str) -> None:
     """A Redis has half a second for an answer, then it counts as away."""
     vars(redis_stores)["ANSWER_SECONDS"] = 0.5
