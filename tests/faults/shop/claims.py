@@ -32,13 +32,16 @@ def _image(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def captured(*names: str) -> Read:
-    """An envelope: what happened, and these columns of the row after it, or before a DELETE; tombstones say no more."""
+    """An envelope: what happened, and these columns of the row after it, or before a DELETE; tombstones say no more.
+
+    A column that is not told is NULL, which SQL has to agree with.
+    """
 
     def read(_: Any, value: Any) -> Values | None:
         if value is None:
             return None
         image = _image(value)
-        return value["op"], *(image[name] for name in names)
+        return value["op"], *(image.get(name) for name in names)
 
     return read
 
