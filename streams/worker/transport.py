@@ -81,7 +81,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             consumer._coordinator.check_errors()
         return await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
 
-
     async def on_thread_stop(self) -> None:
         """A rebalance that is under way is waited for, and may wait for the others or for Faust, which hears no more.
 

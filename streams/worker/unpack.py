@@ -59,6 +59,12 @@ class FetchedBatches:
             self.end += _BEFORE_LENGTH + int.from_bytes(self.data[self.begin + 8 : self.begin + _BEFORE_LENGTH])
         return batch
 
+    @property
+    def following(self) -> int | None:
+        """The offset of the batch behind the one that was given last; ``None`` where the bytes end."""
+        lead = self.data[self.end : self.end + 8]
+        return int.from_bytes(lead) if len(lead) == 8 else None
+
     def packed(self, batch: Any) -> bytes | None:
         """Of the batch that was given last, the bytes of its records; ``None`` where they are not packed."""
         if not batch.compression_type:
@@ -176,8 +182,11 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
             batch = records.next_batch()
             self._behind = batch.next_offset
             if self._check_crcs and not self._is_intact(batch):
-                self._behind = self._behind_damaged(batch)
-            elif not (self._is_aborted(batch) or batch.is_control_batch):
+                self.next_fetch_offset, self._behind = self._behind_damaged(batch), None
+                # It may have said that a transaction was aborted: what follows is fetched anew, with what holds there.
+                self.is_over = True
+                return False
+            if not (self._is_aborted(batch) or batch.is_control_batch):
                 self._batch = self._records_of(batch)
                 if self._batch:
                     return True
@@ -185,7 +194,8 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
     def _behind_damaged(self, batch: Any) -> int:
         """The offset behind a batch that somebody has given up."""
         first, place = batch.base_offset, (self._tp.topic, self._tp.partition)
-        last = batch.next_offset - 1 if first < batch.next_offset <= first + _MOST_RECORDS else first
+        ends = (batch.next_offset, self._records.following, first + 1)
+        last = next(end for end in ends if end is not None and first < end <= first + _MOST_RECORDS) - 1
         if not self.gives_up(place, first, last):
             raise DamagedBatchError(place, first, last)
         logger.error("the damaged record batch of %s[%d] at offsets %d to %d is stepped over", *place, first, last)

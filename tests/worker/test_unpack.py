@@ -204,9 +204,26 @@ def test_a_damaged_batch_that_was_given_up_is_stepped_over(native: bool) -> None
         return True
 
     make = unpacking_of(frozenset({"orders"}), native=native, gives_up=gives_up)
-    data = batch(0, 4) + damaged(batch(4, 5)) + batch(9, 1)
-    assert [record.offset for record in records(make, data)] == [0, 1, 2, 3, 9]
+    held = records(make, batch(0, 4) + damaged(batch(4, 5)) + batch(9, 1))
+    assert [record.offset for record in held] == [0, 1, 2, 3]
+    assert (held.is_over, held.next_fetch_offset) == (True, 9)  # what is behind is fetched anew
     assert asked == [(("orders", 3), 4, 8)]
+
+
+def test_an_abort_that_was_damaged_and_given_up_takes_no_later_transaction_with_it() -> None:
+    make = unpacking_of(frozenset({"orders"}), native=True, gives_up=lambda *_: True)
+    marker, later = damaged(batch(4, 1, producer=7, key=ABORT)), batch(5, 3, producer=7)
+    first = records(make, batch(0, 4, producer=7) + marker + later, aborted=[(7, 0)])
+    assert (list(first), first.next_fetch_offset) == ([], 5)
+    assert [record.offset for record in records(make, later, begin=5)] == [5, 6, 7]
+
+
+@pytest.mark.parametrize(("behind", "last"), [(b"", 4), (batch(9, 1), 8)])
+def test_a_damaged_header_that_says_nonsense_ends_where_the_next_batch_begins(behind: bytes, last: int) -> None:
+    data = bytearray(batch(4, 5))
+    struct.pack_into(">i", data, 23, 1 << 30)
+    with pytest.raises(DamagedBatchError, match=rf" 4-{last} "):
+        list(records(unpacking_of(frozenset({"orders"}), native=True), bytes(data) + behind))
 
 
 @given(st.binary(max_size=300), st.integers(0, 20))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replaced
 
 from streams.ledger import Ledger, Outcome
-from streams.records import Delivery, RecordBatch, SourceRecord
+from streams.records import ChangeEvent, Delivery, RecordBatch, SourceRecord
 from streams.state.texts import TextTable
 
 from ..decode import decode_records
@@ -75,24 +75,22 @@ def _sort_out(
     """Of the records at ``others``: (place, ledger) of those that end at once, and the places of events."""
     if not others:
         return [], []
-    ledger = _end_all(records, others, plan, now_ms)
-    if ledger is not None:
+    ledger, events = _judge(records, others, plan, now_ms)
+    if not events:
         return [(others[0], ledger)], []
-    ended, cuts = [], []
-    for place in others:
-        ledger = _end_all(records, [place], plan, now_ms)
-        if ledger is None:
-            cuts.append(place)
-        else:
-            ended.append((place, ledger))
-    return ended, cuts
+    going = {id(event.record) for event in events}
+    cuts = [place for place in others if id(records[place]) in going]
+    ended = [place for place in others if id(records[place]) not in going]
+    return [(place, _judge(records, [place], plan, now_ms)[0]) for place in ended], cuts
 
 
-def _end_all(records: list[SourceRecord], places: Sequence[int], plan: Plan, now_ms: int) -> Ledger | None:
-    """What becomes of the records at ``places``; ``None`` where one of them is an event that goes on."""
+def _judge(
+    records: list[SourceRecord], places: Sequence[int], plan: Plan, now_ms: int
+) -> tuple[Ledger, list[ChangeEvent]]:
+    """What becomes of the records at ``places`` that end at once, and the events of the others."""
     ledger = Ledger(len(places), retried=plan.retried)
     decoded = decode_records([records[place] for place in places], plan, ledger)
-    return None if validate_events(decoded, plan, ledger, now_ms=now_ms) else ledger
+    return ledger, validate_events(decoded, plan, ledger, now_ms=now_ms)
 
 
 def _process_stretch(
