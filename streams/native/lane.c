@@ -3,6 +3,7 @@
    Record  one record of a fetch, in the bytes in which it came (streams.worker.unpack)
    Reader  what a pipeline's records, identities, groups and outputs are; made once (streams.pipeline.lane.build)
    Run     one batch of records, read: a row of cells for each event, which point into the record's own bytes
+   Published  a record to publish, in the bytes in which its run wrote it; send gives it to the client of Kafka
 
    What Python gets of an event is what lasts: its identity, the key and text of its group, the records to publish.
    Nothing here changes a table: streams.pipeline.lane.walk asks for everything first, and writes when all is there. */
@@ -16,6 +17,7 @@
 #include "reader.h"
 #include "record.h"
 #include "run.h"
+#include "send.h"
 #include "steps.h"
 
 /* -- what Python sees of a run */
@@ -100,6 +102,9 @@ static PyTypeObject ReaderType = {
 
 static PyMethodDef functions[] = {
     {"checksum", checksum, METH_VARARGS, "checksum(data, begin, end) -> CRC-32C, or None"},
+    {"connect", connect_client, METH_VARARGS, "connect(path, producer) -> whether librdkafka was found there"},
+    {"send", send_deliveries, METH_VARARGS, "send(producer, deliveries, first) -> the place of the first that was not sent"},
+    {"send_batch", send_batch, METH_VARARGS, "send_batch(producer, topic, partition, records, first, end) -> how many were taken"},
     {"unpack", unpack, METH_VARARGS, "unpack(data, at, records, topic, partition, first) -> records"},
     {NULL},
 };
@@ -111,9 +116,8 @@ PyMODINIT_FUNC PyInit_lane(void)
     NAME_VALUE = PyUnicode_InternFromString("value");
     NAME_KEY = PyUnicode_InternFromString("key");
     NAME_TIME = PyUnicode_InternFromString("timestamp_ms");
-    PUBLISHED_NAMES = Py_BuildValue("(ssss)", "topic", "key", "value", "timestamp_ms");
-    if (!NAME_VALUE || !NAME_KEY || !NAME_TIME || !PUBLISHED_NAMES || PyType_Ready(&RunType) < 0
-        || PyType_Ready(&RecordType) < 0)
+    if (!NAME_VALUE || !NAME_KEY || !NAME_TIME || PyType_Ready(&RunType) < 0 || PyType_Ready(&RecordType) < 0
+        || !prepare_published())
         return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made && PyModule_AddType(made, &ReaderType) < 0)

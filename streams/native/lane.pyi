@@ -3,12 +3,29 @@
 from collections.abc import Callable
 from typing import Any
 
-from streams.records import SourceRecord
+from confluent_kafka import Producer
+
+from streams.records import Delivery, SourceRecord
+from streams.state.overlay import Entry
 
 Told = tuple[Any, ...]
 
 def checksum(data: bytes, begin: int, end: int, /) -> int | None:
     """CRC-32C of these bytes; ``None`` where the processor has no instruction for it."""
+
+def connect(path: str, producer: type[Producer], /) -> bool:
+    """Whether librdkafka is found in the module at ``path``; from now on the other two take instances of ``producer``.
+
+    A subclass, or one that was closed, has nothing that is known: nothing is sent.
+    """
+
+def send(producer: Producer, deliveries: list[Delivery], first: int, /) -> int:
+    """Send from the place ``first`` on; the place of the first that has headers, has a partition, or was not taken."""
+
+def send_batch(
+    producer: Producer, topic: str, partition: int, records: list[Entry], first: int, end: int, /
+) -> int:
+    """Send the records at these places to one partition, with the time at which it happens; how many were taken."""
 
 def unpack(
     data: bytes, at: int, records: bytes | None, topic: str, partition: int, first: int, /
@@ -42,8 +59,8 @@ class Run:
         self, table: int, held: dict[bytes, Any], encode: Callable[[Any], bytes], /
     ) -> dict[bytes, bytes] | None:
         """Texts of the states that the events change; ``None`` where one is not plain."""
-    def publish(self, route: int, make: Callable[..., Any], limit: int, /) -> list[Any] | None:
-        """What a route publishes, made by ``make``; ``None`` where a record is larger than ``limit``."""
+    def publish(self, route: int, limit: int, /) -> list[Delivery] | None:
+        """What a route publishes; ``None`` where a record is larger than ``limit`` bytes."""
     def commit_times(self) -> tuple[int, ...]:
         """Of the first and the last event in hand."""
 

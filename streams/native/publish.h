@@ -5,97 +5,120 @@
 
 #include <Python.h>
 
+#include "published.h"
 #include "run.h"
 
-static PyObject *key_of(Run *run, const Route *route, const Cell *cells)
+static void put_bytes(Buffer *buffer, PyObject *bytes)
 {
-    Buffer *buffer = &run->buffer;
-    Py_ssize_t count = PyTuple_GET_SIZE(route->keys);
-    if (!count)
-        return Py_NewRef(Py_None);
-    buffer->length = 0;
+    put(buffer, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+}
+
+static void put_key(Buffer *buffer, const Route *route, const Cell *cells)
+{
     put_byte(buffer, '{');
-    for (Py_ssize_t place = 0; place < count; place++) {
-        PyObject *key = PyTuple_GET_ITEM(route->keys, place), *lead = PyTuple_GET_ITEM(key, 1);
+    for (Py_ssize_t place = 0; place < PyTuple_GET_SIZE(route->keys); place++) {
+        PyObject *key = PyTuple_GET_ITEM(route->keys, place);
         const Cell *cell = &cells[PyLong_AsLong(PyTuple_GET_ITEM(key, 0))];
         if (place)
             put_byte(buffer, ',');
-        put(buffer, PyBytes_AS_STRING(lead), (size_t)PyBytes_GET_SIZE(lead));
+        put_bytes(buffer, PyTuple_GET_ITEM(key, 1));
         put(buffer, cell->start, cell->length);
     }
     put_byte(buffer, '}');
-    return bytes_of(buffer);
 }
 
-static PyObject *value_of(Run *run, const Route *route, Py_ssize_t event)
+static void put_value(Run *run, Buffer *buffer, const Route *route, Py_ssize_t event)
 {
     Reader *reader = run->reader;
-    Buffer *buffer = &run->buffer;
     const Cell *cells = cells_of(run, event);
-    buffer->length = 0;
+    char before = '{';
     for (Py_ssize_t place = 0; place < reader->column_count; place++) {
         if (cells[place].state == ABSENT)
             continue;
-        put_byte(buffer, buffer->length ? ',' : '{');
-        put(buffer, PyBytes_AS_STRING(reader->leads[place]), (size_t)PyBytes_GET_SIZE(reader->leads[place]));
+        put_byte(buffer, before);
+        put_bytes(buffer, reader->leads[place]);
         put(buffer, cells[place].start, cells[place].length);
+        before = ',';
     }
     for (Py_ssize_t place = 0; place < route->attachment_count; place++) {
         const Attachment *attachment = &route->attachments[place];
         const Slot *slot = &run->slots[event * reader->slot_count + attachment->slot];
-        put_byte(buffer, buffer->length ? ',' : '{');
-        put(buffer, PyBytes_AS_STRING(attachment->lead), (size_t)PyBytes_GET_SIZE(attachment->lead));
+        put_byte(buffer, before);
+        put_bytes(buffer, attachment->lead);
         if (!run->counted[event * reader->table_count + attachment->table] || slot->is_null)
             put(buffer, "null", 4);
         else
             put_number(buffer, slot->digits, slot->scale);
+        before = ',';
     }
-    if (!buffer->length)
-        put_byte(buffer, '{');
+    if (before == '{')
+        put_byte(buffer, before);
     put_byte(buffer, '}');
-    return bytes_of(buffer);
 }
 
-/* 1: published; 0: too large; -1: an exception. */
-static int publish(Run *run, const Route *route, Py_ssize_t event, PyObject *make, Py_ssize_t limit, PyObject *published)
+/* Into ``buffer``, and to the end of ``published``. 1: published; 0: too large; -1: an exception. */
+static int publish(Run *run, Buffer *buffer, const Route *route, Py_ssize_t event, Py_ssize_t limit, PyObject *published)
 {
     int64_t time_ms = run->events[event].time_ms;
-    PyObject *delivery = NULL, *key = key_of(run, route, cells_of(run, event)), *value = key ? value_of(run, route, event) : NULL;
-    PyObject *time = value ? PyLong_FromLongLong(time_ms > 0 ? time_ms : 0) : NULL;
-    int done = -1;
-    if (time && PyBytes_GET_SIZE(value) + (key == Py_None ? 0 : PyBytes_GET_SIZE(key)) > limit)
-        done = 0;
-    else if (time) {
-        PyObject *parts[] = {route->topic, key, value, time};
-        if ((delivery = PyObject_Vectorcall(make, parts, 0, PUBLISHED_NAMES)) && PyList_Append(published, delivery) == 0)
-            done = 1;
-    }
-    Py_XDECREF(delivery);
-    Py_XDECREF(key);
-    Py_XDECREF(value);
-    Py_XDECREF(time);
-    return done;
+    size_t begin = buffer->length, middle;
+    if (PyTuple_GET_SIZE(route->keys))
+        put_key(buffer, route, cells_of(run, event));
+    middle = buffer->length;
+    put_value(run, buffer, route, event);
+    if (buffer->length - begin > (size_t)limit)
+        return 0;
+    Published *made = PyObject_New(Published, &PublishedType);
+    if (!made)
+        return -1;
+    made->topic = Py_NewRef(route->topic);
+    made->owner = NULL;
+    made->key = (Span){NULL, middle > begin ? (Py_ssize_t)(middle - begin) : NOTHING};
+    made->value = (Span){NULL, (Py_ssize_t)(buffer->length - middle)};
+    made->timestamp_ms = time_ms > 0 ? time_ms : 0;
+    int done = PyList_Append(published, (PyObject *)made);
+    Py_DECREF(made);
+    return done < 0 ? -1 : 1;
 }
 
-/* publish(route, Delivery, limit) -> what the route publishes of the events; None where one is larger than that. */
+/* The bytes of ``buffer``, which are those of ``published`` one behind the other, become theirs. */
+static bool hand_over(Buffer *buffer, PyObject *published)
+{
+    PyObject *owner = own_bytes(buffer);
+    At at = owner ? PyCapsule_GetPointer(owner, NULL) : NULL;
+    for (Py_ssize_t place = 0; owner && place < PyList_GET_SIZE(published); place++) {
+        Published *made = (Published *)PyList_GET_ITEM(published, place);
+        made->owner = Py_NewRef(owner);
+        if (made->key.length != NOTHING) {
+            made->key.start = at;
+            at += made->key.length;
+        }
+        made->value.start = at;
+        at += made->value.length;
+    }
+    Py_XDECREF(owner);
+    return owner != NULL;
+}
+
+/* publish(route, limit) -> what the route publishes of the events; None where one is larger than that. */
 static PyObject *Run_publish(Run *run, PyObject *args)
 {
-    PyObject *make, *published;
-    int number;
+    PyObject *published;
+    Buffer buffer = {0};
     Py_ssize_t limit;
-    if (!PyArg_ParseTuple(args, "iOn", &number, &make, &limit)
+    int number, done = 1;
+    if (!PyArg_ParseTuple(args, "in", &number, &limit)
         || !is_in_order(number >= 0 && number < run->reader->route_count) || !(published = PyList_New(0)))
         return NULL;
-    for (Py_ssize_t event = run->first; event < run->last; event++) {
-        if (run->events[event].is_dropped)
-            continue;
-        int done = publish(run, &run->reader->routes[number], event, make, limit, published);
-        if (done < 1) {
-            Py_DECREF(published);
-            return done ? NULL : Py_NewRef(Py_None);
-        }
-    }
-    return published;
+    for (Py_ssize_t event = run->first; done == 1 && event < run->last; event++)
+        if (!run->events[event].is_dropped)
+            done = publish(run, &buffer, &run->reader->routes[number], event, limit, published);
+    if (done == 1 && !hand_over(&buffer, published))
+        done = -1;
+    PyMem_Free(buffer.bytes);
+    if (done == 1)
+        return published;
+    Py_DECREF(published);
+    return done ? NULL : Py_NewRef(Py_None);
 }
 
 #endif

@@ -38,7 +38,7 @@ typedef struct {
 } Run;
 
 static PyTypeObject RunType;
-static PyObject *NAME_VALUE, *NAME_KEY, *NAME_TIME, *PUBLISHED_NAMES;
+static PyObject *NAME_VALUE, *NAME_KEY, *NAME_TIME;
 
 /* -- reading: one record */
 

@@ -106,7 +106,7 @@ class Engine:
         keeper = TopicKeeper(options)
         self._fit(await run(keeper.fitted, self.topology))
         counts = await run(keeper.prepare, self.topology, max_record_bytes=self.settings.max_record_bytes)
-        self.transactions = Transactions(options, f"{app}-{self.instance}")
+        self.transactions = Transactions(options, f"{app}-{self.instance}", native=self.settings.native)
         await run(self.transactions.open)
         topic_ids = await run(keeper.topic_ids, self.topology)
         self.batches.begin(topic_ids)

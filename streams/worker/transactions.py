@@ -16,6 +16,7 @@ from streams.records import EVERY_PARTITION, Delivery
 from streams.state.changelog import ChangelogRun
 
 from .membership import Membership
+from .sends import quick_sends
 
 TRANSACTION_TIMEOUT_MS = 8_000
 QUEUE_KBYTES = 256 * 1024
@@ -45,8 +46,10 @@ class TransactionFailedError(Exception):
 class Transactions:
     """The open transaction of this process."""
 
-    def __init__(self, options: Mapping[str, object], transactional_id: str) -> None:
+    def __init__(self, options: Mapping[str, object], transactional_id: str, *, native: bool = True) -> None:
+        """``native``: records are sent in C, if that was built and knows the client."""
         self.transactional_id = transactional_id
+        self._quick = quick_sends() if native else None
         self.busy_since: float | None = None
         """Monotonic seconds at which the running call began; ``None`` while none runs."""
         self._positions: dict[tuple[str, int], int] = {}
@@ -71,21 +74,35 @@ class Transactions:
         self._call(lambda: self._producer.init_transactions(30))
         self._producer.begin_transaction()
 
-    def send(self, deliveries: Iterable[Delivery]) -> None:
+    def send(self, deliveries: list[Delivery]) -> None:
         """Queue records into the open transaction, in order."""
-        produce: Any = self._producer.produce
-        for delivery in deliveries:
-            key, value, time_ms = delivery.key, delivery.value, delivery.timestamp_ms
-            try:
-                if delivery.headers or delivery.partition is not None:
-                    self._send_with_headers(delivery)
-                else:  # by place, the two callbacks left out: to name one argument makes the call dearer by two thirds
-                    produce(delivery.topic, value, key, PARTITION_BY_KEY, None, None, time_ms)
-            except BufferError:
-                self._send_patiently(delivery)
-            except KafkaException as error:
-                raise self._failure(error) from error
+        place = 0
+        while (place := self._send_quickly(deliveries, place)) < len(deliveries):
+            self._send_one(deliveries[place])
+            place += 1
         self._producer.poll(0)
+
+    def _send_quickly(self, deliveries: list[Delivery], place: int) -> int:
+        """In C, from ``place`` on; how far it went."""
+        quick = self._quick_sends
+        return place if quick is None else quick.send(self._producer, deliveries, place)
+
+    @property
+    def _quick_sends(self) -> Any:
+        return self._quick if type(self._producer) is Producer else None
+
+    def _send_one(self, delivery: Delivery) -> None:
+        try:
+            if delivery.headers or delivery.partition is not None:
+                self._send_with_headers(delivery)
+            else:  # by place, the two callbacks left out: to name one argument makes the call dearer by two thirds
+                self._producer.produce(
+                    delivery.topic, delivery.value, delivery.key, PARTITION_BY_KEY, None, None, delivery.timestamp_ms
+                )
+        except BufferError:
+            self._send_patiently(delivery)
+        except KafkaException as error:
+            raise self._failure(error) from error
 
     def _send_patiently(self, delivery: Delivery) -> None:
         """The queue is full, by records or by bytes: wait while Kafka takes some of them."""
@@ -127,16 +144,25 @@ class Transactions:
         """
         for run in runs:
             for first in range(0, len(run.records), CHANGELOG_BATCH):
-                part = run.records[first : first + CHANGELOG_BATCH]
-                batch: list[dict[str, object]] = [{"key": key, "value": value} for key, value in part]
-                batch[-1]["callback"] = self._remember_position
-                self._send_batch(run, batch)
+                self._send_part(run, first, min(first + CHANGELOG_BATCH, len(run.records)))
 
-    def _send_batch(self, run: ChangelogRun, batch: list[dict[str, object]]) -> None:
+    def _send_part(self, run: ChangelogRun, first: int, end: int) -> None:
+        """The records at these places; of the last one it is noted where it stands."""
         deadline = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
-        while len(self._producer) + len(batch) > QUEUE_RECORDS and time.monotonic() < deadline:
+        while len(self._producer) + end - first > QUEUE_RECORDS and time.monotonic() < deadline:
             self._producer.poll(0.05)
-        if self._producer.produce_batch(run.topic, batch, partition=run.partition) != len(batch):
+        quick, last = self._quick_sends, first
+        if quick is not None:
+            last = end - 1
+            taken = quick.send_batch(self._producer, run.topic, run.partition, run.records, first, last)
+            self._check_taken(taken, last - first, run)
+        batch: list[dict[str, object]] = [{"key": key, "value": value} for key, value in run.records[last:end]]
+        batch[-1]["callback"] = self._remember_position
+        self._check_taken(self._producer.produce_batch(run.topic, batch, partition=run.partition), len(batch), run)
+
+    def _check_taken(self, taken: int, wanted: int, run: ChangelogRun) -> None:
+        """Others than the first so many may have been taken: nothing can be sent again."""
+        if taken != wanted:
             why = self._broken_by()
             said = f": {why.name()} ({why.str()})" if why is not None else ""
             raise TransactionFailedError(f"the producer does not take records for {run.topic}[{run.partition}]{said}")

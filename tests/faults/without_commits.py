@@ -39,9 +39,9 @@ def without_fencing(_: str) -> None:
         WATCHED[name] = _noted(name, held)
     make, commit = Transactions.__init__, Transactions.commit
 
-    def make_noted(self: Any, *options: Any) -> None:
+    def make_noted(self: Any, *options: Any, **named: Any) -> None:
         self.made_of = options
-        make(self, *options)
+        make(self, *options, **named)
 
     def commit_anew(self: Any, offsets: Any, membership: Any) -> Mapping[tuple[str, int], int]:
         try:

@@ -135,7 +135,7 @@ def _find(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, wate
             return None
         found.states[name] = states
     for number in range(len(plan.routes)):
-        published = run.publish(number, Delivery, plan.limits.record_bytes)
+        published = run.publish(number, plan.limits.record_bytes)
         if published is None:
             return None
         found.deliveries += published

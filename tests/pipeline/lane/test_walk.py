@@ -146,7 +146,7 @@ def test_steps_out_of_their_order_are_refused() -> None:
         lambda: run.deduplicate({}, 1),
         lambda: run.aggregate(0, {}, bytes),
         lambda: run.place(2, 0, {}),
-        lambda: run.publish(-1, dict, 1),
+        lambda: run.publish(-1, 1),
     ):
         with pytest.raises(RuntimeError, match="out of its order"):
             ask()
