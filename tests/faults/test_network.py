@@ -41,7 +41,7 @@ def arena(network: Brokers, arena_of: Callable[[str], Arena]) -> Iterator[Arena]
 @pytest.mark.fault(
     "FT08", "a worker cut off from one broker", protection="generation in the commit; watchdog of the transaction",
     without={
-        "group coordinator": "fencing", "every broker": "fencing", "transaction coordinator": "atomic_outputs",
+        "group coordinator": "giving_up", "every broker": "giving_up", "transaction coordinator": "atomic_outputs",
         "source leader": "atomic_outputs",
     },
 )

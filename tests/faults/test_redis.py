@@ -16,9 +16,10 @@ from streams.embedded import EmbeddedKafka, EmbeddedRedis
 from streams.worker.stop import ExitCode
 
 from . import oracle
-from .arena import RESTARTABLE, SESSION_S, Arena
+from .arena import RESTARTABLE, Arena
 from .conftest import FIGURES
 from .results import Shard
+from .test_zombies import sleep_and_wake
 
 FORGETFUL = {"appendonly": "no", "repl-diskless-sync-delay": "0"}
 """Persistent when it is told to be: what was written since then is lost by a kill."""
@@ -160,10 +161,7 @@ def take_away(arena: RedisArena) -> None:
 
 def sleep(arena: RedisArena) -> None:
     """A worker sleeps past its session; who has its tasks now has their stores, too."""
-    worker = arena.workers["a"]
-    worker.send_signal(signal.SIGSTOP)
-    time.sleep(SESSION_S + 3.0)
-    worker.send_signal(signal.SIGCONT)
+    sleep_and_wake(arena, "a")
 
 
 def run_through(arena: RedisArena, strike: Callable[[RedisArena], None]) -> None:

@@ -16,12 +16,13 @@ def test_a_worker_that_slept_past_its_session_writes_nothing_that_counts(arena: 
     arena.start_all("a", "b")
     for _ in range(arena.pick(short=1, long=4)):
         with arena.load(0.1):
-            _sleep_and_wake(arena, arena.chance.choice("ab"))
+            sleep_and_wake(arena, arena.chance.choice("ab"))
 
     arena.judge()
 
 
-def _sleep_and_wake(arena: Arena, name: str) -> None:
+def sleep_and_wake(arena: Arena, name: str) -> None:
+    """SIGSTOP with work in hand; when the others have done it, SIGCONT."""
     arena.await_that(lambda: arena.has_tasks(name), "tasks to sleep on")
     time.sleep(arena.chance.uniform(0.5, 2.0))
     sleeper = arena.workers[name]

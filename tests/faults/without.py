@@ -116,6 +116,12 @@ def without_ownership(_: str) -> None:
     without_stamps("")
 
 
+def without_giving_up(_: str) -> None:
+    """Who is cut off waits for as long as it takes, and then says what it had to say."""
+    without_commits.without_fencing("")
+    without_watchdog("")
+
+
 def without_patient_store(_: str) -> None:
     """A Redis has half a second for an answer, then it counts as away."""
     vars(redis_stores)["ANSWER_SECONDS"] = 0.5
