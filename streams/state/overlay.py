@@ -10,11 +10,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from .stores.base import Store
 
 V = TypeVar("V")
+_value = itemgetter(1)
 Entry = tuple[bytes, bytes | None]
 """(record key, value), ``None`` deletes."""
 
@@ -189,8 +191,9 @@ class Overlay(Generic[V]):
 
     def changes(self, number: int) -> Changes:
         """What the next checkpoint must write; the changelog holds what the store holds."""
-        entries, cut = self.entries(), len(self._space) - len(self.spec.prefix)
-        return Changes(entries=entries, records=[(key[cut:], value) for key, value in entries])
+        entries, prefix = self.entries(), self.spec.prefix
+        keys = [prefix + key for key in self._dirty] if prefix else self._dirty
+        return Changes(entries=entries, records=list(zip(keys, map(_value, entries), strict=True)))
 
     def commit(self) -> None:
         """The store holds the changes now; the batch in hand has been kept."""
