@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from .test_zombies import sleep_and_wake
 FORGETFUL = {"appendonly": "no", "repl-diskless-sync-delay": "0"}
 """Persistent when it is told to be: what was written since then is lost by a kill."""
 SLOW_S = 2.0
+HELD = 4_000
+"""Orders whose totals are there when something happens."""
 LOST = "is not as this worker left it"
 
 
@@ -124,10 +127,24 @@ def fail_over(arena: RedisArena) -> None:
         time.sleep(arena.chance.uniform(0.2, 1.0))
         held.replicaof("NO", "ONE")  # it hears nothing any more
         time.sleep(arena.chance.uniform(1.0, 2.0))
-        arena.server.kill()
-        held.config_set("port", arena.server.port)
+        with _standing_still(arena):  # an address moves at once: nobody is refused in between
+            arena.server.kill()
+            held.config_set("port", arena.server.port)
     replica.port, arena.server = arena.server.port, replica
     arena.await_that(lambda: arena.told(LOST) + arena.told("does not answer") > before, "a worker sees it")
+
+
+@contextmanager
+def _standing_still(arena: RedisArena) -> Iterator[None]:
+    """Workers see nothing of what happens within."""
+    workers = list(arena.workers.values())
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)
 
 
 def hang(arena: RedisArena) -> None:
@@ -166,7 +183,8 @@ def sleep(arena: RedisArena) -> None:
 
 def run_through(arena: RedisArena, strike: Callable[[RedisArena], None]) -> None:
     arena.run("a", "b")
-    with arena.load(arena.pick(short=0.2, long=0.2)):
+    with arena.load(arena.pick(short=0.2, long=0.2)) as feeder:
+        arena.await_that(lambda: feeder.acknowledged >= HELD, "tables to be lost")
         arena.await_recovery()
         for _ in range(arena.pick(short=1, long=3)):
             strike(arena)
