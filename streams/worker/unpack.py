@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from aiokafka import codec
@@ -144,6 +144,11 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
     _behind: int | None = None
     """The offset behind the batch in hand."""
 
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*told)
+        # aiokafka's own generator: it and we would hold each other, and all bytes of a fetch, until a collection.
+        self._records_iterator = None
+
     @property
     def next_fetch_offset(self) -> int:
         """Behind the last record that was taken."""
@@ -165,10 +170,11 @@ class _SourceRecords(_OWN):  # type: ignore[misc]  # aiokafka has no types
             taken += part
         return taken
 
-    def _unpack_records(self) -> Iterator[SourceRecord]:
+    def __next__(self) -> SourceRecord:
         """One at a time, as aiokafka's own are."""
-        while one := self.take(1):
-            yield one[0]
+        if one := self.take(1):
+            return one[0]
+        raise StopIteration
 
     def _advance(self) -> bool:
         """To the next batch that has records for us."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import weakref
 from collections import Counter
 from contextlib import suppress
 from itertools import islice
@@ -159,6 +161,22 @@ def test_many_are_taken_at_a_time_as_aiokafka_takes_them(case: str, most: int | 
 
     assert calls(FetchedPartition, quick) == calls(FetchResult, PartitionRecords)
     assert calls(FetchedPartition, PartitionRecords) == calls(FetchResult, PartitionRecords)
+
+
+@pytest.mark.parametrize("most", [None, 3])
+def test_the_bytes_of_a_fetch_go_with_the_last_record_and_wait_for_no_collection(most: int | None, quick: Any) -> None:
+    """Collections are rare in a worker: hundreds of megabytes would wait for one."""
+    ours = records(quick, batch(0, 4) + batch(4, 4))
+    data = weakref.ref(ours._records)
+    held = FetchedPartition(PLACE, assignment=State(), partition_records=ours, backoff=0)
+    del ours
+    gc.disable()
+    try:
+        while held.has_more():
+            held.getall(most)
+        assert data() is None
+    finally:
+        gc.enable()
 
 
 def test_where_the_position_has_moved_nothing_is_taken(quick: Any) -> None:
