@@ -109,7 +109,7 @@ def test_all_brokers_away_lose_and_repeat_nothing_and_cost_no_memory(
 
 
 @pytest.mark.fault("FT07", "brokers stand still while the source is full", protection="bounded queues and fetches",
-                   without={"output leader": "bounded_buffers", "all": "atomic_outputs"})  # fmt: skip
+                   without={"output leader": "bounded_buffers", "all": "crash_only"})  # fmt: skip
 @pytest.mark.parametrize("who", ["output leader", "all"])
 def test_a_stalled_broker_costs_no_memory(network: Brokers, arena: Arena, who: str) -> None:
     memory = Memory(arena)
