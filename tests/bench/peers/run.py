@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,7 +74,7 @@ class Watched:
 
     def memory_mb(self) -> float:
         """Resident now; notes the peak."""
-        if not self.has_ended:
+        with suppress(LookupError):  # who has ended has none
             self.peak_mb = max(self.peak_mb, memory_mb(self._process.pid, "VmHWM"))
             return memory_mb(self._process.pid, "VmRSS")
         return 0.0
