@@ -213,7 +213,7 @@ class Arena(OrdersCluster):
         """Wait until all is done; then every figure of the oracle must be zero: in Kafka, over HTTP, on the disks."""
         self.await_done()
         found = oracle.compare_windows(self._windows(), self.rows("totals_by_customer"))
-        self.await_that(self.are_up, "workers that heed SIGTERM")
+        self.await_that(lambda: self.are_up() and any(map(self.has_tasks, self.workers)), "workers that have tasks")
         stores = self.stores()
         self.stop_all()
         topics = self.topics()

@@ -69,9 +69,6 @@ class RedisArena(Arena):
         rows.pop(oracle.MARKER)
         return rows
 
-    def _stores(self) -> list[tuple[int, Path]]:
-        return []
-
     def _compare_stores(self, topics: oracle.Topics, stores: list[tuple[int, Path]]) -> int:
         wanted = self.replayed(topics)
         found = {number: self.read_store(number) for number in wanted}
