@@ -77,9 +77,12 @@ class Transactions:
     def send(self, deliveries: list[Delivery]) -> None:
         """Queue records into the open transaction, in order."""
         place = 0
-        while (place := self._send_quickly(deliveries, place)) < len(deliveries):
-            self._send_one(deliveries[place])
-            place += 1
+        try:
+            while (place := self._send_quickly(deliveries, place)) < len(deliveries):
+                self._send_one(deliveries[place])
+                place += 1
+        except KafkaException as error:
+            raise self._failure(error) from error
         self._producer.poll(0)
 
     def _send_quickly(self, deliveries: list[Delivery], place: int) -> int:
@@ -101,8 +104,6 @@ class Transactions:
                 )
         except BufferError:
             self._send_patiently(delivery)
-        except KafkaException as error:
-            raise self._failure(error) from error
 
     def _send_patiently(self, delivery: Delivery) -> None:
         """The queue is full, by records or by bytes: wait while Kafka takes some of them."""

@@ -112,6 +112,7 @@ def test_changelog_records_keep_their_order_and_their_places(
             held.send_changelog([ChangelogRun(topic=topic, partition=3, records=entries)])
             held._producer.flush(10)
             ends.append(held._positions)
+        read_all(kafka, topic, 50 * len(ends))  # the mark of the commit is there, too
 
     assert [(record.partition, record.key, record.value) for record in read_all(kafka, topic, 100)] == [
         (3, *entry) for entry in [*entries, *entries]
@@ -140,6 +141,16 @@ def test_what_a_broken_transaction_does_not_take_is_told_by_its_cause(
         with suppress(KafkaException):
             held._producer.flush(10)
         held.send_changelog([ChangelogRun(topic=topic, partition=0, records=[(b"k", b"v"), (b"l", b"w")])])
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_transaction_that_breaks_while_its_queue_is_full_is_told_by_its_cause(
+    topic: str, opened: Callable[[bool], Any], kafka: EmbeddedKafka, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "QUEUE_RECORDS", 2)
+    with pytest.raises(TransactionFailedError, match="FENCED"), opened(native) as held:
+        transactions.fence({"bootstrap.servers": kafka.bootstrap}, held.transactional_id)
+        held.send([Delivery(topic=topic, key=b"k", value=b"v", timestamp_ms=1)] * 10)
 
 
 def test_only_the_class_that_is_known_is_looked_into(topic: str) -> None:
