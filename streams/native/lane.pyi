@@ -6,7 +6,6 @@ from typing import Any
 from confluent_kafka import Producer
 
 from streams.records import Delivery, SourceRecord
-from streams.state.overlay import Entry
 
 Told = tuple[Any, ...]
 
@@ -23,7 +22,7 @@ def send(producer: Producer, deliveries: list[Delivery], first: int, /) -> int:
     """Send from the place ``first`` on; the place of the first that has headers, has a partition, or was not taken."""
 
 def send_batch(
-    producer: Producer, topic: str, partition: int, records: list[Entry], first: int, end: int, /
+    producer: Producer, topic: str, partition: int, records: list[tuple[bytes, bytes | None]], first: int, end: int, /
 ) -> int:
     """Send the records at these places to one partition, with the time at which it happens; how many were taken."""
 
