@@ -97,7 +97,7 @@ class KnownRows:
             self._cut.pass_by(event)
             return
         key = self._key_of(event)
-        if self._cut.is_late(event):
+        if self._cut.taker_of(event) is not None:
             return
         self._members[key] = is_member
         self._learned[key] = None if event.operation is Operation.DELETE else event

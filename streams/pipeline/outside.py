@@ -17,14 +17,15 @@ from .moves import remember_moves
 from .order import Order, order_of
 from .plan import Plan, RowTable
 from .tables import PipelineTables, RowChange, StoredRow, encode_key
-from .truncating.state import NONE, Place, is_before, place_of
+from .truncating.state import NONE, Place, Truncated, is_before, place_of
 
 DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
 
 
 def keep_outside(
-    walk: Walk, changes: list[RowChange], plan: Plan, tables: PipelineTables, *, late: Collection[Place] = NONE
-) -> list[ChangeEvent]:
+    walk: Walk, changes: list[RowChange], plan: Plan, tables: PipelineTables, *,
+    late: Mapping[Place, Truncated] = NONE,
+) -> list[ChangeEvent]:  # fmt: skip
     """Keep the rows that are no members as the events of ``walk`` leave them; those that are ``late`` leave none.
 
     Given back are the events that went on, with a DELETE for each row that a TRUNCATE among them took away, or had
@@ -65,14 +66,16 @@ def _taken(
 
 
 def _with_removals(
-    events: list[ChangeEvent], changes: list[RowChange], late: Collection[Place]
+    events: list[ChangeEvent], changes: list[RowChange], late: Mapping[Place, Truncated]
 ) -> list[ChangeEvent]:
+    """A row that came late goes as it would have gone if it had been there: by the TRUNCATE, and at its time."""
     gone: dict[Place, list[ChangeEvent]] = {}
     for change in changes:
         event, place = change.event, place_of(change.event)
         if event.operation is TRUNCATE or place in late:
             row = event.row if change.before is None else change.before
-            gone.setdefault(place, []).append(replace(event, operation=DELETE, row=row))
+            taker = late[place].event(event.record) if place in late else event
+            gone.setdefault(place, []).append(replace(taker, operation=DELETE, row=row))
     if not gone:
         return events
     return [each for event in events for each in (event, *gone.get(place_of(event), ()))]

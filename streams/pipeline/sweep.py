@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from streams.ledger import Ledger
-from streams.records import ChangeEvent, Delivery, Operation
+from streams.records import ChangeEvent, Delivery, Operation, SourceRecord
 from streams.state.table import Table
 
 from .exchange.send import exchange_events
@@ -126,7 +126,8 @@ class _Sweeper:
         for key, row in gone.items():
             taker = self._held.taker_of(row.order) or self._held
             if taker.order not in events:
-                events[taker.order] = taker.event(self._plan.topic, self._partition)
+                nowhere = SourceRecord(self._plan.topic, self._partition, -1, max(taker.time_ms, 0), None, None)
+                events[taker.order] = taker.event(nowhere)
             yield key, events[taker.order]
 
     def _unrelate(self, gone: Mapping[bytes, Any]) -> list[Delivery]:

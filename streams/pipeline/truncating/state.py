@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ DELETE, TRUNCATE = Operation.DELETE, Operation.TRUNCATE
 TRUNCATED_KEY = b""
 Place = tuple[int, Operation]
 """(offset, operation): a record may hold two events, a row under its old key and under its new one."""
-NONE: frozenset[Place] = frozenset()
+NONE: Mapping[Place, Truncated] = {}
 MOST_EARLIER = 16
 NO_ORDER: Order = (0, 0, 0)
 """Of a change whose source does not say where it stands."""
@@ -53,10 +53,10 @@ class Truncated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
         last = msgspec.structs.replace(known, left={}, earlier=())
         return msgspec.structs.replace(self, earlier=(*known.earlier, last)[-MOST_EARLIER:])
 
-    def event(self, topic: str, partition: int) -> ChangeEvent:
-        """What it is in another partition of its topic, where it has no place."""
+    def event(self, record: SourceRecord) -> ChangeEvent:
+        """What it is in another partition of its topic: seen at ``record``."""
         return ChangeEvent(
-            record=SourceRecord(topic, partition, -1, max(self.time_ms, 0), None, None),
+            record=record,
             operation=TRUNCATE,
             row={},
             source=self.source,
@@ -120,13 +120,14 @@ class Cut:
         if is_newer(told := truncated_by(event), self.held):
             self.held = told
 
-    def is_late(self, event: ChangeEvent) -> bool:
-        """Whether ``event`` writes a row that is gone. What was committed later is not, whatever its order says."""
+    def taker_of(self, event: ChangeEvent) -> Truncated | None:
+        """What took the row that ``event`` writes before it came. What was committed later is there, whatever its
+        order says."""
         held = self.held
         if held is None or event.committed_ms > held.committed_ms or event.operation in (DELETE, TRUNCATE):
-            return False
+            return None
         order = order_of(event)
-        return order != NO_ORDER and is_before(order, held.order)
+        return None if order == NO_ORDER else held.taker_of(order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +156,18 @@ class Truncations:
         if told.order != NO_ORDER and is_newer(told, known):
             self.put(msgspec.structs.replace(told.behind(known), left=dict.fromkeys(keyspaces, "")))
 
-    def late(self, events: Collection[ChangeEvent]) -> frozenset[Place]:
-        """Those of ``events``, in their order, that write a row which is gone: they leave none."""
+    def late(self, events: Collection[ChangeEvent]) -> Mapping[Place, Truncated]:
+        """Those of ``events``, in their order, that write a row which is gone, and what took it: they leave none."""
         cut = Cut(self.current())
         if cut.held is None and not has_truncates(events):
             return NONE
-        late: set[Place] = set()
+        late: dict[Place, Truncated] = {}
         for event in events:
             if event.operation is TRUNCATE:
                 cut.pass_by(event)
-            elif cut.is_late(event):
-                late.add(place_of(event))
-        return frozenset(late)
+            elif (taker := cut.taker_of(event)) is not None:
+                late[place_of(event)] = taker
+        return late
 
 
 class LiveRows:

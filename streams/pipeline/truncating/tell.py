@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -39,8 +39,8 @@ def tell_truncates(events: Iterable[ChangeEvent], plan: Plan, tables: PipelineTa
             )
 
 
-def late_events(walk: Walk, plan: Plan, tables: PipelineTables) -> frozenset[Place]:
-    """The events of ``walk`` that would write a row which is gone, wherever ``plan`` keeps rows."""
+def late_events(walk: Walk, plan: Plan, tables: PipelineTables) -> Mapping[Place, Truncated]:
+    """The events of ``walk`` that would write a row which is gone, and what took it, wherever ``plan`` keeps rows."""
     if not keeps_rows(plan):
         return NONE
     events = [*walk.outside, *walk.passed] if walk.outside else walk.passed

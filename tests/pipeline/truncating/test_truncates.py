@@ -91,6 +91,21 @@ def test_a_row_that_is_older_and_comes_later_is_told_and_is_gone_again(is_lost: 
     assert driver.ledger() == {"processed": 4}
 
 
+@pytest.mark.parametrize("extra", [{}, {"value": "envelope"}, {"on_delete": "event"}])
+def test_a_row_ends_the_same_whether_it_came_before_the_truncate_or_after(extra: Mapping[str, Any]) -> None:
+    row, truncate = a_change(1, lsn=5, time_ms=1_000), a_truncate(10, time_ms=9_000)
+    ends = []
+    for sent in ([(row, 0), (truncate, 1)], [(truncate, 1), (row, 0)]):
+        driver = in_three(a_pipeline(table={"name": "latest"}, route=[{"to": OUT, **extra}]))
+        for record, partition in sent:
+            send(driver, record, partition=partition)
+            driver.commit()
+        ends.append([(each.key, each.value, each.timestamp_ms) for each in driver.records(OUT)])
+
+    assert ends[0] == ends[1]
+    assert [time_ms for _, _, time_ms in ends[0]] == [1_000, 9_000]
+
+
 def test_what_was_committed_later_is_there_whatever_its_order_says() -> None:
     """Another database goes on under the old name, and its log begins anew."""
     driver = in_three()
