@@ -30,15 +30,20 @@ class SourceEvent(NamedTuple):
     value: bytes
 
 
-def workload(count: int, *, first: int = 0, customers: int = CUSTOMERS, seed: int = 7) -> Iterator[SourceEvent]:
-    """``count`` records, duplicates included; ``first`` numbers the first order, so that parts can follow another."""
+def workload(
+    count: int, *, first: int = 0, customers: int = CUSTOMERS, seed: int = 7, step_ms: int = 1
+) -> Iterator[SourceEvent]:
+    """``count`` records, duplicates included; ``first`` numbers the first order, so that parts can follow another.
+
+    An order comes ``step_ms`` of event time after the one before it.
+    """
     chance = random.Random(seed * 1_000_003 + first)
     again: dict[int, SourceEvent] = {}
     number = first
     for place in range(count):
         event = again.pop(place, None)
         if event is None:
-            event = _order(number, chance, customers)
+            event = _order(number, chance, customers, step_ms)
             number += 1
             if chance.random() < DUPLICATE_RATIO:
                 _plan_again(again, place, event, chance)
@@ -51,9 +56,10 @@ def _plan_again(again: dict[int, SourceEvent], place: int, event: SourceEvent, c
         again[later] = event
 
 
-def _order(number: int, chance: random.Random, customers: int) -> SourceEvent:
+def _order(number: int, chance: random.Random, customers: int, step_ms: int) -> SourceEvent:
     customer, cents = chance.randrange(customers), chance.randrange(1, 99_999)
-    time_ms = BASE_MS + number - chance.randrange(DISORDER_MS)
+    now_ms = BASE_MS + number * step_ms
+    time_ms = now_ms - chance.randrange(DISORDER_MS)
     amount, email = f"{cents // 100}.{cents % 100:02}", f"c{customer}@example.com"
     draw = chance.random()
     if draw < INVALID_RATIO / 2:
@@ -64,8 +70,8 @@ def _order(number: int, chance: random.Random, customers: int) -> SourceEvent:
     text = (
         f'{{"before":null,"after":{{"id":{number + 1},"customer_id":{customer},"email":"{email}","amount":{amount},'
         f'"status":"new","created_at":{time_ms},"lsn":{lsn}}},"source":{{"name":"shop",'
-        f'"ts_ms":{BASE_MS + number},"db":"shop","schema":"public","table":"orders",'
-        f'"txId":{number},"lsn":{lsn}}},"op":"c","ts_ms":{BASE_MS + number}}}'
+        f'"ts_ms":{now_ms},"db":"shop","schema":"public","table":"orders",'
+        f'"txId":{number},"lsn":{lsn}}},"op":"c","ts_ms":{now_ms}}}'
     )
     return SourceEvent(f'{{"customer_id":{customer}}}'.encode(), text.encode())
 

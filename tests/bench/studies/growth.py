@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.bench.jobs import ORDERS, W
 from tests.bench.measure import Bench, cpu_seconds
+from tests.bench.workload import workload
 from tests.integration.cluster import Cluster
 
 from .course import Stretch
@@ -38,12 +40,13 @@ class Growth:
     restore: Restore
 
 
-def study_growth(bench: Bench, sizes: Iterable[int], slice_: int) -> Growth:
-    """Slices of so many events after each of ``sizes`` events; then its disk is lost."""
+def study_growth(bench: Bench, sizes: Iterable[int], slice_: int, step_ms: int) -> Growth:
+    """Slices of so many events after each of ``sizes`` events, ``step_ms`` apart; then its disk is lost."""
     sizes = sorted(sizes)
     total = sizes[-1] + slice_
-    sources = bench.preload(W, total)
-    with bench.cluster(W, sources) as cluster:
+    job = replace(W, sources={ORDERS: partial(workload, step_ms=step_ms)})
+    sources = bench.preload(job, total)
+    with bench.cluster(job, sources) as cluster:
         pid = bench.start(cluster, "bench")
         wait_begun(cluster, "bench")
         course = Observer(cluster, pid, sources[ORDERS]).until(lambda done: done >= total, patience_s=7_200)
