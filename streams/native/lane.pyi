@@ -48,9 +48,9 @@ class Run:
         """Events, and how many of them every table was closed for."""
     def serial(self) -> int | None:
         """The largest serial of the identities."""
-    def identities(self, most: float | None, /) -> list[bytes]:
-        """Those whose serials are no larger; all of them are made."""
-    def deduplicate(self, known: dict[bytes, int | None], keep_ms: int, /) -> tuple[dict[bytes, int | None], int]:
+    def identities(self, most: float | None, /) -> tuple[list[bytes], list[int]]:
+        """(those whose serials are no larger, their serials or none of them); all of them are made."""
+    def deduplicate(self, known: dict[bytes, int], keep_ms: int, /) -> tuple[dict[bytes, int | None], int]:
         """(new identities with the time when each may be forgotten, how many events are duplicates)."""
     def place(self, table: int, forced_ms: int, held: dict[bytes, Any], /) -> tuple[list[bytes], int]:
         """(groups that ``held`` has not, how many events are late)."""

@@ -56,28 +56,51 @@ static PyObject *Run_serial(Run *run, PyObject *Py_UNUSED(ignored))
     return PyLong_FromLongLong(largest);
 }
 
-/* identities(most) -> those whose serial is at most that; all where it is None. */
+static int append_number(PyObject *list, int64_t number)
+{
+    PyObject *held = PyLong_FromLongLong(number);
+    int result = held ? PyList_Append(list, held) : -1;
+    Py_XDECREF(held);
+    return result;
+}
+
+/* Makes the identity of an event; where its serial is at most the bound it is added to those found. */
+static bool identify(Run *run, Py_ssize_t place, int64_t bound, PyObject *found, PyObject *serials)
+{
+    Reader *reader = run->reader;
+    Event *event = &run->events[place];
+    const Cell *cells = cells_of(run, place);
+    run->buffer.length = 0;
+    put_array(&run->buffer, cells, reader->identity);
+    Py_XSETREF(event->identity, bytes_of(&run->buffer));
+    if (!event->identity)
+        return false;
+    if (reader->serial < 0)
+        return PyList_Append(found, event->identity) == 0;
+    int64_t serial = cells[reader->serial].digits;
+    return serial > bound || (PyList_Append(found, event->identity) == 0 && append_number(serials, serial) == 0);
+}
+
+/* identities(most) -> (those whose serial is at most that, their serials); all where it is None. */
 static PyObject *Run_identities(Run *run, PyObject *most)
 {
     Reader *reader = run->reader;
     int64_t bound = INT64_MAX;
-    PyObject *found = PyList_New(0);
     if (most != Py_None && reader->serial >= 0) {
         double number = PyFloat_AsDouble(most);
         if (PyErr_Occurred())
-            return Py_XDECREF(found), NULL;
+            return NULL;
         bound = number >= 9.2e18 ? INT64_MAX : number <= -9.2e18 ? INT64_MIN : PyLong_Check(most) ? PyLong_AsLongLong(most) : (int64_t)number;
     }
-    for (Py_ssize_t place = run->first; found && place < run->last; place++) {
-        Event *event = &run->events[place];
-        run->buffer.length = 0;
-        put_array(&run->buffer, cells_of(run, place), reader->identity);
-        Py_XSETREF(event->identity, bytes_of(&run->buffer));
-        bool is_asked = reader->serial < 0 || cells_of(run, place)[reader->serial].digits <= bound;
-        if (!event->identity || (is_asked && PyList_Append(found, event->identity) < 0))
-            Py_CLEAR(found);
-    }
-    return found;
+    PyObject *found = PyList_New(0), *serials = PyList_New(0);
+    bool is_good = found && serials;
+    for (Py_ssize_t place = run->first; is_good && place < run->last; place++)
+        is_good = identify(run, place, bound, found, serials);
+    if (is_good)
+        return Py_BuildValue("(NN)", found, serials);
+    Py_XDECREF(found);
+    Py_XDECREF(serials);
+    return NULL;
 }
 
 /* Whether an identity is remembered at its event's clock: 1, 0 or -1. */

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from streams.ledger import Ledger, Outcome
 from streams.records import ChangeEvent
-from streams.state.packs import PackedTable
+from streams.state.packed import PackedTable
 
 from .serials import Deduplication
 
@@ -26,8 +26,7 @@ def drop_duplicates(
     if rule is None:
         return events
     identities = list(map(rule.identify, events))
-    asked = identities if rule.serial is None else seen.may_hold(identities, rule.serial.read(events))
-    known = seen.get_many([identity for identity in asked if identity is not None])
+    known = seen.known(identities, None if rule.serial is None else rule.serial.read(events))
     keep_ms, first = rule.keep_ms, []
     new: dict[bytes, int | None] = {}
     for event, identity in zip(events, identities, strict=True):

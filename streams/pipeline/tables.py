@@ -11,7 +11,7 @@ import msgspec
 
 from streams.records import ChangeEvent
 from streams.state.overlay import Overlay, TableSpec
-from streams.state.packs import PackedTable
+from streams.state.packed import PackedTable
 from streams.state.stores.base import Store
 from streams.state.table import Table
 from streams.state.texts import TextTable

@@ -8,11 +8,12 @@ keys have equal serials; where one is unknown, everything is looked for from the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
 from .overlay import Entry, store_key
+from .packs import Serial, Span
 from .stores.base import Store
 
 NEWEST_KEY = b"\0newest"
@@ -35,49 +36,53 @@ class Newest:
     ) -> None:
         self._key = NEWEST_KEY + prefix
         self._place = store_key(changelog, self._key)
-        self._store, self._serial, self._is_empty = store, serial, is_empty
-        self._largest: float | None = None
+        self._store, self.serial, self._is_empty = store, serial, is_empty
+        self._largest: Serial | None = None
+        self.committed: Serial = UNKNOWN
+        """The largest at the last commit."""
+        self._telling: Serial = UNKNOWN
         self._stored: bytes | None = None
         self._told: bytes | None = None
 
-    def may_hold(self, keys: Sequence[bytes | None], serials: Sequence[float]) -> Sequence[bytes | None]:
-        """Those of ``keys`` that the table may hold; all of them count as given to it now."""
-        before = self.largest_before(max(serials, default=NO_SERIAL))
-        if before < min(serials, default=before):
-            return ()
-        return [key for key, serial in zip(keys, serials, strict=True) if serial <= before]
-
-    def largest_before(self, serial: float) -> float:
-        """The largest so far; keys with serials up to ``serial`` count as given to the table now."""
-        before = self._read()
-        if serial > before:
+    def advance(self, serial: Serial) -> None:
+        """Keys with serials up to ``serial`` are about to be given to the table."""
+        if serial > self.largest():
             self._largest = UNKNOWN if serial >= _MOST else serial
-        return before
 
-    def _read(self) -> float:
+    def span(self) -> Span | None:
+        """Of the keys given to the table since the last commit whose serials are larger than all before."""
+        largest = self.largest()
+        if not self.serial or largest <= self.committed:
+            return None
+        return Span(self.serial, self.committed, largest)
+
+    def largest(self) -> Serial:
+        """The largest serial of all keys that the table has been given."""
         if self._largest is None:
             (self._stored,) = self._store.get_many([self._place])
             if self._stored is None:
                 self._largest = NO_SERIAL if self._is_empty() else UNKNOWN
             else:
                 name, largest = _decode(self._stored)
-                self._largest = UNKNOWN if largest is None or name != self._serial else largest
+                self._largest = UNKNOWN if largest is None or name != self.serial else largest
+            self.committed = self._largest
         return self._largest
 
     def changes(self) -> tuple[list[Entry], list[Entry]]:
         """Entries for the store and records for the changelog, where the next checkpoint must write it anew."""
-        largest = self._read()
-        if not self._serial and self._stored is None:
+        largest = self.largest()
+        if not self.serial and self._stored is None:
             return [], []
-        value = _encode((self._serial, None if largest == UNKNOWN or not self._serial else largest))
+        value = _encode((self.serial, None if largest == UNKNOWN or not self.serial else largest))
         if value == self._stored:
             return [], []
-        self._told = value
+        self._told, self._telling = value, largest
         return [(self._place, value)], [(self._key, value)]
 
     def commit(self) -> None:
         """The store holds the changes now."""
-        self._stored, self._told = self._told or self._stored, None
+        if self._told is not None:
+            self._stored, self.committed, self._told = self._told, self._telling, None
 
     def abort(self) -> None:
         """It does not: what was told has to be told again."""

@@ -1,150 +1,85 @@
-"""A keyspace of things to be remembered for a while, whose changelog holds packs of them.
+"""Packs: what a checkpoint adds to a keyspace, one record of its changelog for some thousand keys.
 
-A changelog record for each would cost more than everything else that is done for an event. So a checkpoint writes
-what is new as a few records, and a pack is deleted when the last of its entries has expired. In the store the entries
-stand one by one, as in any table, and beside them for each pack the time when it may go.
+A changelog record for each would cost more than everything else that is done for an event. In the store a pack stays
+as it is where its keys have serials: they tell in which pack a key would be, and a store that sorts its entries sorts
+one, not thousands. Keys that have no serials, or came behind those of others, stand for themselves there, and beside
+them the time when their pack may go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct as Layout
 
 import msgspec
 
-from .newest import Newest
-from .overlay import Changes, Entry, Overlay, TableSpec, store_key
-from .stores.base import Store
+from .overlay import Entry
 
 PACK_KEY = b"\0pack"
-"""Leads the keys of packs, in the changelog and in the store; no other key starts with a zero byte and a word."""
+"""Leads the keys of packs in the changelog, and of their heads in the store; no other key starts with a zero byte and
+a word."""
+BODY_KEY = b"\0body"
+"""Leads the keys under which a store keeps whole packs."""
 PACKED_ENTRIES = 4_000
+
+Serial = int | float
+Times = Mapping[bytes, int]
+"""By key when (ms of event time) it may be forgotten."""
 
 _number = Layout(">QH")
 _time = Layout(">q")
-_encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.Decoder(tuple[bytes, list[tuple[bytes, int]]]).decode
+write_time = _time.pack
+encode = msgspec.msgpack.encode
 
 
-def _read_time(value: bytes) -> int:
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """The serials of a pack's keys: all are ``> above`` and ``<= upto``, and of other checkpoints' keys none is."""
+
+    serial: str
+    """What the numbers are."""
+    above: Serial
+    upto: Serial
+
+
+class Head(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What is to be known of a pack without its keys."""
+
+    expires_ms: int
+    """When the last of them may be forgotten."""
+    span: Span | None = None
+    """``None``: they stand for themselves."""
+
+
+class Pack(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """A record of the changelog."""
+
+    prefix: bytes
+    times: list[tuple[bytes, int]]
+    span: Span | None = None
+
+    def head(self) -> Head:
+        """Of this pack."""
+        return Head(max([expires_ms for _, expires_ms in self.times]), self.span)
+
+
+decode_pack = msgspec.msgpack.Decoder(Pack).decode
+_decode_head = msgspec.msgpack.Decoder(Head).decode
+
+
+def read_time(value: bytes) -> int:
+    """What ``write_time`` wrote."""
     return int(_time.unpack(value)[0])
 
 
-class PackedTable:
-    """Keys with the time (ms of event time) when each may be forgotten; the same savepoints as a ``Table``.
-
-    Nothing that is committed stays in memory: a key comes once, as a rule.
-    """
-
-    def __init__(self, changelog: str, prefix: bytes, store: Store, *, serial: str = "") -> None:
-        """``serial`` names the numbers that are given to ``may_hold``; ``""``: there are none."""
-        self.changelog = changelog
-        self._prefix = prefix
-        self._entries = _times(changelog, prefix, store)
-        self._packs = _times(changelog, PACK_KEY, store)
-        self._newest = Newest(changelog, prefix, store, serial=serial, is_empty=self._is_empty)
-
-    def _is_empty(self) -> bool:
-        return next(self._entries.scan(), None) is None
-
-    def may_hold(self, keys: Sequence[bytes | None], serials: Sequence[float]) -> Sequence[bytes | None]:
-        """Those of ``keys``, which are about to be put, that may have been put before."""
-        return self._newest.may_hold(keys, serials)
-
-    def largest_before(self, serial: float) -> float:
-        """The largest serial of all keys put so far; keys up to ``serial`` are about to be put."""
-        return self._newest.largest_before(serial)
-
-    def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, int | None]:
-        """When each of ``keys`` expires; missing or ``None`` for those that are not known."""
-        return self._entries.get_many(keys)
-
-    def put_many(self, times: dict[bytes, int | None]) -> None:
-        """Remember keys, each until its time; ``None`` forgets, in the store alone."""
-        self._entries.put_many(times)
-
-    def scan(self, start: bytes = b"") -> Iterator[tuple[bytes, int]]:
-        """Keys from ``start`` on with their times, ascending."""
-        return self._entries.scan(start)
-
-    def forget_packs(self, until_ms: int, *, most: int) -> None:
-        """Delete the oldest packs, ``most`` of them, of which nothing is remembered longer than ``until_ms``."""
-        for pack, expires_ms in islice(self._packs.scan(), most):
-            if expires_ms > until_ms:
-                return
-            self._packs.put_many({pack: None})
-
-    @property
-    def is_dirty(self) -> bool:
-        """Something was written since the last checkpoint."""
-        return self._entries.is_dirty or self._packs.is_dirty
-
-    def keep_batch(self) -> None:
-        """The batch is done: its writes belong to the next checkpoint."""
-        self._entries.keep_batch()
-        self._packs.keep_batch()
-
-    def discard_batch(self) -> None:
-        """The batch failed: as if it had not been."""
-        self._entries.discard_batch()
-        self._packs.discard_batch()
-
-    def open_savepoint(self) -> None:
-        """Batches that are kept from now on can be taken back, all of them at once."""
-        self._entries.open_savepoint()
-        self._packs.open_savepoint()
-
-    def close_savepoint(self) -> None:
-        """They stay."""
-        self._entries.close_savepoint()
-        self._packs.close_savepoint()
-
-    def roll_back(self) -> None:
-        """They have not been, nor has the batch in hand."""
-        self._entries.roll_back()
-        self._packs.roll_back()
-
-    def changes(self, number: int) -> Changes:
-        """What the next checkpoint must write; ``number`` is greater than at any checkpoint before."""
-        entries, gone = self._entries.entries(), self._packs.changes(number)
-        times = [(key, expires_ms) for key, expires_ms in self._entries.dirty_items if expires_ms is not None]
-        packs: list[Entry] = []
-        marks: list[Entry] = []
-        for part in range(0, len(times), PACKED_ENTRIES):
-            pack = times[part : part + PACKED_ENTRIES]
-            key = PACK_KEY + _number.pack(number, part // PACKED_ENTRIES)
-            packs.append((key, _encode((self._prefix, pack))))
-            marks.append((store_key(self.changelog, key), _time.pack(max([expires_ms for _, expires_ms in pack]))))
-        newest, told = self._newest.changes() if times else ([], [])
-        return Changes(entries=[*entries, *gone.entries, *marks, *newest], records=[*gone.records, *packs, *told])
-
-    def commit(self) -> None:
-        """The store holds the changes now."""
-        self._entries.commit()
-        self._packs.commit()
-        self._newest.commit()
-
-    def abort(self) -> None:
-        """Nothing since the last checkpoint happened."""
-        self._entries.abort()
-        self._packs.abort()
-        self._newest.abort()
+def read_head(value: bytes) -> Head:
+    """What the store keeps; before there were spans it was a time, whose first byte is no array's."""
+    return Head(read_time(value)) if value[0] in (0x00, 0xFF) else _decode_head(value)
 
 
-def _times(changelog: str, prefix: bytes, store: Store) -> Overlay[int]:
-    return Overlay(TableSpec(changelog=changelog, prefix=prefix, encode=_time.pack, decode=_read_time), store)
-
-
-def unpack(space: bytes, key: bytes, value: bytes | None) -> list[Entry]:
-    """What the store keeps of a pack, under keys that begin with ``space``: its entries, and when it may go."""
-    if value is None:
-        return [(space + key, None)]
-    prefix, times = _decode(value)
-    lead, write = space + prefix, _time.pack
-    entries: list[Entry] = [(lead + name, write(expires_ms)) for name, expires_ms in times]
-    entries.append((space + key, write(max([expires_ms for _, expires_ms in times]))))
-    return entries
+def name_of(number: int, part: int) -> bytes:
+    """What follows ``PACK_KEY`` and ``BODY_KEY``: packs sort by the numbers of their checkpoints."""
+    return _number.pack(number, part)
 
 
 def pack_number(key: bytes) -> int:
@@ -154,5 +89,66 @@ def pack_number(key: bytes) -> int:
 
 def pack_keys(value: bytes) -> Iterable[bytes]:
     """Keys of the entries of a pack, as the changelog would have them one by one."""
-    prefix, times = _decode(value)
-    return [prefix + name for name, _ in times]
+    pack = decode_pack(value)
+    return [pack.prefix + key for key, _ in pack.times]
+
+
+def unpack(space: bytes, key: bytes, value: bytes | None) -> list[Entry]:
+    """What the store keeps of a pack, under keys that begin with ``space``."""
+    if value is None:
+        return [(space + BODY_KEY + key[len(PACK_KEY) :], None), (space + key, None)]
+    return entries_of(space, key[len(PACK_KEY) :], decode_pack(value), value)
+
+
+def entries_of(space: bytes, name: bytes, pack: Pack, value: bytes) -> list[Entry]:
+    """The same of a ``pack``, which is written as ``value``."""
+    head = (space + PACK_KEY + name, encode(pack.head()))
+    if pack.span is not None:
+        return [(space + BODY_KEY + name, value), head]
+    lead = space + pack.prefix
+    return [*((lead + key, write_time(expires_ms)) for key, expires_ms in pack.times), head]
+
+
+class PackIndex:
+    """In which packs a key would be that has a serial of one kind."""
+
+    def __init__(self, serial: str) -> None:
+        self._serial = serial
+        self._uppers: list[Serial] = []
+        self._stretches: list[tuple[Serial, list[bytes]]] = []
+        """Beside them what the serials of each stretch are above, and the names of its packs."""
+        self.foreign: dict[bytes, None] = {}
+        """Packs whose keys have serials of another kind: any key might be there."""
+
+    def add(self, name: bytes, head: Head) -> None:
+        """There is such a pack."""
+        span = head.span
+        if span is None:
+            return
+        if span.serial != self._serial:
+            self.foreign[name] = None
+            return
+        at = bisect_left(self._uppers, span.upto)
+        if at < len(self._uppers) and self._uppers[at] == span.upto:
+            self._stretches[at][1].append(name)
+        else:
+            self._uppers.insert(at, span.upto)
+            self._stretches.insert(at, (span.above, [name]))
+
+    def remove(self, name: bytes, head: Head) -> None:
+        """There is none any more."""
+        span = head.span
+        if name in self.foreign:
+            del self.foreign[name]
+        elif span is not None:
+            at = bisect_left(self._uppers, span.upto)
+            self._stretches[at][1].remove(name)
+            if not self._stretches[at][1]:
+                del self._stretches[at], self._uppers[at]
+
+    def packs_of(self, serial: Serial) -> Sequence[bytes]:
+        """Names of those that may hold a key with that ``serial``, besides ``foreign`` ones."""
+        at = bisect_left(self._uppers, serial)
+        if at == len(self._uppers) or serial <= self._stretches[at][0]:
+            return ()
+        return self._stretches[at][1]

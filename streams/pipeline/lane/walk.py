@@ -45,6 +45,8 @@ class _Found:
     watermark: int
     deliveries: list[Delivery] = field(default_factory=list)
     identities: dict[bytes, int | None] = field(default_factory=dict)
+    serial: int | None = None
+    """The largest of them."""
     duplicates: int = 0
     states: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     """By table, the texts of states."""
@@ -121,9 +123,9 @@ def _find(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, wate
     found = _Found(watermark=watermark)
     rule = plan.deduplicate
     if rule is not None:
-        serial = run.serial()
-        asked = run.identities(None if serial is None else tables.seen.largest_before(serial))
-        known = dict(tables.seen.get_many(asked))
+        found.serial = run.serial()
+        asked = run.identities(None if found.serial is None else tables.seen.largest())
+        known = tables.seen.find(*asked)
         found.identities, found.duplicates = run.deduplicate(known, rule.keep_ms)
     for number, aggregation in enumerate(plan.aggregations):
         groups, name = tables.groups[aggregation.table], aggregation.table
@@ -145,6 +147,8 @@ def _find(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, wate
 def _write(found: _Found, tables: PipelineTables, progress: Progress) -> None:
     if found.watermark > (NO_TIME if progress.watermark is None else progress.watermark):
         tables.set_progress(replaced(progress, watermark=found.watermark))
+    if found.serial is not None:
+        tables.seen.advance(found.serial)
     tables.seen.put_many(found.identities)
     for table, states in found.states.items():
         groups = tables.groups[table]
