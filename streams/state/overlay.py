@@ -11,12 +11,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .stores.base import Store
 
 V = TypeVar("V")
 _value = itemgetter(1)
+Stored = Iterator[tuple[bytes, bytes]]
 Entry = tuple[bytes, bytes | None]
 """(record key, value), ``None`` deletes."""
 
@@ -96,10 +97,18 @@ class Overlay(Generic[V]):
 
     def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
         """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
+        return self._merged(*self._layers(start, end))
+
+    def keys(self, start: bytes = b"", end: bytes | None = None) -> Iterator[bytes]:
+        """The keys of what ``scan`` gives; no value is decoded."""
+        return (key for key, _ in _merge(*self._layers(start, end), len(self._space), bytes))
+
+    def _layers(self, start: bytes, end: bytes | None) -> tuple[Mapping[bytes, V | None], list[bytes], Stored]:
+        """(what was written, which of its keys are in that range, what the store has there)."""
         over = {**self._dirty, **self._batch}
         above = sorted(key for key in over if key >= start and (end is None or key < end))
         bound = _after(self._space) if end is None else self._space + end
-        return self._merged(over, above, self._store.scan(self._space + start, bound))
+        return over, above, self._store.scan(self._space + start, bound)
 
     def scan_each(self, prefixes: Iterable[bytes]) -> Iterator[Iterator[tuple[bytes, V]]]:
         """For each of ``prefixes`` (none ends in 0xff) the entries whose keys begin with it, as ``scan`` gives them."""
@@ -115,22 +124,10 @@ class Overlay(Generic[V]):
             yield self._merged(over, own, entries)
 
     def _merged(
-        self, over: Mapping[bytes, V | None], keys_above: list[bytes], held: Iterator[tuple[bytes, bytes]]
+        self, over: Mapping[bytes, V | None], keys_above: list[bytes], held: Stored
     ) -> Iterator[tuple[bytes, V]]:
         """Entries of the store, ``held``, and those of ``over`` at ``keys_above`` in their places."""
-        cut, decode, above = len(self._space), self.spec.decode, iter(keys_above)
-        waiting = next(above, None)
-        for stored, value in held:
-            key = stored[cut:]
-            while waiting is not None and waiting <= key:
-                if (entry := over[waiting]) is not None:
-                    yield waiting, entry
-                waiting = next(above, None)
-            if key not in over:
-                yield key, decode(value)
-        for key in ([] if waiting is None else [waiting, *above]):
-            if (entry := over[key]) is not None:
-                yield key, entry
+        return _merge(over, keys_above, held, len(self._space), self.spec.decode)
 
     @property
     def is_dirty(self) -> bool:
@@ -202,6 +199,24 @@ class Overlay(Generic[V]):
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
         self._batch, self._dirty, self._before = {}, {}, None
+
+
+def _merge(
+    over: Mapping[bytes, V | None], keys_above: list[bytes], held: Stored, cut: int, decode: Callable[[bytes], Any]
+) -> Iterator[tuple[bytes, Any]]:
+    above = iter(keys_above)
+    waiting = next(above, None)
+    for stored, value in held:
+        key = stored[cut:]
+        while waiting is not None and waiting <= key:
+            if (entry := over[waiting]) is not None:
+                yield waiting, entry
+            waiting = next(above, None)
+        if key not in over:
+            yield key, decode(value)
+    for key in [] if waiting is None else [waiting, *above]:
+        if (entry := over[key]) is not None:
+            yield key, entry
 
 
 def _after(space: bytes) -> bytes:

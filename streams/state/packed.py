@@ -187,14 +187,9 @@ class PackedTable:
     def changes(self, number: int) -> Changes:
         """What the next checkpoint must write; ``number`` is greater than at any checkpoint before."""
         span = self._newest.span()
-        packed, single, entries = [], [], self._open_foreign()
-        for key, expires_ms in self._entries.dirty_items:
-            if expires_ms is None:
-                entries.append((self._space + self._prefix + key, None))
-            elif span is None or key in self._strays:
-                single.append((key, expires_ms))
-            else:
-                packed.append((key, expires_ms))
+        entries = self._open_foreign()
+        forgotten, packed, single = self._sorted_out(is_packed=span is not None)
+        entries += [(self._space + self._prefix + key, None) for key in forgotten]
         gone = self._heads.changes(number)
         entries += [*gone.entries, *((self._space + BODY_KEY + name, None) for name in self._gone())]
         records = gone.records
@@ -205,6 +200,18 @@ class PackedTable:
             entries += entries_of(self._space, name, pack, value)
         newest, told = self._newest.changes() if self._written else ([], [])
         return Changes(entries=[*entries, *newest], records=[*records, *told])
+
+    def _sorted_out(self, *, is_packed: bool) -> tuple[list[bytes], list[tuple[bytes, int]], list[tuple[bytes, int]]]:
+        """What was written: (keys that are forgotten, keys for packs that stay, keys that stand for themselves)."""
+        strays, written = self._strays, self._entries.dirty_items
+        forgotten = [key for key, expires_ms in written if expires_ms is None]
+        times = [(key, expires_ms) for key, expires_ms in written if expires_ms is not None]
+        if not is_packed:
+            return forgotten, [], times
+        if strays.isdisjoint([key for key, _ in times]):
+            return forgotten, times, []
+        single = [entry for entry in times if entry[0] in strays]
+        return forgotten, [entry for entry in times if entry[0] not in strays], single
 
     def _gone(self) -> list[bytes]:
         return [name for name, head in self._heads.dirty_items if head is None]

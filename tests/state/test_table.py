@@ -81,6 +81,8 @@ def test_a_scan_merges_all_layers_in_order(stored: tuple[Table[int], Store]) -> 
     assert list(table.scan(b"aa", b"c")) == [(b"aa", 11), (b"b\0", 5)]
     assert list(table.scan(b"d")) == [(b"z", 27)]
     assert list(table.scan(b"c", b"c")) == []
+    assert list(table.keys()) == [key for key, _ in table.scan()]
+    assert list(table.keys(b"aa", b"c")) == [b"aa", b"b\0"]
 
 
 def test_a_discarded_batch_takes_back_what_it_wrote_and_no_more(stored: tuple[Table[int], Store]) -> None:

@@ -63,7 +63,7 @@ def purge_closed(table: str, windows: Windows, tables: PipelineTables) -> None:
 
 def _forget(held: Table[Any], start: bytes, end: bytes) -> bool:
     """Whether all of that is gone, and not only a part."""
-    keys = [key for key, _ in islice(held.scan(start, end), WINDOWS_PER_CHECKPOINT)]
+    keys = list(islice(held.keys(start, end), WINDOWS_PER_CHECKPOINT))
     held.put_many(dict.fromkeys(keys))
     return len(keys) < WINDOWS_PER_CHECKPOINT
 

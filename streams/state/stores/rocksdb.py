@@ -14,6 +14,8 @@ from .base import StoreFailedError
 
 BLOCK_CACHE_BYTES = 64 << 20
 WRITE_BUFFER_BYTES = 16 << 20
+BASE_LEVEL_BYTES = 32 << 20
+FILE_BYTES = 8 << 20
 
 
 class StoreLockedError(Exception):
@@ -43,6 +45,10 @@ def _options() -> Options:
     options.set_memtable_whole_key_filtering(True)
     # Ten bits for each of the entries that a buffer has room for: a larger filter costs each write a miss of the cache.
     options.set_memtable_prefix_bloom_ratio(0.01)
+    # A merge of new files takes all of the level below, as markers sort first and states last. So that level is small:
+    # from there a file at a time moves on, and as windows and packs come and go in the order of time, few meet others.
+    options.set_max_bytes_for_level_base(BASE_LEVEL_BYTES)
+    options.set_target_file_size_base(FILE_BYTES)
     return options
 
 
