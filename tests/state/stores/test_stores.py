@@ -42,14 +42,15 @@ def test_writing_nothing_deletes(store: Store) -> None:
 
 
 def test_what_is_written_during_a_scan_does_not_disturb_it(store: Store) -> None:
-    store.write({b"a": b"1", b"b": b"2", b"c": b"3"}.items())
+    keys = [b"%02d" % number for number in range(60)]
+    store.write([(key, b"old") for key in keys])
 
     entries = []
-    for key, value in store.scan(b"a", b"d"):
+    for key, value in store.scan(b"00", b"99"):
         entries.append((key, value))
-        store.write({b"c\0": b"new"}.items())
+        store.write({b"59\0": b"new"}.items())
 
-    assert entries == [(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]
+    assert entries == [(key, b"old") for key in keys]
 
 
 def test_ranges_are_each_what_a_scan_of_it_gives(store: Store) -> None:
