@@ -42,7 +42,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     upto: Serial
 
 
-class Head(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Head(msgspec.Struct, frozen=True, array_like=True):
     """What is to be known of a pack without its keys."""
 
     expires_ms: int
@@ -51,7 +51,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """``None``: they stand for themselves."""
 
 
-class Pack(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Pack(msgspec.Struct, frozen=True, array_like=True):
     """A record of the changelog."""
 
     prefix: bytes

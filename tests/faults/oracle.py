@@ -159,7 +159,7 @@ def compare_windows(wanted: Windows, rows: Iterable[Mapping[str, Any]]) -> dict[
 
 # -- stores on the disk, against their changelogs
 
-MARKER, EMPTIED, PACK = b"\0marker", b"\0emptied", b"\0pack"
+MARKER, EMPTIED, PACK, BODY = b"\0marker", b"\0emptied", b"\0pack", b"\0body"
 
 
 def replay_changelog(records: Iterable[LogRecord], short_name: str) -> dict[int, dict[bytes, bytes]]:
@@ -179,12 +179,20 @@ def replay_changelog(records: Iterable[LogRecord], short_name: str) -> dict[int,
 
 
 def _entries(key: bytes, value: bytes | None) -> Iterator[tuple[bytes, Any]]:
-    if not key.startswith(PACK) or value is None:
+    """A pack whose identities have serials stays as it is; else each stands for itself. Beside them what it is of."""
+    if not key.startswith(PACK):
         yield key, value
         return
-    prefix, times = msgspec.msgpack.decode(value, type=tuple[bytes, list[tuple[bytes, int]]])
-    yield from ((prefix + name, struct.pack(">q", expires_ms)) for name, expires_ms in times)
-    yield key, struct.pack(">q", max(expires_ms for _, expires_ms in times))
+    body = BODY + key.removeprefix(PACK)
+    if value is None:
+        yield from ((key, None), (body, None))
+        return
+    prefix, times, span = msgspec.msgpack.decode(value)
+    if span is None:
+        yield from ((prefix + name, struct.pack(">q", expires_ms)) for name, expires_ms in times)
+    else:
+        yield body, value
+    yield key, msgspec.msgpack.encode([max(expires_ms for _, expires_ms in times), span])
 
 
 def read_store(folder: Path) -> dict[bytes, bytes]:
