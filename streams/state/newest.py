@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from .overlay import Entry, store_key
-from .packs import Serial, Span
+from .packs import MOST, Serial, Span
 from .stores.base import Store
 
 NEWEST_KEY = b"\0newest"
@@ -25,7 +25,6 @@ UNKNOWN = math.inf
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(tuple[str, int | None]).decode
-_MOST = 2**63 - 1
 
 
 class Newest:
@@ -47,7 +46,7 @@ class Newest:
     def advance(self, serial: Serial) -> None:
         """Keys with serials up to ``serial`` are about to be given to the table."""
         if serial > self.largest():
-            self._largest = UNKNOWN if serial >= _MOST else serial
+            self._largest = UNKNOWN if serial >= MOST else serial
 
     def span(self) -> Span | None:
         """Of the keys given to the table since the last commit whose serials are larger than all before."""

@@ -8,8 +8,9 @@ them the time when their pack may go.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from struct import Struct as Layout
 
 import msgspec
@@ -22,6 +23,8 @@ a word."""
 BODY_KEY = b"\0body"
 """Leads the keys under which a store keeps whole packs."""
 PACKED_ENTRIES = 4_000
+MOST = 2**63 - 1
+"""A serial that is no smaller is one that is not known."""
 
 Serial = int | float
 Times = Mapping[bytes, int]
@@ -110,45 +113,52 @@ def entries_of(space: bytes, name: bytes, pack: Pack, value: bytes) -> list[Entr
 
 
 class PackIndex:
-    """In which packs a key would be that has a serial of one kind."""
+    """In which packs a key would be that has a serial of one kind; 28 bytes a checkpoint."""
 
     def __init__(self, serial: str) -> None:
         self._serial = serial
-        self._uppers: list[Serial] = []
-        self._stretches: list[tuple[Serial, list[bytes]]] = []
-        """Beside them what the serials of each stretch are above, and the names of its packs."""
+        self._uppers, self._aboves = array("q"), array("q")
+        """The spans, ascending."""
+        self._numbers, self._firsts, self._ends = array("Q"), array("H"), array("H")
+        """Beside them whose packs these are, and which of its parts."""
         self.foreign: dict[bytes, None] = {}
         """Packs whose keys have serials of another kind: any key might be there."""
 
     def add(self, name: bytes, head: Head) -> None:
-        """There is such a pack."""
-        span = head.span
+        """There is such a pack; those of a checkpoint come in order."""
+        span, (number, part) = head.span, _number.unpack(name)
         if span is None:
             return
         if span.serial != self._serial:
             self.foreign[name] = None
             return
-        at = bisect_left(self._uppers, span.upto)
-        if at < len(self._uppers) and self._uppers[at] == span.upto:
-            self._stretches[at][1].append(name)
-        else:
-            self._uppers.insert(at, span.upto)
-            self._stretches.insert(at, (span.above, [name]))
+        at = bisect_left(self._uppers, upto := _bounded(span.upto))
+        if at < len(self._uppers) and self._uppers[at] == upto:
+            self._ends[at] = part + 1
+            return
+        held = (self._uppers, self._aboves, self._numbers, self._firsts, self._ends)
+        for column, value in zip(held, (upto, _bounded(span.above), number, part, part + 1), strict=True):
+            column.insert(at, value)
 
     def remove(self, name: bytes, head: Head) -> None:
-        """There is none any more."""
-        span = head.span
+        """There is none any more; of a checkpoint's packs the first goes first."""
         if name in self.foreign:
             del self.foreign[name]
-        elif span is not None:
-            at = bisect_left(self._uppers, span.upto)
-            self._stretches[at][1].remove(name)
-            if not self._stretches[at][1]:
-                del self._stretches[at], self._uppers[at]
+        elif head.span is not None:
+            at = bisect_left(self._uppers, _bounded(head.span.upto))
+            self._firsts[at] = _number.unpack(name)[1] + 1
+            if self._firsts[at] == self._ends[at]:
+                for column in (self._uppers, self._aboves, self._numbers, self._firsts, self._ends):
+                    del column[at]
 
-    def packs_of(self, serial: Serial) -> Sequence[bytes]:
+    def packs_of(self, serial: Serial) -> list[bytes]:
         """Names of those that may hold a key with that ``serial``, besides ``foreign`` ones."""
-        at = bisect_left(self._uppers, serial)
-        if at == len(self._uppers) or serial <= self._stretches[at][0]:
-            return ()
-        return self._stretches[at][1]
+        at = bisect_left(self._uppers, bounded := _bounded(serial))
+        if at == len(self._uppers) or bounded <= self._aboves[at]:
+            return []
+        return [name_of(self._numbers[at], part) for part in range(self._firsts[at], self._ends[at])]
+
+
+def _bounded(serial: Serial) -> int:
+    """Serials that are unknown are larger than all that are known."""
+    return MOST if serial >= MOST else max(int(serial), -MOST)
