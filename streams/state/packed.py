@@ -104,6 +104,8 @@ class PackedTable:
 
     def _find_packed(self, wanted: list[tuple[bytes, Serial]]) -> dict[bytes, int]:
         index, found = self._read_index(), dict[bytes, int]()
+        if index.is_empty:
+            return found
         for name in index.foreign:  # each is read once for all keys
             times = self._times_of(name)
             found.update([(key, times[key]) for key, _ in wanted if key in times])

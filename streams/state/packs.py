@@ -151,6 +151,11 @@ class PackIndex:
                 for column in (self._uppers, self._aboves, self._numbers, self._firsts, self._ends):
                     del column[at]
 
+    @property
+    def is_empty(self) -> bool:
+        """No key is in a pack."""
+        return not self._uppers and not self.foreign
+
     def packs_of(self, serial: Serial) -> list[bytes]:
         """Names of those that may hold a key with that ``serial``, besides ``foreign`` ones."""
         at = bisect_left(self._uppers, bounded := _bounded(serial))

@@ -127,7 +127,9 @@ class Cut:
         if held is None or event.committed_ms > held.committed_ms or event.operation in (DELETE, TRUNCATE):
             return None
         order = order_of(event)
-        return None if order == NO_ORDER else held.taker_of(order)
+        if order == NO_ORDER or not is_before(order, held.order):  # one before it may be of another database
+            return None
+        return held.taker_of(order)
 
 
 @dataclass(frozen=True, slots=True)

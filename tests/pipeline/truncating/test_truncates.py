@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from streams.pipeline import sweep
 from streams.pipeline.topology import TopicKind
 from streams.pipeline.truncating.build import fit_partitions
-from streams.pipeline.truncating.state import is_before
+from streams.pipeline.truncating.state import Cut, Truncated, is_before
+from streams.records import Operation, SourceRecord
 from streams.testing import Driver
 
 from ..builders import (
@@ -117,6 +119,21 @@ def test_what_was_committed_later_is_there_whatever_its_order_says() -> None:
 
     send(driver, a_truncate(9, time_ms=3_000), partition=1)
     assert driver.table("latest") == {}
+
+
+def test_a_truncate_of_another_database_that_is_still_being_swept_takes_no_row_that_comes() -> None:
+    old = Truncated(order=(1_000_000, 1_000_000, 1), committed_ms=1_000, time_ms=1_000, left={"rows": ""})
+    new = Truncated(order=(9, 9, 1), committed_ms=3_000, time_ms=3_000, left={"rows": ""})
+    record = SourceRecord(TOPIC, 0, 0, 3_000, None, None)
+
+    def taker_of(lsn: int) -> Truncated | None:
+        event = replace(
+            new.event(record), operation=Operation.INSERT, source={"lsn": lsn, "sequence": f'["{lsn}","{lsn}"]'}
+        )
+        return Cut(new.behind(old)).taker_of(event)
+
+    assert taker_of(50) is None
+    assert taker_of(5) is not None
 
 
 def test_of_two_that_are_told_in_another_order_the_newer_counts() -> None:
