@@ -9,6 +9,7 @@ from streams.ledger import Ledger
 from streams.records import Delivery
 from streams.state.changelog import ChangelogRun
 from streams.state.overlay import Entry
+from streams.state.stores.base import Range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,5 +45,7 @@ class Checkpoint:
     """By source topic: the next offset to process."""
     entries: list[Entry] = field(default_factory=list)
     """The same changes as the store keeps them."""
+    gone: list[Range] = field(default_factory=list)
+    """What of the store goes before that."""
     ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     """By pipeline, dead letters of results that came up now; they hold no events."""

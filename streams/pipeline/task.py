@@ -24,7 +24,7 @@ from streams.state.changelog import (
     encode_marker,
     read_marker,
 )
-from streams.state.overlay import Entry
+from streams.state.overlay import Changes, Entry
 from streams.state.stores.base import Store
 
 from .ahead import Ahead
@@ -209,8 +209,7 @@ class Task:
 
         Changelog records have the wall clock as their timestamp: brokers roll and compact segments by it.
         """
-        changelog: list[ChangelogRun] = []
-        entries: list[Entry] = []
+        changelog, stored = list[ChangelogRun](), Changes(entries=[], records=[])
         ledgers = {plan.pipeline: Ledger(0) for plan in self.sub.plans}
         newest_ms = max(self._last_record_ms.values(), default=0)
         deliveries = self._go_on(ledgers, newest_ms)
@@ -223,13 +222,14 @@ class Task:
             deliveries += tell_downstream(plan, tables, self.partition)
             self._forgetters[plan.name].forget(tables)
             keep(tables)
-            changelog += self._changes(plan, tables, entries)
+            changelog += self._changes(plan, tables, stored)
         changelog += self._markers()
         self._prepared = Checkpoint(
             deliveries=deliveries,
             changelog=changelog,
             offsets=dict(self._positions),
-            entries=entries,
+            entries=stored.entries,
+            gone=stored.gone,
             ledgers={name: ledger for name, ledger in ledgers.items() if ledger.dead_results},
         )
         return self._prepared
@@ -244,12 +244,13 @@ class Task:
                 keep(tables)
         return deliveries
 
-    def _changes(self, plan: Plan, tables: PipelineTables, entries: list[Entry]) -> list[ChangelogRun]:
+    def _changes(self, plan: Plan, tables: PipelineTables, stored: Changes) -> list[ChangelogRun]:
         own = self._ahead.own(plan, self._positions)
         runs, number = [], sum(own[topic] for topic in plan.topics)
         for table in tables.all:
             made = table.changes(number)
-            entries += made.entries
+            stored.entries.extend(made.entries)
+            stored.gone.extend(made.gone)
             runs.append(self._run(table.changelog, made.records))
         return [run for run in runs if run.records]
 
@@ -277,17 +278,16 @@ class Task:
             fingerprint=self.sub.fingerprint,
             written_ms=now_ms,
         )
-        self.store.write([*self._prepared.entries, (MARKER_KEY, encode_marker(self._marker))])
+        marker = (MARKER_KEY, encode_marker(self._marker))
+        self.store.write([*self._prepared.entries, marker], self._prepared.gone)
         for tables in self._tables.values():
             for table in tables.all:
                 table.commit()
-        self._prepared = None
-        self.pending_bytes = 0
+        self._prepared, self.pending_bytes = None, 0
 
     def abort(self) -> None:
         """Nothing since the last commit happened; processing starts again at the committed positions."""
-        self._prepared = None
-        self.pending_bytes = 0
+        self._prepared, self.pending_bytes = None, 0
         self._positions = {topic: self.committed_position(topic) for topic in self._positions}
         for tables in self._tables.values():
             for table in tables.all:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from .stores.base import Store
+from .stores.base import Range, Store
 
 V = TypeVar("V")
 _value = itemgetter(1)
@@ -33,6 +35,8 @@ class Changes:
 
     entries: list[Entry]
     """For the store, by its keys."""
+    gone: list[Range] = field(default_factory=list)
+    """Of the store's keys, to be deleted before that."""
     records: list[Entry]
     """For the changelog."""
 
@@ -54,7 +58,7 @@ class TableSpec(Generic[V]):
 class Overlay(Generic[V]):
     """Reads fall through to the store, writes stay above it until the checkpoint is committed."""
 
-    __slots__ = ("_batch", "_before", "_dirty", "_space", "_store", "spec")
+    __slots__ = ("_batch", "_before", "_dirty", "_forgotten", "_gone", "_space", "_store", "spec")
 
     def __init__(self, spec: TableSpec[V], store: Store) -> None:
         self.spec = spec
@@ -64,6 +68,10 @@ class Overlay(Generic[V]):
         self._dirty: dict[bytes, V | None] = {}
         self._before: dict[bytes, tuple[V | None, ...]] | None = None
         """What ``dirty`` held at the outer savepoint under keys kept since then, ``()``: nothing; ``None``: none is."""
+        self._gone: list[Range] = []
+        """Of the store's keys, in which nothing is left but what was put since."""
+        self._forgotten: set[bytes] = set()
+        """What was in there: the store need not be told of each. Lost with any savepoint: then it is told."""
 
     def get_many(self, keys: Collection[bytes]) -> Mapping[bytes, V | None]:
         """Values of ``keys``; missing or ``None`` where there is none.
@@ -95,20 +103,32 @@ class Overlay(Generic[V]):
         else:
             self._batch = values
 
+    def forget(self, start: bytes, end: bytes, *, most: int) -> bool:
+        """Delete the first ``most`` entries with ``start <= key < end``; whether these were all."""
+        keys = list(islice(self.keys(start, end), most))
+        self.put_many(dict.fromkeys(keys))
+        if keys:
+            self._gone.append((self._space + start, self._space + keys[-1] + b"\0"))
+            self._forgotten.update(keys)
+        return len(keys) < most
+
     def scan(self, start: bytes = b"", end: bytes | None = None) -> Iterator[tuple[bytes, V]]:
         """Entries with ``start <= key < end`` as the task sees them now, ascending by key."""
-        return self._merged(*self._layers(start, end))
+        over, above, bounds = self._layers(start, end)
+        return self._merged(over, above, self._store.scan(*bounds))
 
     def keys(self, start: bytes = b"", end: bytes | None = None) -> Iterator[bytes]:
-        """The keys of what ``scan`` gives; no value is decoded."""
-        return (key for key, _ in _merge(*self._layers(start, end), len(self._space), bytes))
+        """The keys of what ``scan`` gives; no value is read."""
+        over, above, bounds = self._layers(start, end)
+        cut = len(self._space)
+        below = (key for stored in self._store.keys(*bounds) if (key := stored[cut:]) not in over)
+        return merge([key for key in above if over[key] is not None], below)
 
-    def _layers(self, start: bytes, end: bytes | None) -> tuple[Mapping[bytes, V | None], list[bytes], Stored]:
-        """(what was written, which of its keys are in that range, what the store has there)."""
+    def _layers(self, start: bytes, end: bytes | None) -> tuple[Mapping[bytes, V | None], list[bytes], Range]:
+        """(what was written, which of its keys are in that range, where the store has it)."""
         over = {**self._dirty, **self._batch}
         above = sorted(key for key in over if key >= start and (end is None or key < end))
-        bound = _after(self._space) if end is None else self._space + end
-        return over, above, self._store.scan(self._space + start, bound)
+        return over, above, (self._space + start, _after(self._space) if end is None else self._space + end)
 
     def scan_each(self, prefixes: Iterable[bytes]) -> Iterator[Iterator[tuple[bytes, V]]]:
         """For each of ``prefixes`` (none ends in 0xff) the entries whose keys begin with it, as ``scan`` gives them."""
@@ -127,7 +147,19 @@ class Overlay(Generic[V]):
         self, over: Mapping[bytes, V | None], keys_above: list[bytes], held: Stored
     ) -> Iterator[tuple[bytes, V]]:
         """Entries of the store, ``held``, and those of ``over`` at ``keys_above`` in their places."""
-        return _merge(over, keys_above, held, len(self._space), self.spec.decode)
+        cut, decode, above = len(self._space), self.spec.decode, iter(keys_above)
+        waiting = next(above, None)
+        for stored, value in held:
+            key = stored[cut:]
+            while waiting is not None and waiting <= key:
+                if (entry := over[waiting]) is not None:
+                    yield waiting, entry
+                waiting = next(above, None)
+            if key not in over:
+                yield key, decode(value)
+        for key in [] if waiting is None else [waiting, *above]:
+            if (entry := over[key]) is not None:
+                yield key, entry
 
     @property
     def is_dirty(self) -> bool:
@@ -162,6 +194,7 @@ class Overlay(Generic[V]):
     def discard_batch(self) -> None:
         """The batch failed: as if it had not been."""
         self._batch = {}
+        self._remember()
 
     def open_savepoint(self) -> None:
         """Batches that are kept from now on can be taken back, all of them at once; no batch is in hand."""
@@ -181,8 +214,11 @@ class Overlay(Generic[V]):
                 del self._dirty[key]
         self._before = None
 
+    def _remember(self) -> None:
+        self._gone, self._forgotten = [], set()
+
     def entries(self) -> list[Entry]:
-        """What the store must be told at the next checkpoint, by its keys."""
+        """What was written since the last checkpoint, by the store's keys."""
         space, encode = self._space, self.spec.encode
         return [(space + key, None if value is None else encode(value)) for key, value in self._dirty.items()]
 
@@ -190,33 +226,21 @@ class Overlay(Generic[V]):
         """What the next checkpoint must write; the changelog holds what the store holds."""
         entries, prefix = self.entries(), self.spec.prefix
         keys = [prefix + key for key in self._dirty] if prefix else self._dirty
-        return Changes(entries=entries, records=list(zip(keys, map(_value, entries), strict=True)))
+        records = list(zip(keys, map(_value, entries), strict=True))
+        if forgotten := self._forgotten:
+            told = zip(self._dirty, entries, strict=True)
+            entries = [entry for key, entry in told if key not in forgotten or entry[1] is not None]
+        return Changes(entries=entries, records=records, gone=self._gone)
 
     def commit(self) -> None:
         """The store holds the changes now; the batch in hand has been kept."""
         self._dirty = {}
+        self._remember()
 
     def abort(self) -> None:
         """Nothing since the last checkpoint happened."""
         self._batch, self._dirty, self._before = {}, {}, None
-
-
-def _merge(
-    over: Mapping[bytes, V | None], keys_above: list[bytes], held: Stored, cut: int, decode: Callable[[bytes], Any]
-) -> Iterator[tuple[bytes, Any]]:
-    above = iter(keys_above)
-    waiting = next(above, None)
-    for stored, value in held:
-        key = stored[cut:]
-        while waiting is not None and waiting <= key:
-            if (entry := over[waiting]) is not None:
-                yield waiting, entry
-            waiting = next(above, None)
-        if key not in over:
-            yield key, decode(value)
-    for key in [] if waiting is None else [waiting, *above]:
-        if (entry := over[key]) is not None:
-            yield key, entry
+        self._remember()
 
 
 def _after(space: bytes) -> bytes:

@@ -153,10 +153,12 @@ def without_own_heartbeats(_: str) -> None:
     """One thread for all: entries go to the disk one by one, each synced, and heartbeats wait until they are there."""
     writing, heartbeat = threading.Lock(), GroupCoordinator._do_heartbeat
 
-    def write(self: Any, changes: Any) -> None:
+    def write(self: Any, changes: Any, gone: Any = ()) -> None:
         synced = WriteOptions()
         synced.sync = True
         with writing:
+            for start, end in gone:
+                self._db.delete_range(start, end)
             for key, value in changes:
                 batch = WriteBatch(raw_mode=True)
                 if value is None:

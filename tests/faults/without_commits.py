@@ -123,14 +123,14 @@ def without_store_last(_: str) -> None:
     def prepare_and_write(self: Any, touched: Any, **more: Any) -> Any:
         prepared = prepare(self, touched, **more)
         for owned in touched:
-            owned.task.store.write(owned.task._prepared.entries)
+            owned.task.store.write(owned.task._prepared.entries, owned.task._prepared.gone)
         return prepared
 
-    def write_early_alone(self: Any, changes: Any) -> None:
+    def write_early_alone(self: Any, changes: Any, gone: Any = ()) -> None:
         """Deaths at the store's named points are those of the write before the commit: what follows has the marker."""
         held = list(changes)
         is_early = not held or held[-1][0] != MARKER_KEY
-        (write if is_early else write_unharmed)(self, held)
+        (write if is_early else write_unharmed)(self, held, gone)
 
     Checkpointer.prepare = prepare_and_write  # type: ignore[method-assign]
     RocksStore.write = write_early_alone  # type: ignore[method-assign]

@@ -41,7 +41,8 @@ def commit(table: Overlay[int], *, store: Store | None) -> None:
     """As a task commits: the store has the changes, then the table is told."""
     table.keep_batch()
     if store is not None:
-        store.write(table.changes(1).entries)
+        changes = table.changes(1)
+        store.write(changes.entries, changes.gone)
     table.commit()
 
 
@@ -178,6 +179,30 @@ def test_an_overlay_answers_with_the_batch_then_what_is_kept_then_the_store() ->
     assert store.asked == [store_key("t", b"pa"), store_key("t", b"pe")]
 
 
+def test_what_is_put_behind_a_range_that_was_forgotten_stays(stored: tuple[Table[int], Store]) -> None:
+    table, store = stored
+
+    assert not table.forget(b"a", b"c", most=2)
+    table.put(b"b", 20)
+    commit(table, store=store)
+
+    assert list(store.scan(b"t", b"u")) == [(store_key("t", b"b"), b"20"), (store_key("t", b"c"), b"3")]
+
+
+@pytest.mark.parametrize("end", [Table.discard_batch, Table.abort, Table.roll_back])
+def test_a_range_whose_forgetting_has_not_been_stays(
+    stored: tuple[Table[int], Store], end: Callable[[Table[int]], None]
+) -> None:
+    table, store = stored
+    table.open_savepoint()
+    assert table.forget(b"a", b"z", most=9)
+    end(table)
+    table.put(b"d", 4)
+    commit(table, store=store)
+
+    assert [key for key, _ in store.scan(b"t", b"u")] == [store_key("t", key) for key in (b"a", b"b", b"c", b"d")]
+
+
 class OverlayMachine(RuleBasedStateMachine):
     """An overlay against three dictionaries."""
 
@@ -202,6 +227,13 @@ class OverlayMachine(RuleBasedStateMachine):
     def write(self, changes: dict[bytes, int | None]) -> None:
         self.table.put_many(changes)
         self.now = {key: value for key, value in {**self.now, **changes}.items() if value is not None}
+
+    @rule(start=keys, most=st.integers(min_value=1, max_value=3))
+    def forget(self, start: bytes, most: int) -> None:
+        inside = sorted(key for key in self.now if start <= key < b"c")
+
+        assert self.table.forget(start, b"c", most=most) == (len(inside) < most)
+        self.now = {key: value for key, value in self.now.items() if key not in inside[:most]}
 
     @rule()
     def keep(self) -> None:

@@ -56,16 +56,9 @@ def purge_closed(table: str, windows: Windows, tables: PipelineTables) -> None:
         return
     start, end = b"" if since_ms is None else window_key(since_ms, b""), window_key(until_ms, b"")
     kept: list[Table[Any]] = [tables.groups[table], *([tables.values[table]] if table in tables.values else [])]
-    are_done = [_forget(held, start, end) for held in kept]
+    are_done = [held.forget(start, end, most=WINDOWS_PER_CHECKPOINT) for held in kept]
     if all(are_done):
         tables.set_progress(replace(progress, purged={**progress.purged, table: until_ms}))
-
-
-def _forget(held: Table[Any], start: bytes, end: bytes) -> bool:
-    """Whether all of that is gone, and not only a part."""
-    keys = list(islice(held.keys(start, end), WINDOWS_PER_CHECKPOINT))
-    held.put_many(dict.fromkeys(keys))
-    return len(keys) < WINDOWS_PER_CHECKPOINT
 
 
 def _after(cursor: str) -> bytes:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
+Range = tuple[bytes, bytes]
+"""Keys from the first on, up to the second and without it."""
+
 
 class StoreFailedError(Exception):
     """The store does not give back what was written, or takes no more. No record is to blame."""
@@ -51,12 +54,16 @@ class Store(Protocol):
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with ``start <= key < end``, ascending."""
 
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        """The keys of what ``scan`` gives."""
+
     def scan_ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
         """For each (start, end) what ``scan`` gives, in as few round trips as may be."""
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], gone: Sequence[Range] = ()) -> None:
         """Apply all changes, of two of a key the later, or nothing that a reader would trust; ``None`` deletes.
 
+        What is in the ranges of ``gone`` is deleted first.
         The last change is the marker, or the first entries may be there without it.
         """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
+from .base import Range
+
 
 class MemoryStore:
     """Entries in a dictionary, their keys sorted when somebody scans."""
@@ -19,18 +21,26 @@ class MemoryStore:
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with ``start <= key < end``, ascending."""
+        for key in self.keys(start, end):
+            yield key, self._entries[key]
+
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        """The keys of what ``scan`` gives."""
         if self._sorted is None:
             self._sorted = sorted(self._entries)
         first, last = bisect_left(self._sorted, start), bisect_left(self._sorted, end)
-        for key in self._sorted[first:last]:
-            yield key, self._entries[key]
+        yield from self._sorted[first:last]
 
     def scan_ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
         """For each (start, end) what ``scan`` gives."""
         return (self.scan(start, end) for start, end in ranges)
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Apply all changes in their order, or none; ``None`` deletes."""
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], gone: Sequence[Range] = ()) -> None:
+        """Delete the ranges of ``gone``, then apply all changes in their order, or nothing; ``None`` deletes."""
+        for start, end in gone:
+            for key in list(self.keys(start, end)):
+                del self._entries[key]
+            self._sorted = None
         for key, value in changes:
             if value is None:
                 self._entries.pop(key, None)

@@ -25,7 +25,7 @@ import redis
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from .base import StoreAwayError, StoreFailedError, StoreFullError, StoreLostError
+from .base import Range, StoreAwayError, StoreFailedError, StoreFullError, StoreLostError
 from .redis_scripts import EMPTY, PAGE, STAMP_FIELD, TAKE, WRITE
 
 T = TypeVar("T")
@@ -68,6 +68,10 @@ class RedisStore:
         """Entries with ``start <= key < end``, ascending."""
         return next(self.scan_ranges([(start, end)]))
 
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        """The keys of what ``scan`` gives."""
+        return (key for key, _ in self.scan(start, end))
+
     def scan_ranges(self, ranges: Sequence[tuple[bytes, bytes]]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
         """For each (start, end) what ``scan`` gives, a hundred of them in one round trip."""
         for first in range(0, len(ranges), SENT_RANGES):
@@ -87,12 +91,13 @@ class RedisStore:
             pages.append(list(zip(keys, values, strict=True)))
         return pages
 
-    def write(self, changes: Iterable[Entry]) -> None:
+    def write(self, changes: Iterable[Entry], gone: Sequence[Range] = ()) -> None:
         """Apply all changes, or a part of them without the last one, which is the marker; ``None`` deletes.
 
-        Raises ``StoreLostError`` where the store is another's by now, and ``StoreFullError``.
+        What is in the ranges of ``gone`` is deleted first. Raises ``StoreLostError`` where the store is another's by
+        now, and ``StoreFullError``.
         """
-        chunks = list(_chunks(changes))
+        chunks = [*((b"[" + start, b"(" + end, 0) for start, end in gone), *_chunks(changes)]
         if not chunks:
             return
         for scan in list(self._scans):
@@ -198,7 +203,7 @@ class _Scan(Iterator[tuple[bytes, bytes]]):
 
 
 def _chunks(changes: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
-    """Arguments of ``WRITE``: how many are put, those, and the keys that go. The last change is in the last chunk."""
+    """Arguments of ``WRITE``: no range, how many are put, those, and the keys that go. The last change comes last."""
     entries = list(changes)
     latest = dict(entries)
     if entries:
@@ -207,7 +212,7 @@ def _chunks(changes: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
     puts, gone, size = list[bytes](), list[bytes](), 0
     for key, value in latest.items():
         if size > CHUNK_BYTES or len(puts) + 2 * len(gone) >= 2 * CHUNK_ENTRIES:
-            yield len(puts) // 2, *puts, *gone
+            yield b"", b"", len(puts) // 2, *puts, *gone
             puts, gone, size = [], [], 0
         if value is None:
             gone.append(key)
@@ -216,7 +221,7 @@ def _chunks(changes: Iterable[Entry]) -> Iterator[tuple[Any, ...]]:
             size += len(value)
         size += len(key)
     if puts or gone:
-        yield len(puts) // 2, *puts, *gone
+        yield b"", b"", len(puts) // 2, *puts, *gone
 
 
 def failure(error: RedisError, name: str) -> StoreFailedError:

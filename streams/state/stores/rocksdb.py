@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
-from .base import StoreFailedError
+from .base import Range, StoreFailedError
 
 BLOCK_CACHE_BYTES = 64 << 20
 WRITE_BUFFER_BYTES = 16 << 20
@@ -78,13 +78,30 @@ class RocksStore:
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries with ``start <= key < end``, ascending."""
+        cursor = self._cursor(start, end)
+        valid, key, value, go_on = cursor.valid, cursor.key, cursor.value, cursor.next
+        while valid():
+            yield key(), value()
+            go_on()
+        self._check(cursor)
+
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        """The keys of what ``scan`` gives, for half of what that costs."""
+        cursor = self._cursor(start, end)
+        valid, key, go_on = cursor.valid, cursor.key, cursor.next
+        while valid():
+            yield key()
+            go_on()
+        self._check(cursor)
+
+    def _cursor(self, start: bytes, end: bytes) -> Any:
         bounds = ReadOptions()
         bounds.set_iterate_upper_bound(end)
         cursor = self._db.iter(bounds)
         cursor.seek(start)
-        while cursor.valid():
-            yield bytes(cursor.key()), bytes(cursor.value())
-            cursor.next()
+        return cursor
+
+    def _check(self, cursor: Any) -> None:
         try:
             cursor.status()  # a block that cannot be read looks like the end
         except Exception as error:
@@ -94,9 +111,11 @@ class RocksStore:
         """For each (start, end) what ``scan`` gives."""
         return (self.scan(start, end) for start, end in ranges)
 
-    def write(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Apply all changes in their order, or none; ``None`` deletes."""
+    def write(self, changes: Iterable[tuple[bytes, bytes | None]], gone: Sequence[Range] = ()) -> None:
+        """Delete the ranges of ``gone``, then apply all changes in their order, or nothing; ``None`` deletes."""
         batch = WriteBatch(raw_mode=True)
+        for start, end in gone:
+            batch.delete_range(start, end)
         put, delete = batch.put, batch.delete
         for key, value in changes:
             if value is None:

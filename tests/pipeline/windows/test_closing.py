@@ -102,3 +102,18 @@ def test_closed_windows_are_forgotten_in_parts_too() -> None:
 
     assert len([row for row in rows_of(driver.records("windows.v1")) if row]) == 35
     assert left[-1] == 0
+
+
+def test_a_store_forgets_a_range_of_windows_and_its_changelog_each_of_them() -> None:
+    task = a_task(35)
+    while task.is_touched:
+        checkpoint(task)
+    task.process(a_batch(a_plain(1, at=20_000, customer_id=0), offset=36), now_ms=20_000)
+
+    prepared = [checkpoint(task) for _ in range(5)]
+
+    told = [key for one in prepared for run in one.changelog for key, value in run.records if value is None]
+    assert (len(told), len(set(told))) == (36, 36)
+    assert [len(one.gone) for one in prepared] == [1, 1, 1, 1, 0]
+    assert all(value is not None for one in prepared for _, value in one.entries)
+    assert len(list(task.store.scan(b"windows\0", b"windows\1"))) == 1

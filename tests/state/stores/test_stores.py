@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.state.stores.base import Store
+from streams.state.stores.base import Range, Store
 from streams.state.stores.memory import MemoryStore
 from streams.state.stores.rocksdb import RocksStore, StoreLockedError
 
 KEYS = st.binary(max_size=3) | st.sampled_from([b"a\0\xff", b"\xff", b"\xff\xff", b"a"])
 VALUES = st.none() | st.binary(max_size=4)
-WRITES = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=6)
+GONE = st.lists(st.tuples(KEYS, KEYS).map(sorted).map(tuple), max_size=2)
+WRITES = st.lists(st.tuples(st.dictionaries(KEYS, VALUES, max_size=6), GONE), max_size=6)
 
 
 def test_values_come_in_the_order_of_their_keys(store: Store) -> None:
@@ -39,6 +40,17 @@ def test_writing_nothing_deletes(store: Store) -> None:
     store.write({b"a": None, b"never": None, b"b": b"3"}.items())
 
     assert list(store.scan(b"", b"\xff")) == [(b"b", b"3")]
+
+
+def test_ranges_go_before_what_is_written(store: Store) -> None:
+    keys = [b"%05d" % number for number in range(9_000)]
+    store.write([(key, b"old") for key in keys])
+    store.write([(b"00500", b"new"), (b"00499", None)], [(b"00100", b"08000"), (b"08500", b"08500"), (b"x", b"y")])
+
+    assert list(store.scan(b"", b"\xff")) == sorted(
+        {**dict.fromkeys(keys[:100] + keys[8_000:], b"old"), b"00500": b"new"}.items()
+    )
+    assert store.get_many([b"00099", b"00100", b"07999", b"08000"]) == [b"old", None, None, b"old"]
 
 
 def test_what_is_written_during_a_scan_does_not_disturb_it(store: Store) -> None:
@@ -83,12 +95,16 @@ def test_of_two_changes_of_a_key_the_later_one_holds(store: Store) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(WRITES, st.lists(KEYS, max_size=5), KEYS, KEYS)
 def test_each_store_holds_what_memory_holds(
-    new_store: Callable[[], Store], writes: list[dict[bytes, bytes | None]], asked: list[bytes], a: bytes, b: bytes
+    new_store: Callable[[], Store],
+    writes: list[tuple[dict[bytes, bytes | None], list[Range]]],
+    asked: list[bytes],
+    a: bytes,
+    b: bytes,
 ) -> None:
     store, memory = new_store(), MemoryStore()
-    for changes in writes:
-        store.write(changes.items())
-        memory.write(changes.items())
+    for changes, gone in writes:
+        store.write(changes.items(), gone)
+        memory.write(changes.items(), gone)
 
     found = [(held.get_many(asked), list(held.scan(min(a, b), max(a, b)))) for held in (store, memory)]
     assert found[0] == found[1]
