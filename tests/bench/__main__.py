@@ -14,11 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from streams.embedded import EmbeddedKafka
-
 from .jobs import JOBS, Job
 from .latency import Latency, measure_latency
-from .measure import Bench, Measurement
+from .measure import Bench, Measurement, a_broker
 
 QUICK_EVENTS = 200_000
 
@@ -58,7 +56,7 @@ def main(only: tuple[str, ...], events: int, runs: int, quick: bool, output: str
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, set(cores[1:2] or cores))
     console = Console(stderr=output == "json")
-    with tempfile.TemporaryDirectory(prefix="streams-bench-") as folder, EmbeddedKafka(Path(folder) / "kafka") as kafka:
+    with tempfile.TemporaryDirectory(prefix="streams-bench-") as folder, a_broker(Path(folder)) as kafka:
         bench = Bench(kafka.bootstrap, Path(folder), core=cores[0])
         jobs = [JOBS[name] for name in only or JOBS]
         sittings = [run_job(bench, job, (events, runs), console, quick=quick) for job in jobs]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.embedded import EmbeddedRedis
+from streams.embedded import EmbeddedKafka, EmbeddedRedis
 from tests.integration.cluster import Cluster, produce
 
 from .jobs import Job
@@ -50,6 +50,14 @@ class Measurement:
     def cpu_us(self) -> float:
         """CPU microseconds an event."""
         return self.cpu_s / self.events * 1e6
+
+
+def a_broker(folder: Path) -> EmbeddedKafka:
+    """For a bench in ``folder``. As Kafka does if nothing is said, a new group waits until its members are there.
+
+    Without that, who starts first begins alone, and what it costs the other to start and join counts as work.
+    """
+    return EmbeddedKafka(folder / "kafka", options={"group.initial.rebalance.delay.ms": 3_000})
 
 
 class Bench:

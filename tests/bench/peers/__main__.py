@@ -12,9 +12,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from streams.embedded import EmbeddedKafka
 from tests.bench.jobs import JOBS, Job
-from tests.bench.measure import Bench, Sources
+from tests.bench.measure import Bench, Sources, a_broker
 
 from .report import FLOOR, WORKER, Run, Sitting, save, table
 from .run import PeerFailedError, run_peer
@@ -46,7 +45,7 @@ def main(name: str, chosen: tuple[str, ...], events: int, runs: int, quick: bool
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, set(cores[1:2] or cores))
     console = Console(stderr=output == "json", width=160)
-    with tempfile.TemporaryDirectory(prefix="streams-bench-") as place, EmbeddedKafka(Path(place) / "kafka") as kafka:
+    with tempfile.TemporaryDirectory(prefix="streams-bench-") as place, a_broker(Path(place)) as kafka:
         bench = Bench(kafka.bootstrap, Path(place), core=cores[0])
         sitting = Sitting(job=job.name, title=job.title, runs=[])
         for line in sit(bench, sitting, peers, (events, runs)):

@@ -14,9 +14,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from streams.embedded import EmbeddedKafka
 from tests.bench.jobs import W
-from tests.bench.measure import Bench
+from tests.bench.measure import Bench, a_broker
 
 from .growth import study_growth
 from .load import study_load
@@ -33,7 +32,7 @@ def main() -> None:
 def _bench() -> Iterator[Bench]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, set(cores[1:2] or cores))
-    with tempfile.TemporaryDirectory(prefix="streams-bench-") as place, EmbeddedKafka(Path(place) / "kafka") as kafka:
+    with tempfile.TemporaryDirectory(prefix="streams-bench-") as place, a_broker(Path(place)) as kafka:
         yield Bench(kafka.bootstrap, Path(place), core=cores[0])
 
 
