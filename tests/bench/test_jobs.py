@@ -48,7 +48,7 @@ def test_orders_are_expected_with_what_is_known_of_their_user() -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", sorted(JOBS.keys() - {"WR"}))
+@pytest.mark.parametrize("name", sorted(JOBS))
 def test_workers_do_what_the_oracle_wants(
     name: str, kafka: EmbeddedKafka, tmp_path: Path, unique: Callable[[str], str]
 ) -> None:

@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +18,7 @@ from tests.bench.measure import Bench, a_broker
 
 from .growth import study_growth
 from .load import study_load
+from .sharing import study_workers
 
 CHECKPOINTS_MS = (20, 50, 100, 200, 500, 1_000, 2_000)
 
@@ -74,25 +74,22 @@ def growth(sizes: tuple[int, ...], slice_: int, step_ms: int) -> None:
 
 
 @main.command()
-@click.option("--events", default=300_000, show_default=True)
-@click.option("--runs", default=3, show_default=True)
+@click.option("--events", default=500_000, show_default=True)
+@click.option("--runs", default=5, show_default=True)
 def workers(events: int, runs: int) -> None:
-    """CPU an event of one worker and of two that share the topic's partitions, on one core, in turn."""
-    pairs = []
+    """CPU an event of one worker and of two that share the topic's partitions, on one core, in turn.
+
+    The machine's own pace changes: each run of two is compared with the runs of one before and after it.
+    """
     with _bench() as bench:
-        sources = bench.preload(W, events)
-        for _ in range(runs):
-            alone, found = bench.run_workers(W, sources, events)
-            shared, found_too = bench.run_workers(replace(W, workers=("one", "two")), sources, events)
-            if any((*found.values(), *found_too.values())):
-                raise click.ClickException(f"wrong results: {found}, {found_too}")
-            pairs.append((alone.cpu_us, shared.cpu_us))
+        found = study_workers(bench, events, runs)
     _print(
         f"W, {events:,} events: what a second worker adds to what an event costs",
-        ("one, CPU µs", "two, CPU µs", "two cores do so many times one's work"),
-        [(f"{one:.1f}", f"{two:.1f}", f"{2 * one / two:.2f}") for one, two in pairs],
+        ("one before, CPU µs", "two, CPU µs", "one after, CPU µs", "two cores do so many times one's work"),
+        [(f"{of.before:.1f}", f"{of.shared:.1f}", f"{of.after:.1f}", f"{of.times:.2f}") for of in found],
     )
-    click.echo(f"median: {median(2 * one / two for one, two in pairs):.2f}")
+    times = sorted(of.times for of in found)
+    click.echo(f"median: {median(times):.2f} ({times[0]:.2f} – {times[-1]:.2f})")
 
 
 @main.command()
