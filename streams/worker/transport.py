@@ -28,6 +28,13 @@ logger = logging.getLogger("streams.worker")
 
 STOP_SECONDS = 5.0
 """For a consumer to end politely."""
+IDLE_FETCH = (1, 100)
+"""Bytes that a broker waits for, and for how many ms at most, where nothing comes: the first record is handed over at
+once. Faust's 1.5 s would be our latency."""
+FLOWING_BYTES = 256 << 10
+FLOWING_SHARE = 8
+"""Where records come, the broker waits for so many bytes, and at most for this part of the time between checkpoints:
+they become visible with the next one, and a hundred small fetches cost it and us as much as a hundred large ones."""
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):  # type: ignore[misc]  # Faust has no usable types
@@ -65,8 +72,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         # Faust ties the isolation level to its own transactions, and the assignor to its own tables.
         consumer._isolation_level = "read_committed"
         consumer._partition_assignment_strategy = [self.app.engine.assignor]
-        # A fetch may wait this long for more bytes: the default of 1.5 s would be our latency.
-        consumer._fetch_max_wait_ms = 100
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = IDLE_FETCH
         fetcher.MemoryRecords, fetcher.FetchResult = FetchedBatches, FetchedPartition
         engine: Engine = self.app.engine
         fetcher.PartitionRecords = unpacking_of(
@@ -79,7 +85,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         # Faust asks the fetcher directly and never looks at the coordinator's errors.
         if consumer._coordinator is not None:
             consumer._coordinator.check_errors()
-        return await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
+        fetched = await super()._fetch_records(consumer, active, timeout=timeout, max_records=max_records)
+        # The fetcher's next request is made behind us, in this thread: no earlier than we give way.
+        asks = consumer._fetcher
+        asks._fetch_min_bytes, asks._fetch_max_wait_ms = self._flowing_fetch() if fetched else IDLE_FETCH
+        return fetched
+
+    def _flowing_fetch(self) -> tuple[int, int]:
+        longest_ms = self.app.engine.settings.checkpoint_interval_ms // FLOWING_SHARE
+        return FLOWING_BYTES, min(max(1, longest_ms), IDLE_FETCH[1])
 
     async def on_thread_stop(self) -> None:
         """A rebalance that is under way is waited for, and may wait for the others or for Faust, which hears no more.
