@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -30,7 +30,8 @@ class Sitting:
     workers: list[Measurement]
     wrong: list[dict[str, int]]
     """What the oracle found, run by run."""
-    latency: Latency | None = None
+    latencies: list[Latency] = field(default_factory=list)
+    """Of W."""
 
     @property
     def ratios(self) -> list[float]:
@@ -73,8 +74,11 @@ def run_job(bench: Bench, job: Job, size: tuple[int, int], console: Console, *, 
         return sitting
     rate = events / median(run.wall_s for run in sitting.workers) / 2
     console.print(f"latency at half load, {rate:,.0f} events a second")
-    latency = measure_latency(bench, rate, 8.0 if quick else 20.0)
-    return Sitting(job=job, floors=sitting.floors, workers=sitting.workers, wrong=sitting.wrong, latency=latency)
+    for number in range(1, runs + 1):
+        sitting.latencies.append(measure_latency(bench, rate, 8.0 if quick else 20.0))
+        latency = sitting.latencies[-1]
+        console.print(f"  run {number} of {runs}   p50 {latency.p50_ms:.0f} ms, p99 {latency.p99_ms:.0f} ms")
+    return sitting
 
 
 def run_in_turn(bench: Bench, job: Job, events: int, runs: int, console: Console) -> Sitting:
@@ -103,9 +107,9 @@ def report(sittings: list[Sitting], output: str) -> None:
         return
     for sitting in sittings:
         _print_table(sitting)
-        if (latency := sitting.latency) is not None:
-            print(f"latency at {latency.rate:,.0f} events/s, {latency.results:,} results: "
-                  f"p50 {latency.p50_ms:.0f} ms, p99 {latency.p99_ms:.0f} ms")  # fmt: skip
+        if latencies := sitting.latencies:
+            p50, p99 = (_spread([getattr(of, name) for of in latencies], ".0f") for name in ("p50_ms", "p99_ms"))
+            print(f"latency at {latencies[0].rate:,.0f} events/s: p50 {p50} ms, p99 {p99} ms")
 
 
 def _facts(sitting: Sitting) -> dict[str, object]:
@@ -113,7 +117,7 @@ def _facts(sitting: Sitting) -> dict[str, object]:
         "floor": [asdict(run) for run in sitting.floors],
         "worker": [asdict(run) for run in sitting.workers],
         "ratio": sitting.ratios,
-        "latency": None if sitting.latency is None else asdict(sitting.latency),
+        "latencies": [asdict(latency) for latency in sitting.latencies],
         "wrong": sitting.wrong,
     }
 

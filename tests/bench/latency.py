@@ -15,7 +15,8 @@ from .measure import Bench
 from .workload import workload
 
 SLICE_S = 0.01
-WARM_UP_S = 2.0
+WARM_UP_S = 10.0
+"""Before what is counted: a broker whose just-in-time compiler has not seen such a load needs so long on this core."""
 LOOKED_AT = 0
 """The partition whose results are read, one of four: who looks shares a core with the broker, and what it takes is
 missing there. All four are committed together."""
@@ -56,6 +57,7 @@ class _Probe:
     def run(self, rate: float, seconds: float) -> None:
         ids = msgspec.json.Decoder(_Envelope).decode
         # All is made before: the broker shares its core with this process.
+        seconds += WARM_UP_S
         events = list(workload(int(rate * seconds)))
         first = {ids(event.value).after.id: number for number, event in reversed(list(enumerate(events)))}
         gc.freeze()
@@ -95,7 +97,7 @@ _id_of = msgspec.json.Decoder(Enriched).decode
 
 
 def measure_latency(bench: Bench, rate: float, seconds: float) -> Latency:
-    """A worker under ``rate`` events a second for ``seconds``."""
+    """A worker under ``rate`` events a second for ``seconds``, after as long a warm-up as brokers need."""
     sources = bench.preload(W, 0)
     with bench.cluster(W, sources) as cluster:
         bench.start(cluster, "bench")

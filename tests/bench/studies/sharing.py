@@ -31,12 +31,16 @@ def study_workers(bench: Bench, events: int, runs: int) -> list[Shared]:
     """One, two, one, two, … one; all of them are judged when the last has ended: that takes longer than a run."""
     sources = bench.preload(W, events)
     alone, shared, judges = [], [], []
-    for number in range(2 * runs + 1):
-        measured, judge = bench.time_workers(TWO if number % 2 else W, sources, events)
-        (shared if number % 2 else alone).append(measured.cpu_us)
+    turns = [W, *[TWO, W] * runs]
+    for number, job in enumerate(turns, 1):
+        measured, judge = bench.time_workers(job, sources, events)
+        (alone if job is W else shared).append(measured.cpu_us)
         judges.append(judge)
-    for found in (judge() for judge in judges):
-        if any(found.values()):
+        workers = len(job.workers)
+        click.echo(f"  run {number} of {len(turns)}, workers: {workers}, {measured.cpu_us:.1f} CPU µs an event")
+    for number, judge in enumerate(judges, 1):
+        click.echo(f"  result {number} of {len(judges)} is judged")
+        if any((found := judge()).values()):
             raise click.ClickException(f"wrong results: {found}")
     return [
         Shared(before=before, shared=together, after=after)
