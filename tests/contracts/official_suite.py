@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -12,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from streams.embedded.downloads import fetch_once
+
 CARRIER = "jsonschema==4.26.0"
 SHA256 = "0c26707e2efad8aa1bfc5b7ce170f3fccc2e4918ff85989ba9ffa9facb2be326"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "contract-streams" / "pip"
 FOLDERS: Mapping[str, str] = {
     "draft4": "draft4", "draft6": "draft6", "draft7": "draft7", "2019-09": "draft2019-09", "2020-12": "draft2020-12",
 }  # fmt: skip
@@ -46,17 +46,16 @@ def suite_tests(draft: str) -> Iterator[SuiteTest]:
 
 @cache
 def _suite() -> Path:
-    home = CACHE / CARRIER
-    if not (home / "done").exists():
-        home.mkdir(parents=True, exist_ok=True)
-        wanted = home / "wanted.txt"
-        wanted.write_text(f"{CARRIER} --hash=sha256:{SHA256}\n", "utf-8")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "jsonschema"]
-        subprocess.run([*command, "--dest", home, "--requirement", wanted], check=True, timeout=300)
-        with tarfile.open(next(home.glob("*.tar.gz"))) as archive:
-            archive.extractall(home, filter="data")
-        (home / "done").touch()
-    return next(home.glob("*/json"))
+    return next(fetch_once(f"pip/{CARRIER}", _fetch).glob("*/json"))
+
+
+def _fetch(folder: Path) -> None:
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{CARRIER} --hash=sha256:{SHA256}\n", "utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "jsonschema"]
+    subprocess.run([*command, "--dest", folder, "--requirement", wanted], check=True, timeout=300)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
 
 
 @cache

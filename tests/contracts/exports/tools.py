@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "contract-streams" / "npm"
+from streams.embedded.downloads import fetch_once
+
 TYPESCRIPT = "typescript@5.9.3"
 ASYNCAPI = "@asyncapi/specs@6.11.1"
 
@@ -18,14 +18,13 @@ def npm_package(package: str) -> Path:
     """The folder of ``name@version``; skips where there is no npm."""
     if shutil.which("npm") is None:
         pytest.skip("no npm: apt-get install --no-install-recommends npm")
-    home = CACHE / package.replace("/", "-")
-    name = package.rpartition("@")[0]
-    if not (home / "done").exists():
-        home.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(home)]
+
+    def fetch(folder: Path) -> None:
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
         subprocess.run([*command, package], check=True, timeout=300, stdin=subprocess.DEVNULL)
-        (home / "done").touch()
-    return home / "node_modules" / name
+
+    name = package.rpartition("@")[0]
+    return fetch_once(f"npm/{package.replace('/', '-')}", fetch) / "node_modules" / name
 
 
 def run_tsc(folder: Path, *files: str) -> list[str]:
