@@ -17,10 +17,11 @@ import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from streams.embedded.process import free_port
 
+T = TypeVar("T")
 CHUNK_BYTES = 64 << 10
 SEGMENT_BYTES = 1_448
 LEAST_RESEND_S = 0.2
@@ -201,12 +202,16 @@ class Proxy:
         self._each(Gate.break_connections, *places)
 
     def passed(self, *places: int) -> int:
-        """Bytes that have passed all gates, or these, both ways."""
-        return sum(self._gates[place].passed for place in places or range(self._count))
+        """Bytes that have passed all gates, or these, both ways; what a client has received is among them."""
+
+        async def add_up() -> int:
+            return sum(self._gates[place].passed for place in places or range(self._count))
+
+        return self._run(add_up())
 
     def _each(self, change: Callable[[Gate], Coroutine[Any, Any, None]], *places: int) -> None:
         for place in places or range(self._count):
             self._run(change(self._gates[place]))
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
