@@ -40,7 +40,7 @@ test: $(READY)  ## all tests but long ones and fault injections; installs Debian
 	@$(BIN)/python -c 'from streams.native.load import extension; raise SystemExit(extension is None)' || \
 	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .  # set up before there was a compiler
 	$(BIN)/python -m pytest -m 'not (faults or long or integration or browser)' -n $(JOBS) --dist loadfile $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/python -m pytest -m '(integration or browser) and not (faults or long)' $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/python -m pytest -m '(integration or browser) and not (faults or long)' -n $(JOBS) --dist loadfile $(ARGS) $(NONE_IS_FINE)
 
 long: $(READY)  ## the longest tests, 30 s to 2 min each
 	$(BIN)/python -m pytest -m 'long and not faults' $(ARGS)
