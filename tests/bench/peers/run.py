@@ -96,13 +96,16 @@ class Watched:
 class Progress:
     """How far a group has read, and how much has been published."""
 
-    def __init__(self, brokers: str, group: str, sources: Iterable[str], outs: Iterable[str]) -> None:
+    def __init__(
+        self, brokers: str, group: str, sources: Iterable[str], outs: Iterable[str], between: str = ""
+    ) -> None:
         self._consumer = Consumer(
             {"bootstrap.servers": brokers, "group.id": group, "isolation.level": "read_uncommitted"}
         )
         self._sources = [place for topic in sources for place in self._places(topic)]
         self._outs = [place for topic in outs for place in self._places(topic)]
         self._ends = {(place.topic, place.partition): self._end(place) for place in self._sources}
+        self._between = between
 
     def _places(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in self._consumer.list_topics(topic).topics[topic].partitions]
@@ -112,9 +115,15 @@ class Progress:
         return end
 
     def has_committed_all(self) -> bool:
-        """Whether the group has nothing left to read."""
+        """Whether the group has nothing left to read: of the sources, and then of what it has sent itself."""
         held = self._consumer.committed(self._sources, 30)
-        return all(place.offset >= self._ends[place.topic, place.partition] for place in held)
+        if any(place.offset < self._ends[place.topic, place.partition] for place in held):
+            return False
+        if not self._between:
+            return True
+        sent = self._consumer.committed(self._places(self._between), 30)
+        # Behind the last record stands the end of its transaction, which need not be committed as read.
+        return all(place.offset >= self._end(place) - 1 for place in sent)
 
     def published(self) -> int:
         """Ends of the result topics together."""
@@ -177,7 +186,9 @@ def _place(bench: Bench, job: Job, sources: Sources, options: Mapping[str, float
 def _measure(
     bench: Bench, job: Job, peer: Peer, place: Mapping[str, object], watched: Watched, sources: Sources, count: int
 ) -> tuple[Measurement, float]:
-    progress = Progress(bench.brokers, str(place["app"]), sources.values(), [str(place["out"]), str(place["dead"])])
+    outs = [str(place["out"]), str(place["dead"])]
+    between = f"{place['app']}-{peer.between[job.name]}" if job.name in peer.between else ""
+    progress = Progress(bench.brokers, str(place["app"]), sources.values(), outs, between)
     watched.wait_begun()
     begun, idle_mb, course = (watched.cpu_s(), time.monotonic()), watched.memory_mb(), _Course()
     while True:

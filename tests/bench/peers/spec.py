@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +32,8 @@ class Peer:
     """Of the events that the worker gets: who is slow gets fewer."""
     changelogs: tuple[str, ...] = ()
     """Tables whose changelogs are made for it: stock Faust makes them, too, but may not see them when it has begun."""
+    between: Mapping[str, str] = field(default_factory=dict)
+    """By job the end of the name of the topic through which events go once more: it is done when that is read, too."""
     ends: bool = False
     """It ends by itself where its topics end; others are done when their group has committed all."""
 
@@ -58,6 +60,7 @@ PEERS = {
             tuned="`exactly_once_v2`, one thread, commit every 200 ms as the worker, 64 MB of record cache, larger "
             "batches, `linger.ms` 5, 1 GB of heap, serial collector",
             jobs=("W", "W2", "W3"),
+            between={"W2": "by-product-repartition"},
         ),
         Peer(
             name="quix",
