@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from .jobs import ORDERS, W
-from .measure import Bench
+from .measure import Bench, cpu_seconds
 from .workload import workload
 
 SLICE_S = 0.01
@@ -39,6 +39,8 @@ class Latency:
     p50_ms: float
     p99_ms: float
     results: int
+    cpu_us: float
+    """CPU of the worker, microseconds an event, warm-up included."""
 
 
 class _Probe:
@@ -109,16 +111,18 @@ def _also_on(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, held)
 
 
-def measure_latency(bench: Bench, rate: float, seconds: float) -> Latency:
+def measure_latency(bench: Bench, rate: float, seconds: float, **environment: str) -> Latency:
     """A worker under ``rate`` events a second for ``seconds``, after as long a warm-up as brokers need."""
     sources = bench.preload(W, 0)
     with bench.cluster(W, sources) as cluster:
-        bench.start(cluster, "bench")
+        pid = bench.start(cluster, "bench", **environment)
         cluster.wait_until(lambda: cluster.log("bench").count("begins at") == 4)
+        begun_s = cpu_seconds(pid)
         with _also_on(bench.core):
             probe = _Probe(bench.brokers, sources[ORDERS], f"{cluster.app}.enriched.v1")
             probe.run(rate, seconds)
             probe.close()
+        cpu_s = cpu_seconds(pid) - begun_s
         cluster.stop("bench")
     ordered = sorted(probe.latencies_ms)
     return Latency(
@@ -126,4 +130,5 @@ def measure_latency(bench: Bench, rate: float, seconds: float) -> Latency:
         p50_ms=ordered[len(ordered) // 2],
         p99_ms=ordered[len(ordered) * 99 // 100],
         results=len(ordered),
+        cpu_us=cpu_s / (rate * (WARM_UP_S + seconds)) * 1e6,
     )
