@@ -106,13 +106,13 @@ class PackedTable:
         index, found = self._read_index(), dict[bytes, int]()
         if index.is_empty:
             return found
-        for name in index.foreign:  # each is read once for all keys
-            times = self._times_of(name)
-            found.update([(key, times[key]) for key, _ in wanted if key in times])
+        asked = {name: [key for key, _ in wanted] for name in index.foreign}
         for key, serial in wanted:
             for name in index.packs_of(serial):
-                if (expires_ms := self._times_of(name).get(key)) is not None:
-                    found[key] = expires_ms
+                asked.setdefault(name, []).append(key)
+        for name, keys in asked.items():  # each is read once for all keys: a checkpoint may have more than are cached
+            times = self._times_of(name)
+            found.update([(key, times[key]) for key in keys if key in times])
         return found
 
     def _read_index(self) -> PackIndex:

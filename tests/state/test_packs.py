@@ -178,6 +178,23 @@ def test_thousands_of_keys_are_one_entry_of_the_store() -> None:
     assert len(list(store.scan(b"state", b"statf"))) == len(["heads", "bodies"]) * len(packs) + len(["newest"])
 
 
+def test_many_keys_of_one_checkpoint_read_each_of_its_packs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in {"PACKED_ENTRIES": 2, "CACHED_PACKS": 3}.items():
+        monkeypatch.setattr(packed, name, few)
+    store = CountingStore()
+    table = a_table(store)
+    keys = put(table, *range(20))
+    commit(table, store)
+    owner = a_table(store)
+    owner.largest()
+    asked = store.asked
+
+    known = owner.known(keys, range(20))
+
+    bodies, singles = 20 // 2, len(keys)
+    assert (known, store.asked - asked) == (dict.fromkeys(keys, 1), bodies + singles)
+
+
 def test_a_key_behind_its_serial_stands_for_itself_and_one_that_comes_again_does_not() -> None:
     store = MemoryStore()
     table = a_table(store)
