@@ -75,8 +75,8 @@ def run_job(bench: Bench, job: Job, size: tuple[int, int], console: Console, *, 
     rate = events / median(run.wall_s for run in sitting.workers) / 2
     console.print(f"latency at half load, {rate:,.0f} events a second")
     for number in range(1, runs + 1):
-        sitting.latencies.append(measure_latency(bench, rate, 8.0 if quick else 20.0))
-        latency = sitting.latencies[-1]
+        latency, _ = measure_latency(bench, rate, 8.0 if quick else 20.0)
+        sitting.latencies.append(latency)
         console.print(f"  run {number} of {runs}   p50 {latency.p50_ms:.0f} ms, p99 {latency.p99_ms:.0f} ms")
     return sitting
 

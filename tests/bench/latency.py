@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -111,8 +111,13 @@ def _also_on(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, held)
 
 
-def measure_latency(bench: Bench, rate: float, seconds: float, **environment: str) -> Latency:
-    """A worker under ``rate`` events a second for ``seconds``, after as long a warm-up as brokers need."""
+def measure_latency(
+    bench: Bench, rate: float, seconds: float, **environment: str
+) -> tuple[Latency, Callable[[], dict[str, int]]]:
+    """A worker under ``rate`` events a second for ``seconds``, after as long a warm-up as brokers need.
+
+    Beside it what the oracle finds wrong, which takes long: who wants to know asks.
+    """
     sources = bench.preload(W, 0)
     with bench.cluster(W, sources) as cluster:
         pid = bench.start(cluster, "bench", **environment)
@@ -125,10 +130,11 @@ def measure_latency(bench: Bench, rate: float, seconds: float, **environment: st
         cpu_s = cpu_seconds(pid) - begun_s
         cluster.stop("bench")
     ordered = sorted(probe.latencies_ms)
-    return Latency(
+    latency = Latency(
         rate=rate,
         p50_ms=ordered[len(ordered) // 2],
         p99_ms=ordered[len(ordered) * 99 // 100],
         results=len(ordered),
         cpu_us=cpu_s / (rate * (WARM_UP_S + seconds)) * 1e6,
     )
+    return latency, lambda: W.judge(lambda topic: cluster.read(sources.get(topic, f"{cluster.app}.{topic}")))

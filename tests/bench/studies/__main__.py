@@ -106,10 +106,11 @@ def checkpoints(rate: float, seconds: float, intervals: tuple[int, ...]) -> None
     with _bench() as bench:
         measure_latency(bench, rate, seconds)
         for interval in intervals:
-            found = measure_latency(bench, rate, seconds, STREAMS_CHECKPOINT_INTERVAL=str(interval))
-            rows.append((str(interval), f"{found.cpu_us:.1f}", f"{found.p50_ms:.0f}", f"{found.p99_ms:.0f}"))
+            found, judge = measure_latency(bench, rate, seconds, STREAMS_CHECKPOINT_INTERVAL=str(interval))
             click.echo(f"  {interval} ms: {found.cpu_us:.1f} CPU µs an event, p50 {found.p50_ms:.0f} ms")
-    _print(f"W, {rate:,.0f} events a second", ("checkpoint, ms", "CPU µs an event", "p50, ms", "p99, ms"), rows)
+            verdict = "correct" if not any((wrong := judge()).values()) else f"WRONG: {wrong}"
+            rows.append((str(interval), f"{found.cpu_us:.1f}", f"{found.p50_ms:.0f}", f"{found.p99_ms:.0f}", verdict))
+    _print(f"W, {rate:,.0f} events a second", ("checkpoint, ms", "CPU µs an event", "p50, ms", "p99, ms", ""), rows)
 
 
 @main.command()
