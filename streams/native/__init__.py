@@ -9,7 +9,10 @@ The way of a batch through a lane, from record bytes to records to publish:
     columns.h   each value against what its column surely admits
     scan.h      strict JSON, read in place; what is not plain is left to Python, record by record
     lane.c      events of a batch: clock, identities, groups, published keys and values
+    made.h      columns that Python makes of others: what it reads for that, and what it tells
     groups.h    states of groups: text, as the changelog has it, to numbers and back
+    publish.h   records of routes
+    carry.h     records that go to the tasks of their groups
     buffer.h    bytes that grow
 
 Nothing here reads or writes a table, a clock or a file, and nothing decides: ``streams.pipeline.lane`` does.

@@ -37,6 +37,11 @@ static inline void put(Buffer *buffer, const void *bytes, size_t length)
     }
 }
 
+static void put_bytes(Buffer *buffer, PyObject *bytes)
+{
+    put(buffer, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+}
+
 static inline void put_byte(Buffer *buffer, char byte) { put(buffer, &byte, 1); }
 
 /* A number in plain digits; with up to six behind the point Python writes it in the same way. */

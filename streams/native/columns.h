@@ -17,7 +17,7 @@ typedef struct {
 typedef struct {
     const char *name; /* UTF-8, as it stands between the quotes */
     Py_ssize_t name_length;
-    int kind; /* i(nteger) n(umber) b(oolean) w(ord of a list) t(ext) e(mail) d(ate) m(oment) u(uid) */
+    int kind; /* i(nteger) n(umber) b(oolean) w(ord of a list) t(ext) e(mail) d(ate) m(oment) u(uid) a(ny of these) */
     int is_required, is_nullable;
     Bound bounds[MOST_BOUNDS];
     int bound_count;
@@ -31,10 +31,11 @@ typedef struct {
     int64_t digits;
     uint32_t length;
     uint8_t state; /* ABSENT, EMPTY (null) or HELD */
-    uint8_t scale;
+    uint8_t scale; /* NO_NUMBER: whoever needs one must look at the text */
 } Cell;
 
 enum { ABSENT, EMPTY, HELD };
+enum { NO_NUMBER = 255 };
 
 static const __int128 POWERS[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
@@ -199,6 +200,18 @@ static bool holds_text(const Column *column, Place at, Place end, int64_t *time_
     }
 }
 
+/* A number, a text or a truth value. */
+static Place read_any(Place at, Number *number)
+{
+    if (*at == '-' || is_digit(*at))
+        return scan_number(at, number);
+    number->scale = NO_NUMBER;
+    if (*at != '"')
+        return *at == 't' ? skip_word(at, "true", 4) : skip_word(at, "false", 5);
+    at = scan_text(at + 1);
+    return at ? at + 1 : NULL;
+}
+
 /* The value at a place, if it is one that the column surely admits. */
 static Place read_cell(const Column *column, Place at, Cell *cell)
 {
@@ -210,6 +223,8 @@ static Place read_cell(const Column *column, Place at, Cell *cell)
             return NULL;
         cell->state = EMPTY;
         at = skip_word(at, "null", 4);
+    } else if (column->kind == 'a') {
+        at = read_any(at, &number);
     } else if (column->kind == 'i' || column->kind == 'n') {
         at = scan_number(at, &number);
         if (!at || (number.scale && column->kind == 'i') || !holds_bounds(column, &number))

@@ -9,15 +9,16 @@
 static const char MARK[] = "__debezium_unavailable_value"; /* stands for a column that was not sent */
 
 typedef struct {
-    Place after;
     int64_t committed_ms;
-    bool has_committed, has_op, has_after, has_before, has_source, is_change;
+    bool has_committed, has_op, has_after, has_before, has_source;
+    char operation; /* Debezium's letter */
+    int64_t partition, clock_ms, time_ms; /* what an exchange says of an event upstream */
 } Envelope;
 
 static const Column *find_column(const Reader *reader, Place at, Place end, Py_ssize_t *expected)
 {
-    for (Py_ssize_t tried = 0; tried < reader->column_count; tried++) {
-        Py_ssize_t place = (*expected + tried) % reader->column_count;
+    for (Py_ssize_t tried = 0; tried < reader->read_count; tried++) {
+        Py_ssize_t place = (*expected + tried) % reader->read_count;
         const Column *column = &reader->columns[place];
         if (column->name_length == end - at && !memcmp(column->name, at, (size_t)(end - at))) {
             *expected = place + 1;
@@ -67,7 +68,7 @@ static Place read_row(const Reader *reader, Place at, Cell *cells)
             return NULL;
         at = read_cell(column, at, &cells[column - reader->columns]);
     }
-    for (Py_ssize_t place = 0; place < reader->column_count; place++)
+    for (Py_ssize_t place = 0; place < reader->read_count; place++)
         if (reader->columns[place].is_required && cells[place].state == ABSENT)
             return NULL;
     return at ? at + 1 : NULL;
@@ -107,7 +108,7 @@ static Place read_operation(Place at, Envelope *envelope)
 {
     if (*at != '"' || !at[1] || !strchr("cur", at[1]) || at[2] != '"')
         return NULL;
-    envelope->is_change = at[1] != 'r';
+    envelope->operation = (char)at[1];
     return at + 3;
 }
 
@@ -152,13 +153,43 @@ static Place read_envelope(const Reader *reader, Place at, Envelope *envelope, C
     return at && envelope->has_op && envelope->has_after ? at + 1 : NULL;
 }
 
+/* The number of a member whose name and what stands before it is expected there. */
+static Place take_member(Place at, const char *lead, int64_t *number)
+{
+    Number read = {0, 0};
+    at = at ? skip_word(at, lead, strlen(lead)) : NULL;
+    at = at ? scan_number(at, &read) : NULL;
+    *number = read.digits;
+    return read.scale ? NULL : at;
+}
+
+static bool is_next(Place at, const char *lead) { return at && !strncmp((const char *)at, lead, strlen(lead)); }
+
+/* A change that an exchange has sent (streams.pipeline.exchange.wire), as it and carry.h write it and no other way. */
+static Place read_carried(const Reader *reader, Place at, Envelope *envelope, Cell *cells)
+{
+    int64_t offset;
+    at = take_member(at, "{\"k\":\"e\",\"p\":", &envelope->partition);
+    if (is_next(at, ",\"q\":"))
+        at = take_member(at, ",\"q\":", &offset);
+    at = take_member(take_member(at, ",\"c\":", &envelope->clock_ms), ",\"t\":", &envelope->time_ms);
+    envelope->operation = is_next(at, ",\"o\":\"u\"") ? 'u' : 'c';
+    if (at && envelope->operation == 'u')
+        at += strlen(",\"o\":\"u\"");
+    at = at ? skip_word(at, ",\"r\":", 5) : NULL;
+    at = at ? read_row(reader, at, cells) : NULL;
+    envelope->has_committed = true;
+    if (is_next(at, ",\"m\":"))
+        at = take_member(at, ",\"m\":", &envelope->committed_ms);
+    return at && *at == '}' ? at + 1 : NULL;
+}
+
 static bool read_value(const Reader *reader, Place start, Py_ssize_t length, Envelope *envelope, Cell *cells)
 {
     Place end = start + length, at = skip_space(start);
     if (reader->may_hide && memmem(start, (size_t)(end - start), MARK, sizeof MARK - 1))
         return false;
-    envelope->is_change = true;
-    at = reader->is_envelope ? read_envelope(reader, at, envelope, cells) : read_row(reader, at, cells);
+    at = reader->is_carried ? read_carried(reader, at, envelope, cells) : read_envelope(reader, at, envelope, cells);
     return at && skip_space(at) == end;
 }
 

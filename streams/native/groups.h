@@ -179,6 +179,8 @@ static int read_states(Grouping *grouping, const Table *table, PyObject *held, P
 /* Whether the sum is plain again. */
 static bool add(Slot *slot, const Cell *cell)
 {
+    if (cell->scale > MOST_SCALE)
+        return false;
     int64_t sum = slot->is_null ? 0 : slot->digits, more = cell->digits;
     int held = slot->is_null ? 0 : slot->scale, scale = cell->scale > held ? cell->scale : held;
     if (__builtin_mul_overflow(sum, (int64_t)POWERS[scale - held], &sum)

@@ -12,7 +12,9 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "carry.h"
 #include "checksum.h"
+#include "made.h"
 #include "publish.h"
 #include "reader.h"
 #include "record.h"
@@ -30,6 +32,11 @@ static PyMethodDef run_methods[] = {
     {"place", (PyCFunction)Run_place, METH_VARARGS, NULL},
     {"aggregate", (PyCFunction)Run_aggregate, METH_VARARGS, NULL},
     {"publish", (PyCFunction)Run_publish, METH_VARARGS, NULL},
+    {"carry", (PyCFunction)Run_carry, METH_VARARGS, NULL},
+    {"rows", (PyCFunction)Run_rows, METH_O, NULL},
+    {"keys", (PyCFunction)Run_keys, METH_O, NULL},
+    {"put", (PyCFunction)Run_put, METH_VARARGS, NULL},
+    {"partitions", (PyCFunction)Run_partitions, METH_NOARGS, NULL},
     {"records", (PyCFunction)Run_records, METH_NOARGS, NULL},
     {"outcomes", (PyCFunction)Run_outcomes, METH_NOARGS, NULL},
     {"commit_times", (PyCFunction)Run_commit_times, METH_NOARGS, NULL},
@@ -53,18 +60,19 @@ static PyTypeObject RunType = {
 
 /* -- what Python sees of a reader */
 
-/* Reader(columns, tables, routes, options) */
+/* Reader(columns, made, tables, routes, exchanges, options) */
 static PyObject *Reader_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(named))
 {
-    PyObject *columns, *tables, *routes, *options;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyTuple_Type, &columns, &PyTuple_Type, &tables, &PyTuple_Type, &routes, &PyTuple_Type, &options))
+    PyObject *columns, *made, *tables, *routes, *exchanges, *options;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!O!O!", &PyTuple_Type, &columns, &PyTuple_Type, &made, &PyTuple_Type, &tables,
+                          &PyTuple_Type, &routes, &PyTuple_Type, &exchanges, &PyTuple_Type, &options))
         return NULL;
     Reader *reader = (Reader *)type->tp_alloc(type, 0);
     if (!reader)
         return NULL;
     reader->told = Py_NewRef(args);
-    if (fill_columns(reader, columns) < 0 || fill_tables(reader, tables) < 0 || fill_routes(reader, routes) < 0
-        || fill_rest(reader, options) < 0) {
+    if (fill_columns(reader, columns, made) < 0 || fill_tables(reader, tables) < 0 || fill_routes(reader, routes) < 0
+        || fill_exchanges(reader, exchanges) < 0 || fill_rest(reader, options) < 0) {
         Py_DECREF(reader);
         return NULL;
     }
@@ -77,10 +85,13 @@ static void Reader_dealloc(Reader *reader)
         PyMem_Free(reader->routes[place].attachments);
     for (Py_ssize_t place = 0; reader->tables && place < reader->table_count; place++)
         PyMem_Free(reader->tables[place].kinds);
+    for (Py_ssize_t place = 0; reader->exchanges && place < reader->exchange_count; place++)
+        PyMem_Free(reader->exchanges[place].kept);
     PyMem_Free(reader->columns);
     PyMem_Free(reader->leads);
     PyMem_Free(reader->tables);
     PyMem_Free(reader->routes);
+    PyMem_Free(reader->exchanges);
     Py_XDECREF(reader->told);
     Py_TYPE(reader)->tp_free((PyObject *)reader);
 }
@@ -116,7 +127,9 @@ PyMODINIT_FUNC PyInit_lane(void)
     NAME_VALUE = PyUnicode_InternFromString("value");
     NAME_KEY = PyUnicode_InternFromString("key");
     NAME_TIME = PyUnicode_InternFromString("timestamp_ms");
-    if (!NAME_VALUE || !NAME_KEY || !NAME_TIME || PyType_Ready(&RunType) < 0 || PyType_Ready(&RecordType) < 0
+    NAME_PARTITION = PyUnicode_InternFromString("partition");
+    NAME_OFFSET = PyUnicode_InternFromString("offset");
+    if (!NAME_VALUE || !NAME_KEY || !NAME_TIME || !NAME_PARTITION || !NAME_OFFSET || PyType_Ready(&RunType) < 0 || PyType_Ready(&RecordType) < 0
         || !prepare_published())
         return NULL;
     PyObject *made = PyModule_Create(&module);

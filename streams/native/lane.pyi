@@ -58,14 +58,26 @@ class Run:
         self, table: int, held: dict[bytes, Any], encode: Callable[[Any], bytes], /
     ) -> dict[bytes, bytes] | None:
         """Texts of the states that the events change; ``None`` where one is not plain."""
+    def rows(self, columns: tuple[int, ...], /) -> bytes:
+        """JSON array of objects of these columns, of each event that is no duplicate; absent ones are left out."""
+    def keys(self, columns: tuple[int, ...], /) -> list[bytes | None]:
+        """Of the same events the JSON array of these columns' values; ``None`` where one is null."""
+    def put(self, column: int, values: tuple[bytes, ...], is_whole: bool, /) -> bool:
+        """Give the same events their values of a column that is made; false: it ``is_whole`` and one is no integer."""
     def publish(self, route: int, limit: int, /) -> list[Delivery] | None:
         """What a route publishes; ``None`` where a record is larger than ``limit`` bytes."""
+    def carry(self, exchange: int, limit: int, /) -> tuple[list[Delivery] | None, tuple[int, ...]]:
+        """(what goes through an exchange, by table how many events are late); ``None`` as above."""
+    def partitions(self) -> set[int]:
+        """Those upstream from which an exchange has sent the events in hand."""
     def commit_times(self) -> tuple[int, ...]:
         """Of the first and the last event in hand."""
 
 class Reader:
-    """Reads batches of one pipeline; what it is told is in ``streams.pipeline.lane.build``."""
+    """Reads batches of one plan; what it is told is in ``streams.pipeline.lane.build``."""
 
-    def __new__(cls, columns: Told, tables: Told, routes: Told, options: Told, /) -> Reader: ...
+    def __new__(
+        cls, columns: Told, made: Told, tables: Told, routes: Told, exchanges: Told, options: Told, /
+    ) -> Reader: ...
     def read(self, records: list[SourceRecord], horizon_ms: int, limit: int, /) -> Run:
         """The batch; events later than ``horizon_ms`` and records larger than ``limit`` are not plain."""

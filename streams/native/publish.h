@@ -8,11 +8,6 @@
 #include "published.h"
 #include "run.h"
 
-static void put_bytes(Buffer *buffer, PyObject *bytes)
-{
-    put(buffer, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-}
-
 static void put_key(Buffer *buffer, const Route *route, const Cell *cells)
 {
     put_byte(buffer, '{');
@@ -56,28 +51,33 @@ static void put_value(Run *run, Buffer *buffer, const Route *route, Py_ssize_t e
     put_byte(buffer, '}');
 }
 
-/* Into ``buffer``, and to the end of ``published``. 1: published; 0: too large; -1: an exception. */
-static int publish(Run *run, Buffer *buffer, const Route *route, Py_ssize_t event, Py_ssize_t limit, PyObject *published)
+/* To the end of ``published``; the last bytes of ``buffer`` are those of key and value. false: an exception. */
+static bool append_published(PyObject *published, PyObject *topic, size_t key, size_t value, int64_t time_ms)
 {
-    int64_t time_ms = run->events[event].time_ms;
-    size_t begin = buffer->length, middle;
-    if (PyTuple_GET_SIZE(route->keys))
-        put_key(buffer, route, cells_of(run, event));
-    middle = buffer->length;
-    put_value(run, buffer, route, event);
-    if (buffer->length - begin > (size_t)limit)
-        return 0;
     Published *made = PyObject_New(Published, &PublishedType);
     if (!made)
-        return -1;
-    made->topic = Py_NewRef(route->topic);
+        return false;
+    made->topic = Py_NewRef(topic);
     made->owner = NULL;
-    made->key = (Span){NULL, middle > begin ? (Py_ssize_t)(middle - begin) : NOTHING};
-    made->value = (Span){NULL, (Py_ssize_t)(buffer->length - middle)};
+    made->key = (Span){NULL, key ? (Py_ssize_t)key : NOTHING};
+    made->value = (Span){NULL, (Py_ssize_t)value};
     made->timestamp_ms = time_ms > 0 ? time_ms : 0;
     int done = PyList_Append(published, (PyObject *)made);
     Py_DECREF(made);
-    return done < 0 ? -1 : 1;
+    return done == 0;
+}
+
+/* Into ``buffer``, and to the end of ``published``. 1: published; 0: too large; -1: an exception. */
+static int publish(Run *run, Buffer *buffer, const Route *route, Py_ssize_t event, Py_ssize_t limit, PyObject *published)
+{
+    size_t begin = buffer->length;
+    if (PyTuple_GET_SIZE(route->keys))
+        put_key(buffer, route, cells_of(run, event));
+    size_t middle = buffer->length;
+    put_value(run, buffer, route, event);
+    if (buffer->length - begin > (size_t)limit)
+        return 0;
+    return append_published(published, route->topic, middle - begin, buffer->length - middle, run->events[event].time_ms) ? 1 : -1;
 }
 
 /* The bytes of ``buffer``, which are those of ``published`` one behind the other, become theirs. */
@@ -99,6 +99,18 @@ static bool hand_over(Buffer *buffer, PyObject *published)
     return owner != NULL;
 }
 
+/* ``published`` with its bytes, where all is done; None where a record is too large. */
+static PyObject *finish(Buffer *buffer, PyObject *published, int done)
+{
+    if (done == 1 && !hand_over(buffer, published))
+        done = -1;
+    PyMem_Free(buffer->bytes);
+    if (done == 1)
+        return published;
+    Py_DECREF(published);
+    return done ? NULL : Py_NewRef(Py_None);
+}
+
 /* publish(route, limit) -> what the route publishes of the events; None where one is larger than that. */
 static PyObject *Run_publish(Run *run, PyObject *args)
 {
@@ -112,13 +124,7 @@ static PyObject *Run_publish(Run *run, PyObject *args)
     for (Py_ssize_t event = run->first; done == 1 && event < run->last; event++)
         if (!run->events[event].is_dropped)
             done = publish(run, &buffer, &run->reader->routes[number], event, limit, published);
-    if (done == 1 && !hand_over(&buffer, published))
-        done = -1;
-    PyMem_Free(buffer.bytes);
-    if (done == 1)
-        return published;
-    Py_DECREF(published);
-    return done ? NULL : Py_NewRef(Py_None);
+    return finish(&buffer, published, done);
 }
 
 #endif

@@ -19,7 +19,8 @@ typedef struct {
     Py_ssize_t place;  /* of its record in the batch */
     PyObject *record, *owner, *identity; /* owner: of the bytes that cells point into */
     int64_t time_ms, committed_ms, clock_ms;
-    bool is_change;    /* and not a row of a snapshot */
+    int64_t partition; /* upstream, where an exchange has sent it */
+    char operation;    /* Debezium's letter */
     bool is_dropped;   /* a duplicate */
     int late;          /* so many tables have closed their window */
 } Event;
@@ -35,18 +36,23 @@ typedef struct {
     Grouping *groupings; /* by table */
     Buffer buffer;
     PyObject *others; /* places of records that are not plain */
+    PyObject *made;   /* list: owns what cells of columns point into that were made */
 } Run;
 
 static PyTypeObject RunType;
-static PyObject *NAME_VALUE, *NAME_KEY, *NAME_TIME;
+static PyObject *NAME_VALUE, *NAME_KEY, *NAME_TIME, *NAME_PARTITION, *NAME_OFFSET;
 
 /* -- reading: one record */
 
 /* Floor division, as Python has it. */
 static int64_t floored(int64_t number, int64_t by) { return number / by - (number % by < 0); }
 
-static bool read_time(const Reader *reader, const Cell *cells, Event *event)
+static bool read_time(const Reader *reader, const Cell *cells, const Envelope *envelope, Event *event)
 {
+    event->clock_ms = envelope->clock_ms;
+    event->time_ms = envelope->time_ms;
+    if (reader->is_carried)
+        return true;
     if (reader->time_column < 0) {
         event->time_ms = event->committed_ms;
         return true;
@@ -97,6 +103,26 @@ static int read_timestamp(PyObject *record, int64_t *time_ms)
     return PyErr_Occurred() ? -1 : 1;
 }
 
+/* Where a record comes from. */
+typedef struct {
+    int64_t partition, offset;
+} Origin;
+
+/* false: an exception. */
+static bool read_origin(PyObject *record, Origin *origin)
+{
+    if (Py_IS_TYPE(record, &RecordType)) {
+        *origin = (Origin){((const Record *)record)->partition, ((const Record *)record)->offset};
+        return true;
+    }
+    PyObject *partition = PyObject_GetAttr(record, NAME_PARTITION), *offset = partition ? PyObject_GetAttr(record, NAME_OFFSET) : NULL;
+    if (offset)
+        *origin = (Origin){PyLong_AsLongLong(partition), PyLong_AsLongLong(offset)};
+    Py_XDECREF(partition);
+    Py_XDECREF(offset);
+    return !PyErr_Occurred();
+}
+
 /* 1: an event; 0: not plain; -1: an exception. */
 static int read_record(const Reader *reader, PyObject *record, Event *event, Cell *cells, int64_t horizon_ms, Py_ssize_t limit)
 {
@@ -114,11 +140,12 @@ static int read_record(const Reader *reader, PyObject *record, Event *event, Cel
     if (found == 1 && !envelope.has_committed)
         found = read_timestamp(record, &event->committed_ms);
     if (found == 1)
-        found = read_time(reader, cells, event) && event->time_ms > NO_TIME && event->time_ms <= horizon_ms;
+        found = read_time(reader, cells, &envelope, event) && event->time_ms > NO_TIME && event->time_ms <= horizon_ms;
     if (found == 1) {
         event->record = Py_NewRef(record);
         event->owner = Py_NewRef(told.owner);
-        event->is_change = envelope.is_change;
+        event->operation = envelope.operation;
+        event->partition = envelope.partition;
     }
     Py_XDECREF(told.owner);
     return found;
@@ -167,7 +194,8 @@ static PyObject *Reader_read(Reader *reader, PyObject *args)
     run->counted = zeroed(run->size * reader->table_count, sizeof(bool));
     run->groupings = zeroed(reader->table_count, sizeof(Grouping));
     run->others = PyList_New(0);
-    if (!run->events || !run->cells || !run->slots || !run->counted || !run->groupings || !run->others) {
+    run->made = PyList_New(0);
+    if (!run->events || !run->cells || !run->slots || !run->counted || !run->groupings || !run->others || !run->made) {
         Py_DECREF(run);
         return PyErr_NoMemory();
     }
@@ -194,11 +222,15 @@ static void Run_dealloc(Run *run)
     PyMem_Free(run->groupings);
     PyMem_Free(run->buffer.bytes);
     Py_XDECREF(run->others);
+    Py_XDECREF(run->made);
     Py_DECREF(run->reader);
     PyObject_Free(run);
 }
 
 static const Cell *cells_of(const Run *run, Py_ssize_t place) { return &run->cells[place * run->reader->column_count]; }
+
+/* A row of a snapshot says what is there: nothing has changed. */
+static bool is_change(const Event *event) { return event->operation != 'r'; }
 
 /* Whether a caller may ask for that: a step that needs another comes behind it, and tables and routes are there. */
 static bool is_in_order(bool is_so)

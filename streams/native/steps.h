@@ -18,6 +18,8 @@ static PyObject *Run_begin(Run *run, PyObject *args)
         run->first++;
     for (run->last = run->first; run->last < run->count && run->events[run->last].place < end; run->last++) {
         Event *event = &run->events[run->last];
+        if (run->reader->is_carried) /* with the clock that it found */
+            continue;
         if (event->time_ms > watermark)
             watermark = event->time_ms;
         event->clock_ms = watermark;
@@ -140,6 +142,8 @@ static PyObject *Run_deduplicate(Run *run, PyObject *args)
     return Py_BuildValue("(Nn)", created, duplicates);
 }
 
+static int64_t start_of(int64_t time_ms, int64_t size_ms) { return floored(time_ms, size_ms) * size_ms; }
+
 static void put_group(Buffer *buffer, const Cell *cells, const Table *table, int64_t start_ms)
 {
     buffer->length = 0;
@@ -169,10 +173,10 @@ static PyObject *Run_place(Run *run, PyObject *args)
         Event *event = &run->events[place];
         int64_t start_ms = 0, clock_ms = event->clock_ms > forced_ms ? event->clock_ms : forced_ms;
         grouping->of[place - run->first] = -1;
-        if (event->is_dropped || !event->is_change)
+        if (event->is_dropped || !is_change(event))
             continue;
         if (table->size_ms) {
-            start_ms = floored(event->time_ms, table->size_ms) * table->size_ms;
+            start_ms = start_of(event->time_ms, table->size_ms);
             if (start_ms + table->open_ms <= clock_ms) {
                 event->late++;
                 late++;
@@ -228,8 +232,25 @@ static PyObject *Run_outcomes(Run *run, PyObject *Py_UNUSED(ignored))
 {
     Py_ssize_t late = 0;
     for (Py_ssize_t place = run->first; place < run->last; place++)
-        late += !run->events[place].is_dropped && run->reader->table_count && run->events[place].late == run->reader->table_count;
+        late += !run->events[place].is_dropped && run->reader->judged_count && run->events[place].late == run->reader->judged_count;
     return Py_BuildValue("(nn)", run->last - run->first, late);
+}
+
+/* partitions() -> those upstream that the events in hand come from. */
+static PyObject *Run_partitions(Run *run, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *found = PySet_New(NULL);
+    int64_t last = -1;
+    for (Py_ssize_t place = run->first; found && place < run->last; place++) {
+        if (run->events[place].partition == last)
+            continue;
+        last = run->events[place].partition;
+        PyObject *number = PyLong_FromLongLong(last);
+        if (!number || PySet_Add(found, number) < 0)
+            Py_CLEAR(found);
+        Py_XDECREF(number);
+    }
+    return found;
 }
 
 /* commit_times() -> of the first and the last event in hand; empty without events. */

@@ -184,7 +184,8 @@ class PlanBuilder:
         partitioned = pipeline.source.key or self._key
         local = tuple(held for held in kept if is_local(held.by, partitioned))
         elsewhere = [held for held in kept if held not in local]
-        return local, make_exchanges(self._app, pipeline.name, pipeline.source.topic, elsewhere, groups.needs)
+        exchanges = make_exchanges(self._app, pipeline.name, pipeline.source.topic, elsewhere, groups.needs)
+        return local, tuple(held.knowing(self.columns) for held in exchanges)
 
     def _condition(self, step: str, text: str | None) -> Callable[[ChangeEvent], bool] | None:
         if text is None:
@@ -264,7 +265,9 @@ class PlanBuilder:
             if expression is None or evaluate is None:
                 continue
             self._derived |= Needs(columns=None, images=expression.images, envelope=expression.envelope)
-            derivations.append(Derivation(column=name, evaluate=evaluate))
+            is_of_row = not expression.images and not expression.envelope
+            reads = expression.columns if is_of_row else None
+            derivations.append(Derivation(column=name, evaluate=evaluate, type=expression.type, reads=reads))
             self.columns[name] = Column(name=name, type=expression.type)
         return tuple(derivations)
 

@@ -15,7 +15,7 @@ from .grammar import read_pipelines
 from .joining.build import Partner
 from .joining.roles import meetings_of
 from .joins import in_order
-from .lane.build import reader_of
+from .lane.build import lane_of
 from .plan import DeadLetterStyle, Limits, Plan
 from .rules.build import QualityBuilder
 from .spec import Pipeline
@@ -75,7 +75,7 @@ def compile_topology(
     if problems:
         raise ConfigurationError(problems)
     whole = [telling(replace(plan, claims=claims.get(name))) for name, plan in plans.items()]
-    return build_topology(app, [replace(plan, lane=reader_of(plan)) for plan in whole] if native else whole)
+    return build_topology(app, whole, lane_of=lane_of if native else None)
 
 
 def _built(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from streams.contracts.documents import Path
-from streams.contracts.model import Column
+from streams.contracts.model import Column, ColumnType
 from streams.errors import Problem
 
 from .joining.build import Partner, check_related, meeting_of, relation_of
@@ -48,6 +48,7 @@ def _look_up(app: str, pipeline: Pipeline, number: int, held: tuple[JoinSpec, Pa
         pipeline=partner.plan.name,
         by=spec.by,
         columns=tuple(spec.columns.items()),
+        kinds=tuple(partner.columns.get(name, Column(name=name, type=ColumnType.UNKNOWN)) for name in spec.columns),
         missing=Missing(spec.missing),
         keep_ms=spec.keep_ms,
         meeting=None if is_local else meeting_of(app, pipeline.name, number, spec),

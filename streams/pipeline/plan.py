@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from streams.contracts.model import ContractFamily
+from streams.contracts.model import ColumnType, ContractFamily
 from streams.records import ChangeEvent, Row, SourceRecord
 
 from .canary.plan import Candidate
@@ -27,9 +27,8 @@ from .transactional.plan import Transactional
 from .windows.kinds import Windows
 
 if TYPE_CHECKING:
-    from streams.native.lane import Reader
-
     from .aggregates.multisets import Multiset
+    from .lane.plan import Lane
 
 Evaluate = Callable[[ChangeEvent], object]
 """A compiled expression: the event's value of it, typed; ``None`` is SQL's NULL."""
@@ -89,6 +88,9 @@ class Derivation:
 
     column: str
     evaluate: Evaluate
+    type: ColumnType
+    reads: frozenset[str] | None
+    """Columns of the row; ``None``: it reads something else of the event, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,8 +239,8 @@ class Plan:
     """One of ``further_topics``: in which the tasks of all partitions are told of a TRUNCATE that one has read."""
     transactional: Transactional | None = None
     """Its results are released transaction by transaction; or it reads only where these end, and tells the others."""
-    lane: Reader | None = None
-    """What reads its batches where it is plain, and carries them through the steps; ``streams.pipeline.lane``."""
+    lane: Lane | None = None
+    """The quick way of its batches, where it is plain."""
     dead_letters: str
     dead_letter_style: DeadLetterStyle = DeadLetterStyle.CONNECT
     app: str

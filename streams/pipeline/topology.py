@@ -5,14 +5,15 @@ Everything connected by shared tables or by a shared source topic is one sub-top
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import blake2b
 
 from streams.state.changelog import changelog_topic
 
 from .joining.roles import meetings_of
+from .lane.plan import Lane
 from .pairing.roles import pairs_of
 from .plan import Plan
 from .retries.tables import pending_changelog
@@ -22,6 +23,7 @@ from .tables import state_changelog, values_changelog
 
 LARGEST_TIMESTAMP_MS = str((1 << 63) - 1)
 MONTH_MS = str(30 * 86_400_000)
+LaneOf = Callable[[Plan], Lane | None]
 
 
 class TopicKind(Enum):
@@ -110,9 +112,11 @@ class Topology:
         raise KeyError(table)
 
 
-def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
-    """Group ``plans`` by what they share and list their topics."""
-    plans = tuple(plans)
+def build_topology(
+    app: str, plans: Iterable[Plan], *, lane_of: LaneOf | None = None
+) -> Topology:
+    """Group ``plans`` by what they share and list their topics; ``lane_of``: their quick ways, and those of stages."""
+    plans = _equipped(plans, lane_of)
     stages: list[Plan] = []
     topics: dict[str, TopicSpec] = {}
     for plan in plans:
@@ -134,8 +138,13 @@ def build_topology(app: str, plans: Iterable[Plan]) -> Topology:
             specs += [*_topics(app, stages[-1]), _between(plan.transactional.ends, plan.topic)]
         for spec in specs:
             topics.setdefault(spec.name, spec)
-    subs = tuple(_subtopology(app, group) for group in _connected((*plans, *stages)))
+    groups = _connected((*plans, *_equipped(stages, lane_of)))
+    subs = tuple(_subtopology(app, group) for group in groups)
     return Topology(app=app, plans=plans, subtopologies=subs, topics=tuple(topics.values()))
+
+
+def _equipped(plans: Iterable[Plan], lane_of: LaneOf | None) -> tuple[Plan, ...]:
+    return tuple(plans) if lane_of is None else tuple(replace(plan, lane=lane_of(plan)) for plan in plans)
 
 
 def _connected(plans: Iterable[Plan]) -> Iterable[tuple[Plan, ...]]:

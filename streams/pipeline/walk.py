@@ -11,6 +11,7 @@ from streams.records import SourceRecord
 from streams.state.stores.base import StoreFailedError
 
 from .follow import process_answers, process_meeting, process_truncates
+from .lane.arrive import arrive_plain
 from .lane.walk import process_plain
 from .lookups.plan import UnansweredError
 from .pair_stage import process_sides
@@ -39,7 +40,7 @@ def walk_of(plan: Plan, topic: str) -> Callable[..., PipelineResult]:
     if topic in plan.answers:
         return process_answers
     if plan.receives is not None:
-        return process_arrivals
+        return process_arrivals if plan.lane is None else arrive_plain
     if plan.lane is not None:
         return process_plain
     return process_batch if plan.settles is None else process_claims

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from streams.contracts.model import Column
 from streams.records import ChangeEvent
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Needs:
     images: frozenset[str] = frozenset()
     """Columns of ``before`` and ``after``."""
     envelope: frozenset[str] = frozenset()
-    """``key``, ``source``."""
+    """``op``, ``key``, ``source``."""
 
     def __or__(self, other: Needs) -> Needs:
         """What both read."""
@@ -51,6 +52,13 @@ class Exchange:
     needs: Needs
     aggregations: tuple[Aggregation, ...]
     """Those that the next stage keeps; whether an event is late for one is decided before it travels."""
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """Those of ``needs``, as far as anything is known of them."""
+
+    def knowing(self, columns: Mapping[str, Column]) -> Exchange:
+        """The same, told which of ``columns`` travel."""
+        needed = self.needs.columns or ()
+        return replace(self, columns={name: columns[name] for name in sorted(needed) if name in columns})
 
     @property
     def carried(self) -> tuple[Aggregation, ...]:

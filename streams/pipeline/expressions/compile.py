@@ -34,7 +34,7 @@ class Expression:
     images: frozenset[str]
     """Columns of ``before`` and ``after`` it reads."""
     envelope: frozenset[str]
-    """Parts of the envelope it reads: ``key``, ``source``."""
+    """Parts of the envelope it reads: ``op``, ``key``, ``source``."""
     text: str
 
 

@@ -49,7 +49,7 @@ class Reference:
     images: frozenset[str] = frozenset()
     """Columns of ``before`` and ``after`` it reads."""
     envelope: frozenset[str] = frozenset()
-    """Parts of the envelope it reads: ``key``, ``source``."""
+    """Parts of the envelope it reads: ``op``, ``key``, ``source``."""
 
 
 Steps = Sequence[str | int]
@@ -103,7 +103,12 @@ def descend(value: object, steps: Steps) -> object:
 
 def _envelope(first: str, rest: Steps, scope: Scope) -> Reference:
     if first == "op":
-        return Reference(evaluate=lambda event: event.operation.name, type=ColumnType.TEXT, columns=frozenset())
+        return Reference(
+            evaluate=lambda event: event.operation.name,
+            type=ColumnType.TEXT,
+            columns=frozenset(),
+            envelope=frozenset({"op"}),
+        )
     if first in IMAGES:
         return _image(first, rest, scope)
     if first == "key":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from streams.contracts.model import Column
+
 
 class Missing(Enum):
     """What becomes of an event whose partner in a join is not there."""
@@ -28,6 +30,8 @@ class Join:
     """Of the stream, in the order of the table's key."""
     columns: tuple[tuple[str, str], ...]
     """(column of the table, its name here)."""
+    kinds: tuple[Column, ...]
+    """What is known of each."""
     missing: Missing
     keep_ms: int | None = None
     """As of the event's time, by versions that are kept so long; ``None``: as processed so far."""

@@ -30,6 +30,7 @@ from ..route import encode_json
 from ..set_aside import set_aside
 from ..tables import PipelineTables
 from ..validate import validate_events
+from .made import make_columns
 
 if TYPE_CHECKING:
     from streams.native.lane import Run
@@ -39,10 +40,10 @@ SHARE_OF_CUTS = 16
 
 
 @dataclass(slots=True, kw_only=True)
-class _Found:
+class Found:
     """What a stretch leaves, before any of it is written."""
 
-    watermark: int
+    watermark: int = NO_TIME
     deliveries: list[Delivery] = field(default_factory=list)
     identities: dict[bytes, int | None] = field(default_factory=dict)
     serial: int | None = None
@@ -57,7 +58,7 @@ def process_plain(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
     """The same as ``process_batch``."""
     assert plan.lane is not None
     records = batch.records
-    run = plan.lane.read(records, now_ms + plan.max_future_ms, plan.limits.record_bytes)
+    run = plan.lane.reader.read(records, now_ms + plan.max_future_ms, plan.limits.record_bytes)
     ended, cuts = _sort_out(records, run.others, plan, now_ms)
     if len(cuts) * SHARE_OF_CUTS > len(records):
         return process_batch(batch, plan, tables, now_ms=now_ms)
@@ -68,7 +69,7 @@ def process_plain(batch: RecordBatch, plan: Plan, tables: PipelineTables, *, now
         if end < len(records):
             parts.append(process_batch(replace(batch, records=[records[end]]), plan, tables, now_ms=now_ms))
         begin = end + 1
-    return _joined(parts)
+    return joined(parts)
 
 
 def _sort_out(
@@ -118,15 +119,23 @@ def _process_stretch(
     return result
 
 
-def _find(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, watermark: int) -> _Found | None:
+def _find(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, watermark: int) -> Found | None:
     """What the events in hand leave; ``None`` where they turn out not to be plain."""
-    found = _Found(watermark=watermark)
+    found = Found(watermark=watermark)
     rule = plan.deduplicate
     if rule is not None:
         found.serial = run.serial()
         asked = run.identities(None if found.serial is None else tables.seen.largest())
         known = tables.seen.find(*asked)
         found.identities, found.duplicates = run.deduplicate(known, rule.keep_ms)
+    assert plan.lane is not None
+    if not (make_columns(run, plan.lane, tables) and find_states(run, plan, tables, progress, found)):
+        return None
+    return found if _send(run, plan, found) else None
+
+
+def find_states(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, found: Found) -> bool:
+    """Whether the states of all groups are plain that the events in hand change; they and late events are ``found``."""
     for number, aggregation in enumerate(plan.aggregations):
         groups, name = tables.groups[aggregation.table], aggregation.table
         assert isinstance(groups, TextTable)
@@ -134,32 +143,49 @@ def _find(run: Run, plan: Plan, tables: PipelineTables, progress: Progress, wate
         groups.fetch(missing)
         states = run.aggregate(number, groups.held, encode_json)
         if states is None:
-            return None
+            return False
         found.states[name] = states
+    return True
+
+
+def _send(run: Run, plan: Plan, found: Found) -> bool:
+    """Whether what the events publish is plain, and what travels to other tasks; it is ``found``."""
+    limit = plan.limits.record_bytes
     for number in range(len(plan.routes)):
-        published = run.publish(number, plan.limits.record_bytes)
+        published = run.publish(number, limit)
         if published is None:
-            return None
+            return False
         found.deliveries += published
-    return found
+    for number, exchange in enumerate(plan.exchanges):
+        carried, late = run.carry(number, limit)
+        if carried is None:
+            return False
+        found.deliveries += carried
+        found.late.update(zip((held.table for held in exchange.aggregations), late, strict=True))
+    return True
 
 
-def _write(found: _Found, tables: PipelineTables, progress: Progress) -> None:
+def _write(found: Found, tables: PipelineTables, progress: Progress) -> None:
     if found.watermark > (NO_TIME if progress.watermark is None else progress.watermark):
         tables.set_progress(replaced(progress, watermark=found.watermark))
     if found.serial is not None:
         tables.seen.advance(found.serial)
     tables.seen.put_many(found.identities)
+    put_states(found, tables)
+
+
+def put_states(found: Found, tables: PipelineTables) -> None:
+    """Into the batch's savepoint."""
     for table, states in found.states.items():
         groups = tables.groups[table]
         assert isinstance(groups, TextTable)
         groups.put_texts(states)
 
 
-def _ledger_of(run: Run, plan: Plan, found: _Found) -> Ledger:
+def _ledger_of(run: Run, plan: Plan, found: Found) -> Ledger:
     events, late = run.outcomes()
     ledger = Ledger(events, retried=plan.retried)
-    ledger.late_by_table.update({table: count for table, count in found.late.items() if count})
+    ledger.late_by_table.update(late_of(found))
     late = 0 if plan.routes else late
     ledger.end(Outcome.DUPLICATE, found.duplicates)
     ledger.end(Outcome.LATE, late)
@@ -167,7 +193,12 @@ def _ledger_of(run: Run, plan: Plan, found: _Found) -> Ledger:
     return ledger
 
 
-def _joined(parts: list[PipelineResult]) -> PipelineResult:
+def late_of(found: Found) -> dict[str, int]:
+    """By table how many events came too late for it."""
+    return {table: count for table, count in found.late.items() if count}
+
+
+def joined(parts: list[PipelineResult]) -> PipelineResult:
     """One behind the other."""
     if len(parts) == 1:
         return parts[0]

@@ -88,9 +88,9 @@ def test_every_strange_envelope_goes_the_same_way() -> None:
 
 
 def _others(*records: SourceRecord) -> list[int]:
-    reader = plan_of(NATIVE).lane
-    assert reader is not None
-    return reader.read(list(records), NOW_MS, 10_000).others
+    lane = plan_of(NATIVE).lane
+    assert lane is not None
+    return lane.reader.read(list(records), NOW_MS, 10_000).others
 
 
 def test_what_fits_is_plain() -> None:
@@ -137,9 +137,9 @@ def test_sums_that_outgrow_the_extension_go_on_in_python() -> None:
 
 
 def test_steps_out_of_their_order_are_refused() -> None:
-    reader = plan_of(NATIVE).lane
-    assert reader is not None
-    run = reader.read([a_record()], NOW_MS, 10_000)
+    lane = plan_of(NATIVE).lane
+    assert lane is not None
+    run = lane.reader.read([a_record()], NOW_MS, 10_000)
     run.begin(0, 1, 0)
 
     for ask in (

@@ -17,9 +17,10 @@ from streams.contracts import read_contracts
 from streams.native.load import extension
 from streams.pipeline.compile import compile_topology
 from streams.pipeline.plan import Limits, Plan
+from streams.pipeline.results import BatchResult
 from streams.pipeline.task import Task
 from streams.pipeline.topology import Topology
-from streams.records import RecordBatch, SourceRecord
+from streams.records import Delivery, RecordBatch, SourceRecord
 from streams.state.stores.memory import MemoryStore
 
 from ...contracts.builders import a_contract, a_folder, a_schema
@@ -110,18 +111,22 @@ def walked(topology: Topology, batches: Iterable[list[SourceRecord]], *, is_fetc
             placed = fetched(placed)
         offset += len(placed)
         batch = RecordBatch(topic=TOPIC, partition=0, records=placed, next_offset=offset)
-        result = task.process(batch, now_ms=NOW_MS)
-        left.deliveries += result.deliveries
-        left.times.append(result.commit_times_ms)
-        for ledger in result.ledgers.values():
-            assert ledger.is_balanced()
-            left.outcomes.append((dict(ledger.counts), ledger.reasons(), ledger.late_by_table, ledger.size))
+        note(left, task.process(batch, now_ms=NOW_MS))
         if number % 2:
-            _check_point(task, left)
-    _check_point(task, left)
+            check_point(task, left)
+    check_point(task, left)
     left.stored = list(store.scan(b"", b"\xff" * 9))
     left.deliveries.sort(key=lambda delivery: delivery.topic)  # of different topics any order will do
     return left
+
+
+def note(left: Left, result: BatchResult) -> None:
+    """What a batch leaves."""
+    left.deliveries += result.deliveries
+    left.times.append(result.commit_times_ms)
+    for ledger in result.ledgers.values():
+        assert ledger.is_balanced()
+        left.outcomes.append((dict(ledger.counts), ledger.reasons(), ledger.late_by_table, ledger.size))
 
 
 def fetched(records: list[SourceRecord]) -> list[SourceRecord]:
@@ -137,7 +142,8 @@ def fetched(records: list[SourceRecord]) -> list[SourceRecord]:
     data = bytearray(builder.build())
     struct.pack_into(">q", data, 0, records[0].offset)
     assert extension is not None
-    held: list[SourceRecord] = extension.unpack(bytes(data), 0, None, TOPIC, 0, 0)
+    first = records[0]
+    held: list[SourceRecord] = extension.unpack(bytes(data), 0, None, first.topic, first.partition, first.offset)
     return held
 
 
@@ -145,11 +151,13 @@ def _at(record: SourceRecord, offset: int) -> SourceRecord:
     return SourceRecord(TOPIC, 0, offset, record.timestamp_ms, record.key, record.value, record.headers)
 
 
-def _check_point(task: Task, left: Left) -> None:
+def check_point(task: Task, left: Left) -> list[Delivery]:
+    """What a checkpoint publishes; all that it leaves is noted."""
     checkpoint = task.prepare_checkpoint()
     left.deliveries += checkpoint.deliveries
     left.changelog += [(run.topic, run.records) for run in checkpoint.changelog]
     task.commit({}, now_ms=NOW_MS)
+    return checkpoint.deliveries
 
 
 NATIVE, PYTHON = a_topology(native=True), a_topology(native=False)
