@@ -100,7 +100,7 @@ class Engine:
 
     async def prepare(self) -> None:
         """Topics and producer, before the group is joined: 0.5 s that no rebalance has to wait for."""
-        tell_lanes(self.topology.plans, self.metrics, is_wanted=self.settings.native)
+        tell_lanes(self.topology, self.metrics, is_wanted=self.settings.native)
         options, app, run = self.settings.librdkafka(), self.settings.app, self._background.run
         await run(self._stores.prepare)
         keeper = TopicKeeper(options)

@@ -79,7 +79,7 @@ class WorkerMetrics:
             "cdc_intake_paused", "1 while nothing is fetched, as the disk is getting full.", registry=self.registry
         )
         self.lanes = Gauge(
-            "cdc_native_lane", "1 where plain records of a pipeline go the quick way in C, 0 where Python does it all.",
+            "cdc_native_lane", "1 where plain records of a pipeline or stage go through C, 0 where Python does it all.",
             ["pipeline"], registry=self.registry,
         )  # fmt: skip
         self.aborts = Counter("cdc_aborted_transactions", "Transactions aborted in place.", registry=self.registry)
