@@ -106,6 +106,10 @@ class Load:
             found.append(partition)
         return found
 
+    def count_visible(self, *partitions: int) -> int:
+        """Events of ``partitions`` whose results are."""
+        return sum(partition in partitions for _, partition, _ in tuple(self._visible))
+
     def let_pass(self, seconds: float, name: str = "") -> Phase:
         """What becomes visible meanwhile."""
         began_s = time.monotonic()

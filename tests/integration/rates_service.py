@@ -25,6 +25,8 @@ class Mood(Enum):
     SLOW = "slow"
     WRONG = "wrong"
     """It answers, with an error or with nonsense."""
+    SILENT = "silent"
+    """It takes questions and answers none before it feels otherwise."""
 
 
 class RatesService:
@@ -65,11 +67,13 @@ class RatesService:
 
 
 def _application() -> web.Application:
-    mood, asked = Mood.WELL, 0
+    mood, asked, is_over = Mood.WELL, 0, asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
         nonlocal asked
         asked += 1
+        if mood is Mood.SILENT:
+            await is_over.wait()
         if mood is Mood.SLOW:
             await asyncio.sleep(1)
         if mood is Mood.WRONG:
@@ -79,6 +83,7 @@ def _application() -> web.Application:
     async def feel(request: web.Request) -> web.Response:
         nonlocal mood
         mood = Mood(request.match_info["mood"])
+        is_over.clear() if mood is Mood.SILENT else is_over.set()
         return web.Response()
 
     app = web.Application()
