@@ -12,8 +12,9 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ derive: {of: "'TABLE'"}
 route: [{to: STAMP.out, key: [account]}]
 transactional: true
 """
-TRANSACTIONS = 200
+LEAST, MOST = 200, 2_000
+"""Transactions: as many as it takes until readers have seen enough."""
+MOMENTS = 10
 LARGE = 6_000
 """Rows of each table in a transaction that the capture tells in many of its own."""
 
@@ -82,15 +85,15 @@ class Shop:
                 f"ALTER TABLE {table} REPLICA IDENTITY FULL",
             )
 
-    def work(self, first: int, count: int) -> None:
-        """Transactions number ``first`` and the following; every hundredth is large."""
+    def work(self, numbers: Iterable[int]) -> None:
+        """Transactions of these numbers, as they come; two of the first are large."""
         with closing(psycopg2.connect(self._database.dsn)) as connection:
-            for tx in range(first, first + count):
+            for tx in numbers:
                 with connection, connection.cursor() as cursor:
                     for _ in range(self._chance.choice([1, 1, 2, 4])):
                         account = self._chance.randrange(40)
                         for table in TABLES:
-                            self._place(cursor, table, account, tx, LARGE if tx % 100 == 50 else 5)
+                            self._place(cursor, table, account, tx, LARGE if tx in (50, 150) else 5)
                 time.sleep(0.02)
 
     def _place(self, cursor: Any, table: str, account: int, tx: int, most: int) -> None:
@@ -116,6 +119,15 @@ class Reader:
         counts = Counter((json.loads(value or b"")["tx"], partition) for partition, _, value in records)
         self.seen.append(counts)
         return counts
+
+    def moments(self) -> int:
+        """Different ones among these."""
+        return len({frozenset(seen) for seen in self.seen})
+
+    def sees_more(self, worker: threading.Thread) -> Callable[[], bool]:
+        """Whether it has since now, or will not as the worker is done."""
+        before = self.moments()
+        return lambda: self.moments() > before or not worker.is_alive()
 
     def _look_on(self) -> None:
         while not self.is_over.wait(random.random() / 2):
@@ -153,12 +165,14 @@ def test_readers_see_a_transaction_as_a_whole_or_not_at_all(cluster: Cluster, da
     for name in names:
         cluster.start(name)
     cluster.wait_ready(*names)
-    worker = threading.Thread(target=shop.work, args=(0, TRANSACTIONS))
 
     with Reader(cluster, f"{database.name}.out") as reader:
+        numbers = takewhile(lambda tx: tx < LEAST or reader.moments() <= MOMENTS, range(MOST))
+        worker = threading.Thread(target=shop.work, args=(numbers,))
         worker.start()
         while worker.is_alive():
             time.sleep(2 + 2 * chance.random())
+            cluster.wait_until(reader.sees_more(worker))
             victim = chance.choice(names)
             cluster.kill(victim)
             cluster.start(victim)
@@ -176,5 +190,5 @@ def test_readers_see_a_transaction_as_a_whole_or_not_at_all(cluster: Cluster, da
             torn[place].add(seen[place])
     assert {place: (sorted(counts), wanted[place]) for place, counts in torn.items()} == {}
     assert reader.seen[-1] == wanted
-    assert len({frozenset(seen) for seen in reader.seen}) > 10
+    assert reader.moments() > MOMENTS
     assert incomplete(cluster, *names) == 0

@@ -174,11 +174,14 @@ async def test_the_breaker_is_a_metric(engine: Engine) -> None:
         )
 
     assert [state(name) for name in ("closed", "open", "half_open")] == [1, 0, 0]
-    both(engine)
+    owned, _ = both(engine)
     slow.fails = True
-    for place in range(10):
+    for place in range(5):  # each asks twice
         await engine.handle(things(engine, 0, place, place))
-        await asyncio.sleep(0.15)
-    assert state("open") == 1
+        while owned.held.is_asking:
+            await asyncio.sleep(0.01)
+    await engine.handle(things(engine, 0, 5, 5))
+    await settle()
+    assert (state("open"), owned.held.is_asking) == (1, True)
     calls = {"pipeline": "things", "lookup": "name", "result": "unavailable"}
     assert registry.get_sample_value("cdc_lookup_calls_total", calls) == 10
