@@ -155,6 +155,15 @@ class Cluster:
         finally:
             consumer.close()
 
+    def bounds(self, topic: str) -> list[tuple[int, int]]:
+        """(first offset, end) by partition; the ends tell of records that are deleted, too."""
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "bounds"})
+        try:
+            partitions = sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
+            return [consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30) for number in partitions]
+        finally:
+            consumer.close()
+
     def wait_until(self, is_so: Callable[[], bool], *, patience_s: float = 90.0, every_s: float = 0.2) -> None:
         """Wait for a condition; fails with the logs' ends when it does not come."""
         deadline = time.monotonic() + patience_s

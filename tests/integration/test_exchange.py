@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from streams.embedded import EmbeddedKafka
@@ -55,14 +54,6 @@ class Totals(Cluster):
         finally:
             is_over.set()
             feeder.join()
-
-    def bounds(self, topic: str) -> list[tuple[int, int]]:
-        """(first offset, end) by partition."""
-        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "bounds"})
-        places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        found = [consumer.get_watermark_offsets(place, timeout=30) for place in places]
-        consumer.close()
-        return found
 
     def wrong(self) -> dict[str, int]:
         """What the oracle finds."""

@@ -146,7 +146,8 @@ def test_quality_rules_as_written(cluster: Cluster, unique: Callable[[str], str]
     assert sum(metric(page, "cdc_quality_open_findings", rule="uniqueness.email") for page in pages) == len(wanted)
     assert sum(metric(page, "cdc_quality_open_findings", rule="freshness") for page in pages) == 1
     assert max(metric(page, "cdc_freshness_objective_seconds") for page in pages) == 3_600
-    assert all(0 < metric(page, "cdc_quality_dataset_score_ratio") < 1 for page in pages)
+    # Scores are of a process: the one that was started again may have met nothing wrong since.
+    assert 0 < metric(pages[0], "cdc_quality_dataset_score_ratio") < 1
 
 
 def test_what_a_stage_has_committed_is_trimmed(

@@ -140,4 +140,4 @@ def test_streams_that_meet_in_a_stage_of_two_workers_of_which_one_is_killed(
     wanted = pairs(driver.records(out))
     cluster.wait_until(lambda: pairs(read_whole(cluster.brokers, out)).total() >= wanted.total())
     assert pairs(read_whole(cluster.brokers, out)) == wanted
-    assert read_whole(cluster.brokers, f"{cluster.app}-ordered-with-visits-own-repartition")
+    assert any(end for _, end in cluster.bounds(f"{cluster.app}-ordered-with-visits-own-repartition"))
