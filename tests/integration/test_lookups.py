@@ -11,6 +11,7 @@ service says nothing at all.
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +123,7 @@ def live_through_moods(
     prepared(tmp_path, stamp, phase_s, is_retried=is_retried)
     with served(cluster, stamp, **environment) as (service, load):
         with load.running():
+            cluster.wait_until(lambda: load.count_visible(*OTHERS) > 0 < load.count_visible(ASKING))
             load.let_pass(3.0)  # connections are made, code is warm
             phases = []
             for mood in (Mood.WELL, Mood.DOWN, Mood.SLOW, Mood.WRONG, Mood.WELL):
@@ -145,7 +147,7 @@ def assert_others_keep_their_rate(phases: list[Phase], *, is_judged: bool) -> No
     """At least 80 % of that before, whatever the service is like that they do not ask; else it is only told."""
     before, *meanwhile, _ = phases
     for phase in phases:
-        share, asking = phase.rate / before.rate, f"those that ask {phase.asking_rate:.0f} events/s"
+        share, asking = phase.rate / (before.rate or math.nan), f"those that ask {phase.asking_rate:.0f} events/s"
         print(f"{phase.name}: others {phase.rate:.0f} events/s, {share:.2f} of before;", end=" ")
         print(f"visible after {phase.median_ms:.0f} ms, 99 % in {phase.most_ms:.0f} ms; {asking}")
     held_up = {phase.name: phase.rate for phase in meanwhile if phase.rate < 0.8 * before.rate}
