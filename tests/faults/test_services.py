@@ -9,7 +9,7 @@ import pytest
 
 from streams.embedded import EmbeddedKafka
 from tests.integration.cluster import Cluster
-from tests.integration.test_lookups import live_through_moods
+from tests.integration.test_lookups import live_through_moods, live_through_silence
 from tests.integration.test_registry import live_through_an_outage
 
 from .results import Shard
@@ -37,3 +37,13 @@ def test_a_service_in_every_mood_loses_nothing_and_holds_up_nobody_else(
         live_through_moods(
             cluster, tmp_path, unique("rates"), is_retried=is_retried, phase_s=phase_s, SABOTAGE=shard.sabotage
         )
+
+
+@pytest.mark.fault("FT26", "a service that is asked says nothing",
+                   protection="a batch that asks holds up its task alone", without="own_waits")  # fmt: skip
+def test_a_silent_service_holds_up_nobody_else(
+    kafka: EmbeddedKafka, shard: Shard, tmp_path: Path, unique: Callable[[str], str]
+) -> None:
+    with Cluster(kafka.bootstrap, tmp_path / "schemas", tmp_path, unique("app")) as cluster:
+        cluster.program = "tests.faults.saboteur"
+        live_through_silence(cluster, tmp_path, unique("rates"), SABOTAGE=shard.sabotage)

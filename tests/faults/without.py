@@ -24,8 +24,6 @@ import streams.worker.topics as topics
 import streams.worker.unpack as unpack
 from streams.contracts.registry import DeferredSource, RegistryUnavailableError, UnregisteredSchemaError
 from streams.ledger import Ledger
-from streams.pipeline.lookups.plan import Answer
-from streams.services.service import Service
 from streams.state.changelog import Marker, read_marker
 from streams.state.stores.base import StoreFailedError
 from streams.state.stores.redis import RedisStore
@@ -40,7 +38,7 @@ from streams.worker.taking import Taking
 from streams.worker.transport import Consumer, PartitionState
 from streams.worker.watchdog import Watchdog
 
-from . import without_commits
+from . import without_commits, without_services
 from .points import leave_the_lane
 from .troubles import say
 from .without_commits import without_markers
@@ -261,17 +259,6 @@ def without_patience(_: str) -> None:
     DeferredSource._known = known_or_not  # type: ignore[method-assign]
 
 
-def without_lookup_failures(_: str) -> None:
-    """Who does not answer, or answers nonsense, knows nothing."""
-
-    async def ask(self: Any, questions: Any, **named: Any) -> Any:
-        answers = await whole(self, questions, **named)
-        return {held: Answer(value=None) if answer.error else answer for held, answer in answers.items()}
-
-    whole = Service.ask
-    Service.ask = ask  # type: ignore[method-assign]
-
-
 def without_pause(_: str) -> None:
     """A disk may get as full as it likes."""
     Watchdog._check_disk = lambda *_: None  # type: ignore[method-assign]
@@ -292,6 +279,6 @@ def _timed_now(validate: Callable[..., Any]) -> Callable[..., Any]:
 
 WITHOUT: dict[str, Callable[[str], None]] = {
     name: deed
-    for name, deed in {**vars(without_commits), **globals()}.items()
+    for name, deed in {**vars(without_commits), **vars(without_services), **globals()}.items()
     if name.startswith("without_") and callable(deed)
 }

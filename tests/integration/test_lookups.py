@@ -86,9 +86,13 @@ def test_a_service_that_is_down_slow_and_wrong(
 def test_others_go_on_while_a_service_says_nothing(
     cluster: Cluster, tmp_path: Path, unique: Callable[[str], str]
 ) -> None:
-    stamp = unique("rates")
+    live_through_silence(cluster, tmp_path, unique("rates"))
+
+
+def live_through_silence(cluster: Cluster, tmp_path: Path, stamp: str, **environment: str) -> None:
+    """Of the service, which ends when a thousand results of the others are visible."""
     prepared(tmp_path, stamp, 5.0, is_retried=False, timeout_ms=20_000)
-    with served(cluster, stamp) as (service, load):
+    with served(cluster, stamp, **environment) as (service, load):
         service.feel(Mood.SILENT)
         with load.running():
             cluster.wait_until(lambda: load.count_visible(*OTHERS) >= 1_000)
